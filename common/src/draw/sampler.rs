@@ -1,0 +1,118 @@
+//! Batches of indices: which samples a solver reads, and when.
+
+use super::{Key, Purpose};
+use crate::{
+    ids::Replicate,
+    spec::Sampling,
+    sweep::{Cell, Facts, Indices},
+};
+
+/// A level of the bilevel problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Validation samples.
+    Outer,
+    /// Training samples.
+    Inner,
+}
+
+/// Draws the batches of one level. What it holds are constants and a memo of the current epoch; a batch is a function
+/// of (round, sub-step) alone.
+pub struct Sampler {
+    key: Key,
+    sampling: Sampling,
+    samples: u32,
+    batch: u32,
+    steps_per_round: u32,
+    epoch: Option<u64>,
+    order: Vec<u32>,
+}
+
+impl Sampler {
+    /// The sampler of `level` in `cell`, for `replicate`.
+    pub fn new(master_seed: u64, replicate: Replicate, cell: &Cell, level: Level) -> Self {
+        let (purpose, samples, batch, steps_per_round) = match level {
+            Level::Outer => (Purpose::Outer, cell.m1, cell.solver.batch_x, 1),
+            Level::Inner => (
+                Purpose::Inner,
+                cell.m2,
+                cell.solver.batch_y,
+                cell.solver.schedule.inner_steps,
+            ),
+        };
+        Self {
+            key: Key::new(master_seed, replicate, purpose),
+            sampling: cell.solver.sampling,
+            samples,
+            batch,
+            steps_per_round,
+            epoch: None,
+            order: Vec::with_capacity(match cell.solver.sampling {
+                Sampling::Uniform => 0,
+                Sampling::Epoch => samples as usize,
+            }),
+        }
+    }
+
+    /// Replaces `out` by the batch of `sub_step` (below the level's steps a round) in `round`.
+    pub fn batch(&mut self, round: u64, sub_step: u32, out: &mut Vec<u32>) {
+        out.clear();
+        match self.sampling {
+            Sampling::Uniform => {
+                let mut stream = self.key.stream(round, u64::from(sub_step));
+                out.extend((0..self.batch).map(|_| stream.below(self.samples)));
+            }
+            Sampling::Epoch => {
+                let step = round * u64::from(self.steps_per_round) + u64::from(sub_step);
+                let batches = u64::from(self.samples.div_ceil(self.batch));
+                self.shuffle(step / batches);
+                let first = (step % batches) as usize * self.batch as usize;
+                let end = (first + self.batch as usize).min(self.samples as usize);
+                out.extend_from_slice(&self.order[first..end]);
+            }
+        }
+    }
+
+    fn shuffle(&mut self, epoch: u64) {
+        if self.epoch != Some(epoch) {
+            self.key
+                .stream(epoch, 0)
+                .permutation(self.samples, &mut self.order);
+            self.epoch = Some(epoch);
+        }
+    }
+}
+
+/// For every index of D, the outer iteration that first reads it before the cell's largest K.
+pub fn first_draws(facts: &Facts, cell: &Cell, replicate: Replicate) -> Vec<Option<u64>> {
+    let mut sampler = Sampler::new(facts.seed, replicate, cell, Level::Outer);
+    let mut first = vec![None; cell.m1 as usize];
+    let mut batch = Vec::with_capacity(cell.solver.batch_x as usize);
+    for round in 0..cell.last_k() {
+        sampler.batch(round, 0, &mut batch);
+        for &index in &batch {
+            first[index as usize].get_or_insert(round);
+        }
+    }
+    first
+}
+
+/// The indices that are replaced, in the order in which blocks are cut from them: the replicate's seeded random order
+/// of all indices; if only a number of them is measured, the first that are drawn at all before the largest K
+/// (stratified sampling: the never drawn are known to be exactly 0).
+pub fn measured_order(
+    facts: &Facts,
+    cell: &Cell,
+    replicate: Replicate,
+    first_draws: &[Option<u64>],
+) -> Vec<u32> {
+    let mut order = Vec::new();
+    Key::new(facts.seed, replicate, Purpose::IndexOrder)
+        .stream(u64::from(cell.m1), 0)
+        .permutation(cell.m1, &mut order);
+    if let Indices::Count(count) = facts.indices {
+        order.retain(|&index| first_draws[index as usize].is_some());
+        order.truncate(count as usize);
+    }
+    order
+}

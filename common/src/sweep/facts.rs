@@ -1,0 +1,387 @@
+//! What a sweep computes, apart from what it is called: the part that is hashed, and that the answer is a function of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{CellId, Hash, SweepId},
+    spec::{Misfit, Precision, ProblemSpec, Solver, StepRule, StepSize},
+};
+
+/// Changes whenever the meaning of a canonical sweep or of its digest does.
+pub const SCHEME: u32 = 1;
+
+/// Which indices of D are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Indices {
+    /// Every one.
+    All,
+    /// At most this many of those that are drawn at all; 0 means base runs only.
+    Count(u32),
+}
+
+/// A point of the grid, without K: its K values are checkpoints of one run (a single one if a step size depends on K).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Validation samples, |D|.
+    pub m1: u32,
+    /// Training samples, |S|.
+    pub m2: u32,
+    /// Outer iterations after which distances are taken; ascending, without repetition, not empty.
+    pub ks: Vec<u64>,
+    /// The optimizer, with its T, step sizes and batch sizes.
+    pub solver: Solver,
+}
+
+impl Cell {
+    /// The largest K: the length of its runs.
+    pub fn last_k(&self) -> u64 {
+        self.ks.last().copied().unwrap_or(0)
+    }
+}
+
+/// What a sweep computes: everything its numbers depend on, and nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// [`SCHEME`].
+    pub scheme: u32,
+    /// The problem.
+    pub problem: ProblemSpec,
+    /// Content hash of the data set, for problems that need one.
+    pub data: Option<Hash>,
+    /// Test samples.
+    pub test: u32,
+    /// Floating-point type of the parameters.
+    pub precision: Precision,
+    /// Master seed.
+    pub seed: u64,
+    /// Number of replicates; at least 1.
+    pub replicates: u32,
+    /// Which indices are replaced.
+    pub indices: Indices,
+    /// The grid, solver by solver; not empty.
+    pub cells: Vec<Cell>,
+}
+
+/// Facts that no sweep can have.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InvalidFacts {
+    /// Another version wrote them.
+    #[error("the sweep has scheme {0}, this build reads scheme {SCHEME}")]
+    Scheme(u32),
+    /// A field is out of its range.
+    #[error("{field} = {value}: {expected}")]
+    Range {
+        /// Which field.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// Parts that do not fit together.
+    #[error("cell {cell}: {misfit}")]
+    Misfit {
+        /// Index of the cell.
+        cell: usize,
+        /// Why.
+        misfit: Misfit,
+    },
+    /// The text is not a canonical sweep at all.
+    #[error("not a canonical sweep: {0}")]
+    Syntax(String),
+}
+
+fn require(
+    holds: bool,
+    field: &'static str,
+    value: impl ToString,
+    expected: &'static str,
+) -> Result<(), InvalidFacts> {
+    if holds {
+        return Ok(());
+    }
+    Err(InvalidFacts::Range {
+        field,
+        value: value.to_string(),
+        expected,
+    })
+}
+
+/// The largest batch: far above use, and far below where a sub-step's stream would run into the next one's.
+pub const MAX_BATCH: u32 = 1 << 20;
+/// The largest number of samples of each kind.
+pub const MAX_SAMPLES: u32 = 1 << 24;
+/// The largest K.
+pub const MAX_K: u64 = 1 << 40;
+/// The largest T.
+pub const MAX_T: u32 = 1 << 16;
+/// The largest width of a layer or dimension of a generated problem.
+pub const MAX_WIDTH: u32 = 1 << 14;
+/// The largest number of cells and of replicates.
+pub const MAX_COUNT: u32 = 1 << 20;
+
+impl Facts {
+    /// Checks everything that can be checked without the data set.
+    pub fn check(&self) -> Result<(), InvalidFacts> {
+        if self.scheme != SCHEME {
+            return Err(InvalidFacts::Scheme(self.scheme));
+        }
+        let count = 1..=MAX_COUNT;
+        require(
+            count.contains(&self.replicates),
+            "replicates",
+            self.replicates,
+            "at least 1 (and at most 2^20)",
+        )?;
+        require(
+            (1..=MAX_SAMPLES).contains(&self.test),
+            "test",
+            self.test,
+            "at least 1 test sample",
+        )?;
+        let cells = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
+        require(
+            count.contains(&cells),
+            "cells",
+            cells,
+            "at least 1 (and at most 2^20)",
+        )?;
+        let data = self.data.is_some();
+        require(
+            data == self.problem.needs_data(),
+            "data",
+            data,
+            "a data set exactly where the problem needs one",
+        )?;
+        check_problem(&self.problem)?;
+        self.cells.iter().enumerate().try_for_each(|(index, cell)| {
+            check_cell(cell)?;
+            cell.solver
+                .fits(&self.problem, &cell.ks)
+                .map_err(|misfit| InvalidFacts::Misfit {
+                    cell: index,
+                    misfit,
+                })
+        })
+    }
+
+    /// The bytes that name the sweep: canonical JSON, fields in the order of their declaration.
+    fn canonical_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("facts hold nothing that JSON cannot")
+    }
+
+    /// Hash of the canonical sweep.
+    pub fn hash(&self) -> Hash {
+        Hash::of(&self.canonical_bytes())
+    }
+}
+
+fn check_problem(problem: &ProblemSpec) -> Result<(), InvalidFacts> {
+    let width = 1..=MAX_WIDTH;
+    match problem {
+        ProblemSpec::Reweighting(spec) => {
+            require(
+                (1..=16).contains(&spec.hidden.len()),
+                "hidden",
+                spec.hidden.len(),
+                "1 to 16 hidden layers",
+            )?;
+            spec.hidden.iter().try_for_each(|&h| {
+                require(width.contains(&h), "hidden", h, "widths from 1 to 16384")
+            })
+        }
+        ProblemSpec::Quadratic(spec) => {
+            let dim = 1..=1024;
+            require(dim.contains(&spec.dim_x), "dim_x", spec.dim_x, "1 to 1024")?;
+            require(dim.contains(&spec.dim_y), "dim_y", spec.dim_y, "1 to 1024")?;
+            let pair = |mu: f64, l: f64| mu > 0.0 && mu <= l && l.is_finite();
+            require(
+                pair(spec.mu_f, spec.l_f),
+                "mu_f",
+                spec.mu_f,
+                "0 < mu_f <= l_f",
+            )?;
+            require(
+                pair(spec.mu_g, spec.l_g),
+                "mu_g",
+                spec.mu_g,
+                "0 < mu_g <= l_g",
+            )?;
+            require(spec.mean.is_finite(), "mean", spec.mean, "a finite number")?;
+            require(
+                spec.noise >= 0.0 && spec.noise.is_finite(),
+                "noise",
+                spec.noise,
+                "a finite number, at least 0",
+            )
+        }
+    }
+}
+
+fn check_cell(cell: &Cell) -> Result<(), InvalidFacts> {
+    let samples = 1..=MAX_SAMPLES;
+    let batch = 1..=MAX_BATCH;
+    let solver = &cell.solver;
+    require(
+        samples.contains(&cell.m1),
+        "m1",
+        cell.m1,
+        "at least 1 (and at most 2^24)",
+    )?;
+    require(
+        samples.contains(&cell.m2),
+        "m2",
+        cell.m2,
+        "at least 1 (and at most 2^24)",
+    )?;
+    require(
+        cell.ks.is_sorted_by(|a, b| a < b),
+        "K",
+        format!("{:?}", cell.ks),
+        "ascending, each once",
+    )?;
+    require(!cell.ks.is_empty(), "K", "[]", "at least one K")?;
+    require(
+        cell.ks.iter().all(|k| (1..=MAX_K).contains(k)),
+        "K",
+        format!("{:?}", cell.ks),
+        "at least 1 (and at most 2^40)",
+    )?;
+    require(
+        !solver.depends_on_k() || cell.ks.len() == 1,
+        "K",
+        cell.ks.len(),
+        "one K a cell where a step size depends on K",
+    )?;
+    let t = solver.schedule.inner_steps;
+    require(
+        (1..=MAX_T).contains(&t),
+        "T",
+        t,
+        "at least 1 (and at most 65536)",
+    )?;
+    require(
+        batch.contains(&solver.batch_x),
+        "batch_x",
+        solver.batch_x,
+        "at least 1 (and at most 2^20)",
+    )?;
+    require(
+        batch.contains(&solver.batch_y),
+        "batch_y",
+        solver.batch_y,
+        "at least 1 (and at most 2^20)",
+    )?;
+    check_step("eta_x", &solver.eta_x)?;
+    check_step("eta_y", &solver.eta_y)
+}
+
+fn check_step(field: &'static str, step: &StepSize) -> Result<(), InvalidFacts> {
+    let positive = |value: f64| value > 0.0 && value.is_finite();
+    require(positive(step.scale), field, step.scale, "a positive number")?;
+    match step.rule {
+        StepRule::Constant | StepRule::Inverse | StepRule::InverseSqrt => Ok(()),
+        StepRule::Geometric { ratio } => require(
+            ratio > 0.0 && ratio <= 1.0,
+            field,
+            ratio,
+            "a ratio in (0, 1]",
+        ),
+        StepRule::Theorem2 { l } | StepRule::Theorem3 { l } => {
+            require(positive(l), field, l, "a positive smoothness l")
+        }
+    }
+}
+
+/// What a cell's solver is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SolverName {
+    /// The user's label for it.
+    pub label: String,
+    /// The preset it started from, or "custom".
+    pub preset: String,
+}
+
+/// A checked sweep: facts, and what they are called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    name: String,
+    confidence: f64,
+    solvers: Vec<SolverName>,
+    facts: Facts,
+}
+
+impl Sweep {
+    /// Joins checked facts with their names; `solvers` has one entry a cell.
+    pub fn new(
+        name: String,
+        confidence: f64,
+        solvers: Vec<SolverName>,
+        facts: Facts,
+    ) -> Result<Self, InvalidFacts> {
+        facts.check()?;
+        require(
+            confidence > 0.0 && confidence < 1.0,
+            "confidence",
+            confidence,
+            "strictly between 0 and 1",
+        )?;
+        require(
+            solvers.len() == facts.cells.len(),
+            "solvers",
+            solvers.len(),
+            "one name a cell",
+        )?;
+        Ok(Self {
+            name,
+            confidence,
+            solvers,
+            facts,
+        })
+    }
+
+    /// Reads what [`Sweep::to_canonical_json`] wrote, and checks it again.
+    pub fn from_canonical_json(text: &str) -> Result<Self, InvalidFacts> {
+        let sweep: Self =
+            serde_json::from_str(text).map_err(|error| InvalidFacts::Syntax(error.to_string()))?;
+        Self::new(sweep.name, sweep.confidence, sweep.solvers, sweep.facts)
+    }
+
+    /// The form in which a sweep travels and is stored.
+    pub fn to_canonical_json(&self) -> String {
+        serde_json::to_string(self).expect("a sweep holds nothing that JSON cannot")
+    }
+
+    /// The identifier: a function of the facts alone.
+    pub fn id(&self) -> SweepId {
+        self.facts.hash().into()
+    }
+
+    /// The user's name for it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Confidence level of its intervals, in (0, 1).
+    pub fn confidence(&self) -> f64 {
+        self.confidence
+    }
+
+    /// What it computes.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What the solver of `cell` is called.
+    pub fn solver_name(&self, cell: CellId) -> &SolverName {
+        &self.solvers[cell.0 as usize]
+    }
+
+    /// A cell.
+    pub fn cell(&self, cell: CellId) -> &Cell {
+        &self.facts.cells[cell.0 as usize]
+    }
+}

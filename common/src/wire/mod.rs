@@ -1,0 +1,22 @@
+//! The generated protocol, and every conversion between it and the domain. No other module sees a protobuf type but the
+//! services and clients that send it.
+
+mod trajectory;
+mod unit;
+
+pub use unit::InvalidUnit;
+
+/// The generated types of `bistable.v1`.
+#[allow(missing_docs, clippy::all, unused_qualifications)]
+pub mod v1 {
+    tonic::include_proto!("bistable.v1");
+}
+
+/// The compiled protocol, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bistable.bin"));
+
+/// The version of the session protocol that a hello must name.
+pub const PROTOCOL: u32 = 1;
+
+/// The largest chunk of a data set in a message.
+pub const CHUNK_BYTES: usize = 1 << 20;

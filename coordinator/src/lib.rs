@@ -1,0 +1,13 @@
+//! The Bistable coordinator: it leases units to workers, keeps what they report, and answers questions about it.
+//!
+//! One crate, one user-facing binary. See the README's architecture section for how the modules fit together.
+
+pub mod board;
+pub mod cli;
+pub mod client;
+pub mod dispatch;
+pub mod estimate;
+pub mod plot;
+pub mod rpc;
+pub mod server;
+pub mod store;
