@@ -4,4 +4,7 @@
 mod facts;
 // mod document; // the document as written, its errors and its expansion
 
-pub use facts::{Cell, Facts, Indices, InvalidFacts, SolverName, Sweep};
+pub use facts::{
+    Cell, Facts, Indices, InvalidFacts, MAX_BATCH, MAX_COUNT, MAX_K, MAX_SAMPLES, MAX_T, MAX_WIDTH,
+    SCHEME, SolverName, Sweep,
+};
