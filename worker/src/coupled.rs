@@ -161,3 +161,6 @@ struct Fork<R> {
     round: u64,
     state: Iterate<R>,
 }
+
+#[cfg(test)]
+mod tests;

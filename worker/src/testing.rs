@@ -5,7 +5,7 @@ use bistable_common::{
         Activation, Clock, Direction, Order, Precision, ProblemSpec, QuadraticSpec,
         ReweightingSpec, Sampling, Schedule, Solver, Start, StepRule, StepSize,
     },
-    sweep::{Cell, Facts, Indices, SCHEME},
+    sweep::{Cell, Facts, Indices, SCHEME, SolverName},
 };
 
 use crate::data::Dataset;
@@ -72,4 +72,41 @@ pub fn quadratic_spec() -> QuadraticSpec {
         noise: 0.5,
         seed: 3,
     }
+}
+
+/// SGD with the partial direction, simultaneous, on the quadratic.
+pub fn quadratic_solver() -> Solver {
+    Solver {
+        schedule: Schedule {
+            inner_steps: 1,
+            start: Start::Warm,
+            order: Order::Simultaneous,
+        },
+        direction: Direction::Partial,
+        eta_x: constant(0.1),
+        eta_y: constant(0.2),
+        sampling: Sampling::Uniform,
+        batch_x: 2,
+        batch_y: 3,
+    }
+}
+
+/// The quadratic, one cell.
+pub fn quadratic_facts(m1: u32, m2: u32) -> Facts {
+    let mut facts = facts_with(m1, m2);
+    facts.problem = ProblemSpec::Quadratic(quadratic_spec());
+    facts.precision = Precision::F64;
+    facts.data = None;
+    facts.test = 10;
+    facts.cells[0].solver = quadratic_solver();
+    facts
+}
+
+/// A name for each cell.
+pub fn names(facts: &Facts) -> Vec<SolverName> {
+    let name = SolverName {
+        label: "test".to_owned(),
+        preset: "custom".to_owned(),
+    };
+    vec![name; facts.cells.len()]
 }

@@ -4,8 +4,10 @@
 //! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
 
 mod plain;
-mod quadratic;
-mod reweighting;
+pub mod quadratic;
+pub mod reweighting;
+#[cfg(test)]
+mod tests;
 
 use bistable_common::spec::Direction;
 

@@ -187,3 +187,6 @@ impl Oracle for Quadratic {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
