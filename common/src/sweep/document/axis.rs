@@ -7,6 +7,9 @@ use super::{
     tree::{Node, Span, Value},
 };
 
+/// The longest axis: solvers multiply it, before the grid's points can be counted.
+const MAX_VALUES: usize = 1024;
+
 /// The values of an axis, as written; not empty, none of them twice.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Axis<T>(Vec<Point<T>>);
@@ -34,6 +37,13 @@ impl<T: Copy + PartialOrd + Display> Axis<T> {
         if nodes.is_empty() {
             let mistake = Mistake::new(format!("{key} = []: expected at least one value"));
             return Err(mistake.at(&node.span, "an empty list"));
+        }
+        if nodes.len() > MAX_VALUES {
+            let message = format!(
+                "{key} has {} values: expected at most {MAX_VALUES}",
+                nodes.len()
+            );
+            return Err(Mistake::new(message).at(&node.span, "too long"));
         }
         let points = nodes.iter().map(|node| {
             Ok(Point {

@@ -37,9 +37,9 @@ impl Mistakes {
 /// Reads and checks a document.
 pub(super) fn sweep(source: &Source, catalog: &dyn Catalog) -> Result<Sweep, Vec<Mistake>> {
     let root = tree(source).map_err(|mistake| vec![mistake])?;
-    let top = Table::unchecked(&root, &TOP).map_err(|mistake| vec![mistake])?;
+    // A misspelt key would be reported again as a missing one, so nothing else is read.
+    let top = Table::new(&root, &TOP).map_err(|mistake| vec![mistake])?;
     let mut mistakes = Mistakes::default();
-    mistakes.note(Table::new(&root, &TOP));
     let header = mistakes.note(Header::read(&top));
     let problem = mistakes.note(read_problem(&top));
     let data = problem

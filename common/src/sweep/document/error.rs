@@ -6,7 +6,7 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
 };
 
-use super::{Source, mistake::Mistake};
+use super::{Source, mistake::Mistake, tree::Span};
 
 /// Lines longer than this are not shown: a document may be a single line.
 const SHOWN_LINE_BYTES: usize = 400;
@@ -32,7 +32,7 @@ impl DocumentError {
     pub(super) fn new(source: &Source, mistakes: Vec<Mistake>) -> Self {
         let mut mistakes: Vec<_> = mistakes
             .into_iter()
-            .map(|mistake| showable(mistake, source.text))
+            .map(|mistake| showable(mistake, source))
             .collect();
         let more = mistakes.len().saturating_sub(SHOWN_MISTAKES);
         if more > 0 {
@@ -65,25 +65,31 @@ impl DocumentError {
     }
 }
 
-/// Keeps labels inside the document, and replaces them by line and column where a line is too long to be shown.
-fn showable(mut mistake: Mistake, text: &str) -> Mistake {
+/// Keeps labels inside the document. Where there is nothing to show, because the mistake has no place or its line is
+/// too long, the message itself names the file (and line and column).
+fn showable(mut mistake: Mistake, source: &Source) -> Mistake {
     for (span, _) in &mut mistake.labels {
-        span.start = floor_char_boundary(text, span.start);
-        span.end = floor_char_boundary(text, span.end).max(span.start);
+        *span = first_line(source.text, span);
     }
-    let long = mistake
-        .labels
-        .iter()
-        .any(|(span, _)| line_around(text, span.start).len() > SHOWN_LINE_BYTES);
-    if !long {
-        return mistake;
-    }
-    let places = std::mem::take(&mut mistake.labels);
-    if let Some((span, _)) = places.first() {
-        let (line, column) = position(text, span.start);
-        mistake.message += &format!(" (line {line}, column {column})");
+    let shown = |span: &Span| can_be_shown(source.text, span.start);
+    match mistake.labels.first() {
+        None => mistake.message = format!("{}: {}", source.name, mistake.message),
+        Some(_) if mistake.labels.iter().all(|(span, _)| shown(span)) => {}
+        Some((span, _)) => {
+            let (line, column) = position(source.text, span.start);
+            mistake.message = format!("{}:{line}:{column}: {}", source.name, mistake.message);
+            mistake.labels.clear();
+        }
     }
     mistake
+}
+
+/// The part of `span` on its first line, which is enough to find a long table.
+fn first_line(text: &str, span: &Span) -> Span {
+    let start = floor_char_boundary(text, span.start);
+    let line_end = start + text[start..].find('\n').unwrap_or(text.len() - start);
+    let end = floor_char_boundary(text, span.end.min(line_end));
+    start..end.max(start)
 }
 
 fn floor_char_boundary(text: &str, offset: usize) -> usize {
@@ -94,12 +100,16 @@ fn floor_char_boundary(text: &str, offset: usize) -> usize {
     offset
 }
 
-fn line_around(text: &str, offset: usize) -> &str {
-    let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = text[offset..]
-        .find('\n')
-        .map_or(text.len(), |newline| offset + newline);
-    &text[start..end]
+/// Whether the line at `offset` and the lines before and after it, which are shown with it, are short enough.
+fn can_be_shown(text: &str, offset: usize) -> bool {
+    let (before, after) = text.split_at(offset);
+    let mut before = before.rsplit('\n').map(str::len);
+    let mut after = after.split('\n').map(str::len);
+    let line = before.next().unwrap_or(0) + after.next().unwrap_or(0);
+    [Some(line), before.next(), after.next()]
+        .into_iter()
+        .flatten()
+        .all(|bytes| bytes <= SHOWN_LINE_BYTES)
 }
 
 /// Line and column, both from 1.

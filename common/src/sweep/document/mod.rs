@@ -39,7 +39,7 @@ pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 /// The language of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// TOML 1.0.
+    /// TOML.
     Toml,
     /// JSON, with the same keys.
     Json,

@@ -26,6 +26,9 @@ const DIRECTIONS: [(&str, Direction); 2] = [
 const SAMPLINGS: [(&str, Sampling); 2] =
     [("uniform", Sampling::Uniform), ("epoch", Sampling::Epoch)];
 
+/// The most solvers in a sweep: each holds the grid's axes.
+const MAX_SOLVERS: usize = 256;
+
 /// A solver whose parts are all known; where the grid varies a part, the part is a list. No list is empty.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Template {
@@ -53,6 +56,10 @@ impl Template {
 /// The solvers' tables, of which there is at least one.
 pub(super) fn list(node: &Node) -> Read<&[Node]> {
     match &node.value {
+        Value::List(nodes) if nodes.len() > MAX_SOLVERS => {
+            let message = format!("{} solvers: expected at most {MAX_SOLVERS}", nodes.len());
+            Err(Mistake::new(message).at(&node.span, "too many"))
+        }
         Value::List(nodes) if !nodes.is_empty() => Ok(nodes),
         _ => Err(Mistake::new("solvers must be a list of at least one table")
             .at(&node.span, format!("this is {}", node.kind()))
