@@ -8,4 +8,4 @@ pub use document::{
     Catalog, DataInfo, DataSource, DocumentError, Format, MAX_DOCUMENT_BYTES, Source, data_source,
     parse, with_data_hash,
 };
-pub use facts::{Cell, Facts, Indices, InvalidFacts, SolverName, Sweep};
+pub use facts::{Cell, Facts, Indices, InvalidFacts, SCHEME, SolverName, Sweep};
