@@ -17,6 +17,7 @@ use bistable_common::{
 };
 
 use crate::{
+    kernel::Real,
     problem::{Iterate, Problem},
     solver::Stepper,
     unit::{Mode, RunError},
@@ -156,7 +157,7 @@ fn check_stop(stop: &AtomicBool) -> Result<(), RunError> {
 }
 
 /// A forked state and the outer iteration at which it was taken.
-struct Fork<R> {
+struct Fork<R: Real> {
     index: u32,
     round: u64,
     state: Iterate<R>,

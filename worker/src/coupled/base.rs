@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Forks to be taken, in the order of their rounds.
-pub(super) struct Forks<R> {
+pub(super) struct Forks<R: Real> {
     forks: Vec<Fork<R>>,
     taken: usize,
 }
@@ -66,7 +66,7 @@ impl<R: Real> Forks<R> {
 }
 
 /// A finished base run.
-pub(super) struct Base<R> {
+pub(super) struct Base<R: Real> {
     /// How it ended.
     pub stop: Stop,
     /// Its states at every K that it reached.
@@ -132,7 +132,7 @@ fn hash<R: Real>(state: &Iterate<R>, bytes: &mut Vec<u8>) -> [u8; 32] {
     state
         .x
         .iter()
-        .chain(&state.y)
+        .chain(&*state.y)
         .for_each(|value| value.put_le(bytes));
     Hash::of(bytes).0
 }

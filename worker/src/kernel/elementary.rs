@@ -4,49 +4,84 @@
 use super::Real;
 
 /// `(s, q)` with `exp(z) = s (1 + q)`, `s` a power of two: from both, `exp` and `exp - 1` follow without cancellation.
+/// `N` values side by side, one operation after the other, so that it vectorises.
 #[inline(always)]
-fn split_exp<R: Real>(z: R) -> (R, R) {
+fn split_exp<R: Real, const N: usize>(z: &[R; N]) -> ([R; N], [R; N]) {
     // Comparisons written so that a NaN stays one.
-    let z = if z < R::EXP_MIN { R::EXP_MIN } else { z };
-    let z = if z > R::EXP_MAX { R::EXP_MAX } else { z };
-    let rounded = z.mul_add(R::LOG2_E, R::ROUNDER);
-    let n = rounded - R::ROUNDER;
-    let r = (-n).mul_add(R::LN2_HIGH, z);
-    let r = (-n).mul_add(R::LN2_LOW, r);
-    let tail = R::EXPM1_TAIL
-        .iter()
-        .fold(R::ZERO, |sum, &coefficient| sum.mul_add(r, coefficient));
-    (R::exp2_of_rounded(rounded), (tail * r).mul_add(r, r))
+    let z = z.map(|z| if z < R::EXP_MIN { R::EXP_MIN } else { z });
+    let z = z.map(|z| if z > R::EXP_MAX { R::EXP_MAX } else { z });
+    let rounded = z.map(|z| z.mul_add(R::LOG2_E, R::ROUNDER));
+    let mut r = z;
+    for (r, rounded) in r.iter_mut().zip(&rounded) {
+        let n = *rounded - R::ROUNDER;
+        *r = (-n).mul_add(R::LN2_LOW, (-n).mul_add(R::LN2_HIGH, *r));
+    }
+    let mut q = [R::ZERO; N];
+    for &coefficient in R::EXPM1_TAIL {
+        for (q, r) in q.iter_mut().zip(&r) {
+            *q = q.mul_add(*r, coefficient);
+        }
+    }
+    for (q, r) in q.iter_mut().zip(&r) {
+        *q = (*q * *r).mul_add(*r, *r);
+    }
+    (rounded.map(R::exp2_of_rounded), q)
 }
 
 /// `exp(z)`; arguments outside the range of normal results are clamped to its ends.
 #[inline(always)]
-pub fn exp<R: Real>(z: R) -> R {
-    let (s, q) = split_exp(z);
-    s.mul_add(q, s)
+pub fn exp_all<R: Real, const N: usize>(z: &[R; N]) -> [R; N] {
+    let (s, mut q) = split_exp(z);
+    for (q, s) in q.iter_mut().zip(s) {
+        *q = s.mul_add(*q, s);
+    }
+    q
 }
 
 /// `exp(z) - 1`, without cancellation near 0.
 #[inline(always)]
+pub fn expm1_all<R: Real, const N: usize>(z: &[R; N]) -> [R; N] {
+    let (s, mut q) = split_exp(z);
+    for (q, s) in q.iter_mut().zip(s) {
+        *q = s.mul_add(*q, s - R::ONE);
+    }
+    q
+}
+
+/// `tanh(z)`.
+#[inline(always)]
+pub fn tanh_all<R: Real, const N: usize>(z: &[R; N]) -> [R; N] {
+    // With z at most 0, expm1(2z) lies in (-1, 0] and the quotient cancels nowhere.
+    let mut t = expm1_all(&z.map(|z| if z > R::ZERO { -z - z } else { z + z }));
+    for (t, z) in t.iter_mut().zip(z) {
+        let quotient = *t / (*t + R::TWO);
+        *t = if *z > R::ZERO { -quotient } else { quotient };
+    }
+    t
+}
+
+/// [`exp_all`] of one value.
+#[inline(always)]
+pub fn exp<R: Real>(z: R) -> R {
+    exp_all(&[z])[0]
+}
+
+/// [`expm1_all`] of one value.
+#[inline(always)]
 pub fn expm1<R: Real>(z: R) -> R {
-    let (s, q) = split_exp(z);
-    s.mul_add(q, s - R::ONE)
+    expm1_all(&[z])[0]
+}
+
+/// [`tanh_all`] of one value.
+#[inline(always)]
+pub fn tanh<R: Real>(z: R) -> R {
+    tanh_all(&[z])[0]
 }
 
 /// `1 / (1 + exp(-z))`.
 #[inline(always)]
 pub fn sigmoid<R: Real>(z: R) -> R {
     R::ONE / (R::ONE + exp(-z))
-}
-
-/// `tanh(z)`.
-#[inline(always)]
-pub fn tanh<R: Real>(z: R) -> R {
-    // With z at most 0, expm1(2z) lies in (-1, 0] and the quotient cancels nowhere.
-    let negative = if z > R::ZERO { -z } else { z };
-    let e = expm1(negative + negative);
-    let t = e / (e + R::TWO);
-    if z > R::ZERO { -t } else { t }
 }
 
 /// The natural logarithm.

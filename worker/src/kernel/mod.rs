@@ -15,12 +15,14 @@
 //! Fused multiply-add is exact in hardware and in software, so every code path gives the same bits; the dispatch in
 //! [`dispatch`] only chooses how fast.
 
+mod aligned;
 pub mod dispatch;
 pub mod elementary;
 pub mod ops;
 mod real;
 mod sparse;
 
+pub use aligned::Aligned;
 pub use real::Real;
 pub use sparse::SparseRows;
 

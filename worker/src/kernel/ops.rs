@@ -8,30 +8,37 @@ use super::{LANES, Real, SparseRows, dispatch::Kernel};
 /// Lanes that are carried side by side, to hide the latency of an addition.
 const GROUP: usize = 4;
 
-type Lanes<R> = [R; LANES];
+/// One group of lanes. Kernels work on local copies of them: behind two references the compiler must assume an overlap,
+/// and then does one element at a time.
+pub type Lanes<R> = [R; LANES];
 
+/// A padded row as groups of lanes.
 #[inline(always)]
-fn lanes<R: Real>(row: &[R]) -> &[Lanes<R>] {
+pub fn lanes<R: Real>(row: &[R]) -> &[Lanes<R>] {
     row.as_chunks().0
 }
 
+/// A padded row as groups of lanes.
 #[inline(always)]
-fn lanes_mut<R: Real>(row: &mut [R]) -> &mut [Lanes<R>] {
+pub fn lanes_mut<R: Real>(row: &mut [R]) -> &mut [Lanes<R>] {
     row.as_chunks_mut().0
 }
 
+/// `sum + factor * row`, lane by lane.
 #[inline(always)]
-fn fma<R: Real>(sum: &mut Lanes<R>, factor: R, row: &Lanes<R>) {
+pub fn fma<R: Real>(mut sum: Lanes<R>, factor: R, row: &Lanes<R>) -> Lanes<R> {
     for (sum, value) in sum.iter_mut().zip(row) {
         *sum = factor.mul_add(*value, *sum);
     }
+    sum
 }
 
 #[inline(always)]
-fn fma_pairs<R: Real>(sum: &mut Lanes<R>, a: &Lanes<R>, b: &Lanes<R>) {
+fn fma_pairs<R: Real>(mut sum: Lanes<R>, a: &Lanes<R>, b: &Lanes<R>) -> Lanes<R> {
     for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
         *sum = a.mul_add(*b, *sum);
     }
+    sum
 }
 
 /// Adds 16 lanes by the one tree: halves onto halves.
@@ -53,7 +60,7 @@ pub fn tree<R: Real>(lanes: &Lanes<R>) -> R {
 pub fn dot<R: Real>(a: &[R], b: &[R]) -> R {
     let mut sum = [R::ZERO; LANES];
     for (a, b) in lanes(a).iter().zip(lanes(b)) {
-        fma_pairs(&mut sum, a, b);
+        sum = fma_pairs(sum, a, b);
     }
     tree(&sum)
 }
@@ -65,9 +72,7 @@ fn dots<R: Real>(a: &[R], rows: [&[R]; GROUP]) -> [R; GROUP] {
     let chunks = lanes(a);
     let rows = rows.map(|row| &lanes(row)[..chunks.len()]);
     for (c, a) in chunks.iter().enumerate() {
-        for (sum, row) in sums.iter_mut().zip(&rows) {
-            fma_pairs(sum, a, &row[c]);
-        }
+        sums = std::array::from_fn(|n| fma_pairs(sums[n], a, &rows[n][c]));
     }
     sums.map(|sum| tree(&sum))
 }
@@ -116,7 +121,7 @@ fn sparse_chunk<R: Real, const N: usize>(
         let start = usize::from(column) * width + first;
         let row = lanes(&w[start..start + N * LANES]);
         for (sum, row) in sums.iter_mut().zip(row) {
-            fma(sum, value, row);
+            *sum = fma(*sum, value, row);
         }
     }
     for (z, sum) in lanes_mut(&mut z[range]).iter_mut().zip(sums) {
@@ -148,7 +153,7 @@ pub fn sparse_update<R: Real>(
 #[inline(always)]
 pub fn axpy<R: Real>(a: R, x: &[R], y: &mut [R]) {
     for (y, x) in lanes_mut(y).iter_mut().zip(lanes(x)) {
-        fma(y, a, x);
+        *y = fma(*y, a, x);
     }
 }
 
@@ -156,9 +161,11 @@ pub fn axpy<R: Real>(a: R, x: &[R], y: &mut [R]) {
 #[inline(always)]
 pub fn add<R: Real>(x: &[R], y: &mut [R]) {
     for (y, x) in lanes_mut(y).iter_mut().zip(lanes(x)) {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y += *x;
+        let mut sum = *y;
+        for (sum, x) in sum.iter_mut().zip(x) {
+            *sum += *x;
         }
+        *y = sum;
     }
 }
 
@@ -215,13 +222,33 @@ pub fn dense_update<R: Real>(
     }
 }
 
+/// `out = a * b`, element by element.
+#[inline(always)]
+pub fn multiply<R: Real>(a: &[R], b: &[R], out: &mut [R]) {
+    for ((out, a), b) in lanes_mut(out).iter_mut().zip(lanes(a)).zip(lanes(b)) {
+        let mut product = *a;
+        for (product, b) in product.iter_mut().zip(b) {
+            *product = *product * *b;
+        }
+        *out = product;
+    }
+}
+
+/// `out += a * b`, element by element, with one rounding.
+#[inline(always)]
+pub fn multiply_add<R: Real>(a: &[R], b: &[R], out: &mut [R]) {
+    for ((out, a), b) in lanes_mut(out).iter_mut().zip(lanes(a)).zip(lanes(b)) {
+        *out = fma_pairs(*out, a, b);
+    }
+}
+
 /// `rows[b] = source[b] * factors[b]`, for rows of `width`.
 #[inline(always)]
 pub fn scale_rows<R: Real>(source: &[R], factors: &[R], width: usize, rows: &mut [R]) {
     let pairs = source.chunks_exact(width).zip(rows.chunks_exact_mut(width));
     for ((source, row), &factor) in pairs.zip(factors) {
-        for (row, source) in row.iter_mut().zip(source) {
-            *row = factor * *source;
+        for (row, source) in lanes_mut(row).iter_mut().zip(lanes(source)) {
+            *row = source.map(|value| factor * value);
         }
     }
 }

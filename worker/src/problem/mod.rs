@@ -15,7 +15,7 @@ pub use plain::Plain;
 pub use quadratic::Quadratic;
 pub use reweighting::Reweighting;
 
-use crate::kernel::Real;
+use crate::kernel::{Aligned, Real};
 
 /// Lengths of the two variables' slices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +28,11 @@ pub struct Dims {
 
 /// The state of a run: what is forked and whose distance is measured.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Iterate<R> {
+pub struct Iterate<R: Real> {
     /// The outer variable.
     pub x: Vec<R>,
     /// The inner variable.
-    pub y: Vec<R>,
+    pub y: Aligned<R>,
 }
 
 impl<R: Real> Iterate<R> {

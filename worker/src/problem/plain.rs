@@ -16,7 +16,7 @@ struct Step<R> {
 }
 
 /// Scratch space: the tape, and room for gradients.
-pub struct PlainScratch<R> {
+pub struct PlainScratch<R: Real> {
     tape: Vec<Step<R>>,
     before: Iterate<R>,
     lambda: Vec<R>,

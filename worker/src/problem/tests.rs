@@ -6,7 +6,7 @@ use bistable_common::{
 };
 
 use super::{Iterate, Oracle, Plain, Problem, Quadratic, Reweighting, Shape, Table};
-use crate::{data::Dataset, testing};
+use crate::{data::Dataset, kernel::Aligned, testing};
 
 const BATCH: [u32; 5] = [3, 7, 0, 7, 11];
 const OUTER: [u32; 4] = [2, 9, 2, 5];
@@ -66,7 +66,7 @@ fn moved(at: &Iterate<f64>, dx: &[f64], dy: &[f64], step: f64) -> Iterate<f64> {
         |values: &[f64], d: &[f64]| values.iter().zip(d).map(|(v, d)| v + step * d).collect();
     Iterate {
         x: along(&at.x, dx),
-        y: along(&at.y, dy),
+        y: Aligned::from_slice(&along(&at.y, dy)),
     }
 }
 

@@ -15,6 +15,7 @@ use bistable_common::{
 };
 
 use super::{Constants, Dims, Iterate, Metrics, Oracle, Table};
+use crate::kernel::Aligned;
 pub use matrix::{Matrix, with_spectrum};
 
 /// The problem in one replicate. Parameters are f64.
@@ -87,7 +88,7 @@ impl Quadratic {
                 *sum += value;
             }
         }
-        for (mean, z) in out.iter_mut().zip(at.x.iter().chain(&at.y)) {
+        for (mean, z) in out.iter_mut().zip(at.x.iter().chain(&*at.y)) {
             *mean = z - *mean / batch.len() as f64;
         }
     }
@@ -129,7 +130,7 @@ impl Oracle for Quadratic {
     fn start(&self) -> Iterate<f64> {
         Iterate {
             x: vec![0.0; self.spec.dim_x as usize],
-            y: vec![0.0; self.spec.dim_y as usize],
+            y: Aligned::zeros(self.spec.dim_y as usize),
         }
     }
 

@@ -77,7 +77,7 @@ fn one_outer_iteration_is_the_affine_map() {
         for k in 0..4 {
             stepper.iterate(&mut at, k, Twin::Base);
             dense = step.state.dot(&dense) + step.outer.dot(&xi) + step.inner.dot(&zeta);
-            for (ours, dense) in at.x.iter().chain(&at.y).zip(&dense) {
+            for (ours, dense) in at.x.iter().chain(&*at.y).zip(&dense) {
                 assert!(
                     (ours - dense).abs() < 1e-12,
                     "{solver:?} at {k}: {ours} {dense}"
@@ -108,7 +108,7 @@ fn the_mean_iterate_is_the_closed_form() {
         (0..last).for_each(|k| {
             stepper.iterate(&mut at, k, Twin::Base);
         });
-        for (j, z) in at.x.iter().chain(&at.y).enumerate() {
+        for (j, z) in at.x.iter().chain(&*at.y).enumerate() {
             sum[j] += z;
             squares[j] += z * z;
         }

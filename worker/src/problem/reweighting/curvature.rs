@@ -3,6 +3,8 @@
 //!
 //! Only the weights above the first layer are needed, so a tape of inner steps stays small.
 
+use bistable_common::spec::Activation;
+
 use super::{
     network::Network,
     pass::{Batch, Pass, bend},
@@ -58,14 +60,14 @@ pub fn push_forward<R: Real>(
             ops::dense_forward(&below[l - 1].a[..inputs], layer.inputs, w, layer.outputs, z);
         }
         if let (Some(tangent), Some(values)) = (rest.first_mut(), taken.pass.hidden.get(l)) {
-            let slopes = tangent.slope[..rows]
-                .iter_mut()
-                .zip(&values.slope)
-                .zip(&values.a);
-            for (z, ((bent, &slope), &a)) in tangent.a[..rows].iter_mut().zip(slopes) {
-                *bent = bend(network.activation, a, slope) * *z;
-                *z = slope * *z;
-            }
+            let (slope, a) = (&values.slope[..rows], &values.a[..rows]);
+            bend_rows(
+                network.activation,
+                a,
+                slope,
+                &mut tangent.a[..rows],
+                &mut tangent.slope[..rows],
+            );
         }
     }
     let width = network.head().width;
@@ -133,6 +135,21 @@ pub fn pull_back<R: Real>(
     }
 }
 
+/// Turns pre-activations' derivatives `z` into activations', and gives the change of the slopes.
+#[inline(always)]
+fn bend_rows<R: Real>(activation: Activation, a: &[R], slope: &[R], z: &mut [R], bent: &mut [R]) {
+    let values = ops::lanes(a).iter().zip(ops::lanes(slope));
+    let tangents = ops::lanes_mut(z).iter_mut().zip(ops::lanes_mut(bent));
+    for ((a, slope), (z, bent)) in values.zip(tangents) {
+        let (mut first, mut second) = (*z, *z);
+        for (((first, second), &a), &slope) in first.iter_mut().zip(&mut second).zip(a).zip(slope) {
+            *second = bend(activation, a, slope) * *second;
+            *first = slope * *first;
+        }
+        (*z, *bent) = (first, second);
+    }
+}
+
 /// The hidden layers' `delta` in `tangent`, from the logits' down.
 #[inline(always)]
 fn pull_hidden<R: Real>(
@@ -158,11 +175,10 @@ fn pull_hidden<R: Real>(
         let v = &lambda[next.weights.clone()];
         ops::dense_backward(&plain_above[..outer], v, next.outputs, next.inputs, up);
         let plain = &taken.pass.hidden[l];
-        let first = values.delta[..rows].iter_mut().zip(up).zip(&plain.slope);
-        let second = values.slope[..rows].iter().zip(&plain.up);
-        for (((delta, up), slope), (bent, plain_up)) in first.zip(second) {
-            *delta = slope.mul_add(*up, *bent * *plain_up);
-        }
+        let bent = &values.slope[..rows];
+        let delta = &mut values.delta[..rows];
+        ops::multiply(bent, &plain.up[..rows], delta);
+        ops::multiply_add(&plain.slope[..rows], up, delta);
         above = &values.delta;
     }
 }

@@ -107,9 +107,7 @@ fn gather<R: Real>(batch: Batch<'_, R>, row: u32, table: &[R]) -> [R; LANES] {
     let table = table.as_chunks::<LANES>().0;
     let mut sums = [R::ZERO; LANES];
     for (&column, &value) in columns.iter().zip(values) {
-        for (sum, other) in sums.iter_mut().zip(&table[usize::from(column)]) {
-            *sum = value.mul_add(*other, *sum);
-        }
+        sums = ops::fma(sums, value, &table[usize::from(column)]);
     }
     sums
 }

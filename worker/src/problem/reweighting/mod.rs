@@ -20,7 +20,7 @@ use bistable_common::{
 use super::{Dims, Iterate, Metrics, Problem, Shape, Table};
 use crate::{
     data::{Dataset, deal},
-    kernel::{Real, SparseRows, dispatch, elementary},
+    kernel::{Aligned, Real, SparseRows, dispatch, elementary},
 };
 use fused::{InnerStep, Logits, Unrolled};
 use gram::Side;
@@ -141,7 +141,7 @@ pub struct Scratch<R> {
     tangent: Pass<R>,
     evaluation: Pass<R>,
     /// The adjoint of y; empty if a single step is differentiated through, which needs none.
-    lambda: Vec<R>,
+    lambda: Aligned<R>,
     scaled: Vec<R>,
     factors: Vec<R>,
     products: Vec<R>,
@@ -170,7 +170,7 @@ impl<R: Real> Scratch<R> {
             outer: Pass::new(network, shape.batch_x),
             tangent: Pass::new(network, if second_pass { shape.batch_y } else { 0 }),
             evaluation: Pass::new(network, EVALUATION_BATCH),
-            lambda: zeros(if second_pass { network.len() } else { 0 }),
+            lambda: Aligned::zeros(if second_pass { network.len() } else { 0 }),
             scaled: zeros(batch * widest(network)),
             factors: zeros(batch),
             products: zeros(batch),
@@ -214,7 +214,7 @@ impl<R: Real> Problem for Reweighting<R> {
     fn start(&self) -> Iterate<R> {
         Iterate {
             x: vec![R::ZERO; self.training.rows.rows()],
-            y: self.initial.clone(),
+            y: Aligned::from_slice(&self.initial),
         }
     }
 

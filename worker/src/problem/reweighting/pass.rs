@@ -104,18 +104,24 @@ pub fn logits<R: Real>(network: &Network, y: &[R], batch: Batch<'_, R>, pass: &m
 /// Replaces pre-activations by activations, and gives the function's derivative.
 #[inline(always)]
 fn activate<R: Real>(activation: Activation, z: &mut [R], slope: &mut [R]) {
+    let groups = ops::lanes_mut(z).iter_mut().zip(ops::lanes_mut(slope));
     match activation {
         Activation::Elu => {
-            for (z, slope) in z.iter_mut().zip(slope) {
-                let below = elementary::expm1(*z);
-                *slope = if *z > R::ZERO { R::ONE } else { below + R::ONE };
-                *z = if *z > R::ZERO { *z } else { below };
+            for (z, slope) in groups {
+                let (mut a, mut s) = (*z, elementary::expm1_all(z));
+                for (a, s) in a.iter_mut().zip(&mut s) {
+                    let below = *s;
+                    *s = if *a > R::ZERO { R::ONE } else { below + R::ONE };
+                    *a = if *a > R::ZERO { *a } else { below };
+                }
+                (*z, *slope) = (a, s);
             }
         }
         Activation::Tanh => {
-            for (z, slope) in z.iter_mut().zip(slope) {
-                *z = elementary::tanh(*z);
-                *slope = (-*z).mul_add(*z, R::ONE);
+            for (z, slope) in groups {
+                let a = elementary::tanh_all(z);
+                *slope = a.map(|a| (-a).mul_add(a, R::ONE));
+                *z = a;
             }
         }
     }
@@ -143,8 +149,8 @@ fn softmax<R: Real>(p: &mut [R], classes: usize, width: usize) {
         let largest = row[1..classes]
             .iter()
             .fold(row[0], |m, &z| if z > m { z } else { m });
-        for z in row.iter_mut() {
-            *z = elementary::exp(*z - largest);
+        for z in ops::lanes_mut(row) {
+            *z = elementary::exp_all(&z.map(|z| z - largest));
         }
         row[classes..].fill(R::ZERO);
         let mut sums = [R::ZERO; LANES];
@@ -154,8 +160,8 @@ fn softmax<R: Real>(p: &mut [R], classes: usize, width: usize) {
             }
         }
         let sum = ops::tree(&sums);
-        for p in row.iter_mut() {
-            *p = *p / sum;
+        for p in ops::lanes_mut(row) {
+            *p = p.map(|p| p / sum);
         }
     }
 }
@@ -194,13 +200,7 @@ fn backward<R: Real>(network: &Network, upper: &[R], samples: usize, pass: &mut 
         let up = &mut values.up[..rows];
         up.fill(R::ZERO);
         ops::dense_backward(above, w, next.outputs, next.inputs, up);
-        for ((delta, up), slope) in values.delta[..rows]
-            .iter_mut()
-            .zip(up)
-            .zip(&values.slope[..rows])
-        {
-            *delta = *slope * *up;
-        }
+        ops::multiply(&values.slope[..rows], up, &mut values.delta[..rows]);
         above = &values.delta[..rows];
     }
 }
