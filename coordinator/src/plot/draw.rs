@@ -38,6 +38,9 @@ const LINE: u32 = 4;
 const BAR: u32 = 2;
 const RADIUS: f64 = 8.0;
 
+/// How far, as a factor, a log axis follows the ends of intervals beyond the means.
+const REACH: f64 = 3.0;
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Fitted, Fitted>>;
 
@@ -53,9 +56,11 @@ type Painted = Result<(), Box<dyn std::error::Error>>;
 fn paint(figure: &Figure, drawing: &mut String) -> Painted {
     let columns = figure.rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
     let rows = figure.rows.len() as u32;
+    let legend_height = 40 + LEGEND_STEP as u32 * (figure.legend.len() as u32 + 1);
+    let body = (rows * PANEL_HEIGHT).max(legend_height);
     let notes = NOTE * figure.notes.len() as u32;
     let width = (columns * PANEL_WIDTH + LEGEND_WIDTH).max(LEAST_WIDTH);
-    let size = (width, HEAD + rows * PANEL_HEIGHT + notes + FOOT);
+    let size = (width, HEAD + body + notes + FOOT);
     let root = SVGBackend::with_string(drawing, size).into_drawing_area();
     root.fill(&WHITE)?;
     headline(&root, figure)?;
@@ -65,12 +70,12 @@ fn paint(figure: &Figure, drawing: &mut String) -> Painted {
             let y = (HEAD + row as u32 * PANEL_HEIGHT) as i32;
             let (right, bottom) = (x + PANEL_WIDTH as i32, y + PANEL_HEIGHT as i32);
             let area = root.clone().shrink((x, y), (right - x, bottom - y));
-            draw_panel(&area, panel, figure.legend.len())?;
+            draw_panel(&root, &area, panel, figure.legend.len())?;
         }
     }
-    legend(&root, figure, (columns * PANEL_WIDTH) as i32 + 12)?;
+    draw_legend(&root, figure, (columns * PANEL_WIDTH) as i32 + 12)?;
     for (at, note) in figure.notes.iter().enumerate() {
-        let y = HEAD + rows * PANEL_HEIGHT + NOTE * at as u32;
+        let y = HEAD + body + NOTE * at as u32;
         root.draw(&Text::new(note.clone(), (30, y as i32), font(TEXT, GREY)))?;
     }
     root.present()?;
@@ -88,17 +93,17 @@ fn headline(root: &Area, figure: &Figure) -> Painted {
     Ok(())
 }
 
-fn draw_panel(area: &Area, panel: &Panel, styles: usize) -> Painted {
+fn draw_panel(root: &Area, area: &Area, panel: &Panel, styles: usize) -> Painted {
     let marks = || panel.series.iter().flat_map(|series| &series.marks);
     let xs: Vec<f64> = marks().map(|mark| mark.x).collect();
     let x = Fitted::grid(panel.x.scale, &xs);
     let y = Fitted::round(panel.y.scale, extent(panel));
     let mut chart = ChartBuilder::on(area)
-        .caption(panel.title.clone(), font(HEADING, INK))
         .margin(14)
+        .margin_top(52)
         .margin_right(28)
-        .x_label_area_size(84)
-        .y_label_area_size(150)
+        .x_label_area_size(78)
+        .y_label_area_size(140)
         .build_cartesian_2d(x.clone(), y.clone())?;
     chart
         .configure_mesh()
@@ -110,6 +115,10 @@ fn draw_panel(area: &Area, panel: &Panel, styles: usize) -> Painted {
         .x_desc(panel.x.title.clone())
         .y_desc(panel.y.title.clone())
         .draw()?;
+    let (across, down) = chart.plotting_area().get_pixel_range();
+    let middle = (i32::midpoint(across.start, across.end), down.start - 12);
+    let centred = font(HEADING, INK).pos(Pos::new(HPos::Center, VPos::Bottom));
+    root.draw(&Text::new(panel.title.clone(), middle, centred))?;
     if panel.y.scale == Scale::Linear && y.lo < 0.0 && y.hi > 0.0 {
         let zero = PathElement::new(vec![(x.lo, 0.0), (x.hi, 0.0)], GREY.stroke_width(2));
         chart.draw_series(once(zero))?;
@@ -120,8 +129,8 @@ fn draw_panel(area: &Area, panel: &Panel, styles: usize) -> Painted {
     Ok(())
 }
 
-/// The values that the vertical axis must show: means, and the ends of their intervals; on a log axis these up to a
-/// decade beyond the means, since an end near zero is as good as at infinity.
+/// The values that the vertical axis must show: means, and the ends of their intervals; on a log axis these up to
+/// [`REACH`] beyond the means, since an end near zero is as good as at infinity.
 fn extent(panel: &Panel) -> Vec<f64> {
     let marks = || panel.series.iter().flat_map(|series| &series.marks);
     let places = || marks().filter(|mark| panel.y.scale.place(mark.mean).is_some());
@@ -131,7 +140,7 @@ fn extent(panel: &Panel) -> Vec<f64> {
     });
     let far = |end: f64| match panel.y.scale {
         Scale::Linear => end,
-        Scale::Log => end.clamp(least / 10.0, most * 10.0),
+        Scale::Log => end.clamp(least / REACH, most * REACH),
     };
     places()
         .flat_map(|mark| {
@@ -167,7 +176,7 @@ fn draw_series(
     match look.dash {
         None => chart.draw_series(once(PathElement::new(path.clone(), stroke)))?,
         Some((dash, gap)) => chart.draw_series(once(DashedPathElement::new(
-            path.clone().into_iter(),
+            path.clone(),
             dash,
             gap,
             stroke,
@@ -201,7 +210,7 @@ fn draw_bar(
     Ok(())
 }
 
-fn legend(root: &Area, figure: &Figure, left: i32) -> Painted {
+fn draw_legend(root: &Area, figure: &Figure, left: i32) -> Painted {
     if figure.legend.is_empty() {
         return Ok(());
     }
@@ -217,7 +226,7 @@ fn legend(root: &Area, figure: &Figure, left: i32) -> Painted {
         match look.dash {
             None => root.draw(&PathElement::new(line.to_vec(), stroke))?,
             Some((dash, gap)) => {
-                root.draw(&DashedPathElement::new(line.into_iter(), dash, gap, stroke))?;
+                root.draw(&DashedPathElement::new(line, dash, gap, stroke))?;
             }
         }
         let marker = Polygon::new(look.marker(RADIUS), look.colour.filled());

@@ -1,12 +1,13 @@
 //! Estimates as pictures, SVG and PNG: stability against m1 and K on log axes, risks and gaps against K (SBO, figures 1
 //! and 2). Text becomes outlines of a bundled font, so that neither form needs a font where it is looked at.
 //!
-//! [`select`] decides what is drawn, [`draw`] how, [`outline`] turns the drawing into files' bytes. Nothing here knows
+//! `select` decides what is drawn, `draw` how, `outline` turns the drawing into files' bytes. Nothing here knows
 //! where estimates come from.
 
 mod axis;
 mod draw;
 mod figure;
+mod label;
 mod outline;
 mod palette;
 mod select;

@@ -13,6 +13,9 @@ const FONT: &[u8] = include_bytes!("font/DejaVuSans-subset.ttf");
 /// The name by which drawings ask for it.
 pub(super) const FONT_FAMILY: &str = "DejaVu Sans";
 
+/// Pixels of a PNG, at most: a grid may have hundreds of panels, a picture viewer has not the memory.
+const MOST_PIXELS: f32 = 4e7;
+
 /// A drawing without text.
 pub(super) struct Outlined(Tree);
 
@@ -42,13 +45,19 @@ impl Outlined {
         self.0.to_string(&options)
     }
 
-    /// As PNG on white.
+    /// As PNG on white, smaller than drawn if it would have more than [`MOST_PIXELS`].
     pub fn png(&self) -> Result<Vec<u8>, String> {
-        let size = self.0.size().to_int_size();
-        let mut pixels = Pixmap::new(size.width(), size.height())
-            .ok_or_else(|| format!("{} x {} pixels are too many", size.width(), size.height()))?;
+        let size = self.0.size();
+        let scale = (MOST_PIXELS / (size.width() * size.height()))
+            .sqrt()
+            .min(1.0);
+        let pixels = |length: f32| (length * scale).round().max(1.0) as u32;
+        let (width, height) = (pixels(size.width()), pixels(size.height()));
+        let mut pixels = Pixmap::new(width, height)
+            .ok_or_else(|| format!("{width} x {height} pixels are too many"))?;
         pixels.fill(Color::WHITE);
-        resvg::render(&self.0, Transform::identity(), &mut pixels.as_mut());
+        let transform = Transform::from_scale(scale, scale);
+        resvg::render(&self.0, transform, &mut pixels.as_mut());
         pixels.encode_png().map_err(|error| error.to_string())
     }
 }

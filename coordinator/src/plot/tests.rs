@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bistable_common::wire::v1::{Estimate, Interval, QueryEstimatesResponse};
 use resvg::tiny_skia::Pixmap;
 
-use super::write_all;
+use super::{outline::Outlined, write_all};
 
 fn around(mean: f64, half: f64) -> Option<Interval> {
     Some(Interval {
@@ -191,6 +191,14 @@ fn extreme_numbers_are_drawn() {
     estimates[3].val_error = around(f64::NAN, 0.0);
     estimates[1].gap_holdout_error = around(-1e-250, 1e-251);
     assert_eq!(made(estimates).len(), 3);
+}
+
+#[test]
+fn a_huge_drawing_is_still_a_picture() {
+    let drawing = r#"<svg xmlns="http://www.w3.org/2000/svg" width="30000" height="20000"><rect width="9" height="9"/></svg>"#;
+    let png = Outlined::new(drawing).and_then(|outlined| outlined.png());
+    let picture = Pixmap::decode_png(&png.expect("a PNG")).expect("a PNG");
+    assert!((30_000_000..41_000_000).contains(&picture.pixels().len()));
 }
 
 #[test]

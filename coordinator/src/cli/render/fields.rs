@@ -5,10 +5,11 @@ use bistable_common::wire::v1::{Estimate, Interval};
 
 use super::Value;
 
-type Get<T> = (&'static str, for<'a> fn(&'a Estimate) -> T);
+type Get<T> = (&'static str, fn(&Estimate) -> T);
+type GetValue = (&'static str, for<'a> fn(&'a Estimate) -> Value<'a>);
 
 /// Where in the grid an estimate is.
-pub(super) const AXES: [(&str, for<'a> fn(&'a Estimate) -> Value<'a>); 11] = [
+pub(super) const AXES: [GetValue; 11] = [
     ("label", |e| Value::Text(&e.label)),
     ("problem", |e| Value::Text(&e.problem)),
     ("solver", |e| Value::Text(&e.solver)),

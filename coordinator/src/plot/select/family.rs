@@ -66,14 +66,21 @@ fn file_name(label: &str, taken: &mut HashSet<String>) -> String {
     name
 }
 
-/// A label that can stand in a drawing: XML has no control characters.
+/// Characters of a headline's label.
+const LONGEST: usize = 30;
+
+/// A label that can stand in a drawing: XML has no control characters, and a headline has an end.
 fn printable(label: &str) -> String {
     match label {
         "" => "all solvers".to_owned(),
-        label => label
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect(),
+        label => {
+            let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+            let mut title: String = label.chars().take(LONGEST).map(visible).collect();
+            if label.chars().nth(LONGEST).is_some() {
+                title.push('…');
+            }
+            title
+        }
     }
 }
 

@@ -9,10 +9,12 @@ use crate::plot::figure::Panel;
 pub(super) fn notes(family: &Family, rows: &[Vec<Panel>]) -> Vec<String> {
     let mut notes = vec![about_intervals(family)];
     let hidden = hidden(rows);
-    if hidden > 0 {
-        notes.push(format!(
-            "{hidden} of the values are zero or negative and have no place on a log axis."
-        ));
+    match hidden {
+        0 => {}
+        1 => notes.push("1 value is not above zero and has no place on a log axis.".to_owned()),
+        _ => notes.push(format!(
+            "{hidden} values are not above zero and have no place on a log axis."
+        )),
     }
     let all = family.estimates.len();
     let lost = |get: fn(&Estimate) -> u64| family.estimates.iter().filter(|e| get(e) > 0).count();
