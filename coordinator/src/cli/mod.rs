@@ -1,1 +1,4 @@
-//! (in work)
+//! The command line.
+
+pub mod render;
+pub mod trajectory_rows;

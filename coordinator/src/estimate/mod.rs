@@ -1,101 +1,94 @@
 //! Estimates: pure functions over stored trajectories, folded in (replicate, index) order.
+//!
+//! Stability is on-average argument stability (SBO, Definition 5), the gap SBO's eq. 2; see the README for both. This
+//! module knows neither the store nor the wire: [`report`] is handed a way to read trajectories and returns numbers.
 
-use bistable_common::{
-    ids::{Block, CellId, Hash, Replicate},
-    sweep::Sweep,
-    trajectory::Trajectory,
-};
-use serde::Serialize;
+mod group;
+mod interval;
+mod quantity;
+mod query;
+mod replicate;
+mod report;
 
-/// An axis of the grid by which estimates can be grouped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Axis {
-    /// The solver's label.
-    Solver,
-    /// Validation samples.
-    M1,
-    /// Training samples.
-    M2,
-    /// Outer iterations.
-    K,
-    /// Inner iterations.
-    T,
-    /// Outer step size.
-    EtaX,
-    /// Inner step size.
-    EtaY,
-    /// Outer batch size.
-    BatchX,
-    /// Inner batch size.
-    BatchY,
-}
+#[cfg(test)]
+mod tests;
 
-/// Which estimates are asked for. Empty lists mean all.
+pub use interval::Interval;
+pub use query::{Axis, Query};
+pub use report::report;
+
+use bistable_common::ids::Hash;
+
+/// What was measured at one point of the grid, or over a group of points. Axes are `None` where they are grouped away
+/// (the solver's names are then empty), quantities where there is no honest estimate.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Query {
-    /// Labels or preset names.
-    pub solvers: Vec<String>,
-    /// Validation samples.
-    pub m1: Vec<u64>,
-    /// Outer iterations.
-    pub k: Vec<u64>,
-    /// Inner iterations.
-    pub t: Vec<u64>,
-    /// Average, replicate by replicate, over every axis that is not named; empty: do not group.
-    pub group_by: Vec<Axis>,
-    /// Confidence level in (0, 1); `None`: the sweep's own.
-    pub confidence: Option<f64>,
-}
-
-/// A mean over replicates with its confidence interval (no ends with fewer than two replicates).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Interval {
-    /// The mean.
-    pub mean: f64,
-    /// Lower end.
-    pub lo: Option<f64>,
-    /// Upper end.
-    pub hi: Option<f64>,
-}
-
-/// What was measured at one point of the grid. Axes are `None` where they are grouped away, quantities where there is no
-/// honest estimate.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[allow(missing_docs)]
 pub struct Estimate {
+    /// The solver's label in the sweep.
     pub label: String,
+    /// The problem's name.
     pub problem: String,
+    /// The preset the solver started from, or "custom".
     pub solver: String,
+    /// Validation samples.
     pub m1: Option<u64>,
+    /// Training samples.
     pub m2: Option<u64>,
-    #[serde(rename = "K")]
+    /// Outer iterations, K.
     pub k: Option<u64>,
-    #[serde(rename = "T")]
+    /// Inner iterations, T.
     pub t: Option<u64>,
+    /// Outer step size: the rule's scale.
     pub eta_x: Option<f64>,
+    /// Inner step size: the rule's scale.
     pub eta_y: Option<f64>,
+    /// Outer batch size.
     pub batch_x: Option<u64>,
+    /// Inner batch size.
     pub batch_y: Option<u64>,
+    /// Whole replicates: the ones behind the estimate.
     pub replicates: u64,
+    /// Indices measured in them, over all cells of the group.
     pub indices: u64,
+    /// l1 stability, `E[1/m1 sum_i d_i]`.
     pub beta1: Option<Interval>,
+    /// Its x-part.
     pub beta1_x: Option<Interval>,
+    /// Its y-part.
     pub beta1_y: Option<Interval>,
+    /// l2 stability squared, `E[1/m1 sum_i d_i^2]`.
     pub beta2_sq: Option<Interval>,
+    /// Its x-part.
     pub beta2_sq_x: Option<Interval>,
+    /// Its y-part.
     pub beta2_sq_y: Option<Interval>,
+    /// Outer loss on D.
     pub val_loss: Option<Interval>,
+    /// Outer loss on the test set.
     pub test_loss: Option<Interval>,
+    /// 0-1 error on D.
     pub val_error: Option<Interval>,
+    /// 0-1 error on the test set.
     pub test_error: Option<Interval>,
+    /// Gap in loss by hold-out.
     pub gap_holdout_loss: Option<Interval>,
+    /// Gap in 0-1 error by hold-out.
     pub gap_holdout_error: Option<Interval>,
+    /// Gap in loss by replace-one, symmetrised.
     pub gap_replace_one_loss: Option<Interval>,
+    /// Gap in 0-1 error by replace-one, symmetrised.
     pub gap_replace_one_error: Option<Interval>,
+    /// Gap in loss by replace-one, plain.
     pub gap_replace_one_plain_loss: Option<Interval>,
+    /// Gap in 0-1 error by replace-one, plain.
     pub gap_replace_one_plain_error: Option<Interval>,
+    /// Width of the hold-out interval over that of the symmetrised replace-one interval, both of the gap in loss;
+    /// `None` where either has no ends or the latter no width.
     pub gap_width_ratio: Option<f64>,
+    /// Experiments of the whole replicates that diverged before this K (of a group: its largest K). Where the base run
+    /// did, all of its experiments; a base run without experiments counts as one.
     pub diverged: u64,
+    /// Planned experiments in units that have no result; a unit without experiments, which is a base run alone, counts
+    /// as one.
     pub missing: u64,
 }
 
@@ -106,6 +99,6 @@ pub struct Report {
     pub digest: Option<Hash>,
     /// Confidence level of the intervals.
     pub confidence: f64,
-    /// In the order of the sweep's cells, then K.
+    /// In the order of the sweep's cells, then K; groups stand where their first point does.
     pub estimates: Vec<Estimate>,
 }

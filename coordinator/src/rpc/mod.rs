@@ -1,1 +1,3 @@
-//! (in work)
+//! The gRPC services, and the conversions that only they need.
+
+pub mod estimate_wire;
