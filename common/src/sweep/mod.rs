@@ -4,4 +4,4 @@
 mod facts;
 // mod document; // the document as written, its errors and its expansion
 
-pub use facts::{Cell, Facts, Indices, InvalidFacts, SolverName, Sweep};
+pub use facts::{Cell, Facts, Indices, InvalidFacts, SCHEME, SolverName, Sweep};
