@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use bistable_common::{
     ids::{Block, CellId, Hash, LeaseToken, Replicate, UnitId, UnitKey, WorkerId},
-    spec::{Order, Precision, ProblemSpec, QuadraticSpec, Schedule, Solver, Start, presets},
-    sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
+    sweep::Sweep,
     wire::CHUNK_BYTES,
 };
 
 use super::{Change, Lifecycle, Outcome, Store, StoreError, StoredData, Submitted, UnitResult};
-use crate::board::{Failure, Fate, Lease, Timestamp, UnitRange};
+use crate::board::{Failure, Fate, Lease, Timestamp, UnitRange, fixture};
 
 /// A place for one store, and how to open the store there, again and again.
 pub struct Fixture {
@@ -63,51 +62,7 @@ const NUMERICS: Hash = Hash([7; 32]);
 const NOW: Timestamp = Timestamp(1_000);
 
 fn sweep(seed: u64) -> Sweep {
-    let preset = presets::find("ssgd").expect("a preset");
-    let cell = Cell {
-        m1: 40,
-        m2: 10,
-        ks: vec![2, 4],
-        solver: Solver {
-            schedule: Schedule {
-                inner_steps: 1,
-                start: Start::Warm,
-                order: Order::InnerFirst,
-            },
-            direction: preset.direction,
-            eta_x: preset.eta_x,
-            eta_y: preset.eta_y,
-            sampling: preset.sampling,
-            batch_x: 1,
-            batch_y: 1,
-        },
-    };
-    let facts = Facts {
-        scheme: SCHEME,
-        problem: ProblemSpec::Quadratic(QuadraticSpec {
-            dim_x: 1,
-            dim_y: 1,
-            mu_f: 1.0,
-            l_f: 1.0,
-            mu_g: 1.0,
-            l_g: 1.0,
-            mean: 0.0,
-            noise: 1.0,
-            seed: 1,
-        }),
-        data: None,
-        test: 10,
-        precision: Precision::F64,
-        seed,
-        replicates: 2,
-        indices: Indices::All,
-        cells: vec![cell],
-    };
-    let name = SolverName {
-        label: "ssgd".into(),
-        preset: "ssgd".into(),
-    };
-    Sweep::new("test".into(), 0.95, vec![name], facts).expect("a sweep")
+    fixture::sweep(40, 2, seed)
 }
 
 fn submitted(store: &dyn Store, seed: u64) -> Sweep {

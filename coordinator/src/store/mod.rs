@@ -30,7 +30,9 @@ pub enum StoreError {
     #[error(transparent)]
     Address(#[from] InvalidAddress),
     /// A newer build wrote it.
-    #[error("the store has schema {found}, this build knows schemas up to {known}; use the newer build")]
+    #[error(
+        "the store has schema {found}, this build knows schemas up to {known}; use the newer build"
+    )]
     Newer {
         /// Its schema.
         found: i64,

@@ -64,9 +64,8 @@ pub(super) fn chunk(
             "/* data_chunk */
              SELECT bytes FROM data_chunks WHERE hash = :hash AND chunk = :chunk",
         )?
-        .query_row(
-            named_params! { ":hash": hash.0, ":chunk": chunk },
-            |row| row.get(0),
-        )
+        .query_row(named_params! { ":hash": hash.0, ":chunk": chunk }, |row| {
+            row.get(0)
+        })
         .optional()?)
 }

@@ -182,10 +182,11 @@ impl Store for Sqlite {
 
     fn flush(&self) -> Result<(), StoreError> {
         self.idle_readers().clear();
-        self.writer()
-            .query_row("/* checkpoint */ PRAGMA wal_checkpoint(TRUNCATE)", [], |_| {
-                Ok(())
-            })?;
+        self.writer().query_row(
+            "/* checkpoint */ PRAGMA wal_checkpoint(TRUNCATE)",
+            [],
+            |_| Ok(()),
+        )?;
         Ok(())
     }
 }

@@ -37,11 +37,7 @@ pub(super) fn record(
         .collect()
 }
 
-fn record_one(
-    db: &Connection,
-    result: &UnitResult,
-    now: Timestamp,
-) -> Result<Outcome, StoreError> {
+fn record_one(db: &Connection, result: &UnitResult, now: Timestamp) -> Result<Outcome, StoreError> {
     if insert(db, result, now)? {
         forget_failures(db, result)?;
         return Ok(Outcome::Accepted);
