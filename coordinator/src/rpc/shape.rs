@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(verdict(1, beyond), Err(Misshapen::Index(32)));
         let late = |t: &mut Trajectory| t.base_stop = Stop::Diverged { at: 5 };
         assert_eq!(verdict(1, late), Err(Misshapen::Stop(5)));
-        let curve = |t: &mut Trajectory| drop(t.curve.pop());
+        let curve = |t: &mut Trajectory| t.curve.truncate(1);
         assert_eq!(verdict(0, curve), Err(Misshapen::Curve));
         let negative = |t: &mut Trajectory| t.experiments[0].records[0].dx2 = -1.0;
         assert_eq!(verdict(1, negative), Err(Misshapen::Negative));
@@ -224,7 +224,7 @@ mod tests {
             verdict(1, few),
             Err(Misshapen::Experiments { .. })
         ));
-        let short = |t: &mut Trajectory| drop(t.experiments[0].records.pop());
+        let short = |t: &mut Trajectory| t.experiments[0].records.truncate(1);
         assert!(matches!(verdict(1, short), Err(Misshapen::Reached { .. })));
         let errors = |t: &mut Trajectory| {
             let loss = t.experiments[0].records[0].loss;

@@ -36,10 +36,10 @@ pub(super) async fn sweep(dispatch: Dispatch, id: SweepId, sink: Sink<v1::WatchS
             return;
         }
         if let Next::Stop(error) = next(&mut changes, &sink, LOOK_EVERY).await {
-            return match error {
-                Some(error) => fail(&sink, error).await,
-                None => (),
-            };
+            if let Some(error) = error {
+                fail(&sink, error).await;
+            }
+            return;
         }
     }
 }

@@ -365,7 +365,7 @@ fn failures_last_until_a_result(fixture: &Fixture) {
     store.apply(&changes).expect("apply");
     assert_eq!(
         store.failures(sweep.id()).expect("failures"),
-        [last.clone()]
+        std::slice::from_ref(&last)
     );
     record(&*store, result(&sweep, key(0, 1), b"a"));
     assert!(store.failures(sweep.id()).expect("failures").is_empty());
