@@ -3,6 +3,13 @@
 //! The numerics ([`kernel`], [`problem`], [`solver`], [`coupled`]) are synchronous and deterministic and know no clock and
 //! no socket; [`unit`] is their one entry. [`link`] is the other side: it leases, beats and reports.
 
+pub mod coupled;
 pub mod data;
+pub mod kernel;
 pub mod link;
+pub mod problem;
+pub mod solver;
 pub mod unit;
+
+#[cfg(test)]
+mod testing;

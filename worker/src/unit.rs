@@ -1,17 +1,26 @@
 //! The numerics' one entry: a range of adjacent units of one (cell, replicate) in, their trajectories out.
 
+mod fingerprint;
+
 use std::{
     ops::Range,
     sync::{Arc, atomic::AtomicBool},
 };
 
 use bistable_common::{
-    ids::{Block, CellId, Hash, Replicate},
+    ids::{Block, CellId, Replicate},
+    spec::{Precision, ProblemSpec},
     sweep::Sweep,
     trajectory::Trajectory,
 };
 
-use crate::data::Dataset;
+use crate::{
+    coupled::{self, Setting},
+    data::Dataset,
+    problem::{Plain, Quadratic, Reweighting},
+};
+
+pub use fingerprint::fingerprint;
 
 /// What a lease asks for.
 #[derive(Clone)]
@@ -41,28 +50,53 @@ pub enum Mode {
 }
 
 /// Why units were not run to their end.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// `stop` was set.
     #[error("stopped on request")]
     Stopped,
-    /// The work does not fit the data, which no checked sweep can cause.
-    #[error("{0}")]
-    Unfit(String),
+    /// The data set is not the one that the sweep was checked against.
+    #[error("the sweep's data set is missing or too small for its samples")]
+    Data,
+    /// The problem is not computed in this precision.
+    #[error("`quadratic` is computed in f64 only")]
+    Precision,
 }
 
 /// Runs `work`, giving each unit to `done` as soon as it is finished, in the order of blocks. `stop` is read once an
-/// outer iteration. Allocates everything before the first iteration.
+/// outer iteration.
 pub fn run(
-    _work: &Work,
-    _stop: &AtomicBool,
-    _done: &mut dyn FnMut(Block, Trajectory),
+    work: &Work,
+    stop: &AtomicBool,
+    done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
-    unimplemented!()
-}
-
-/// The self-test fingerprint of this build's numerics on this machine: a hash over the trajectories of small fixed sweeps.
-/// Equal fingerprints mean that results may stand in one sweep.
-pub fn fingerprint() -> Hash {
-    unimplemented!()
+    let facts = work.sweep.facts();
+    let setting = Setting {
+        facts,
+        cell: work.cell,
+        replicate: work.replicate,
+        mode: work.mode,
+    };
+    let cell = work.sweep.cell(work.cell);
+    let blocks = work.blocks.clone();
+    match (&facts.problem, facts.precision) {
+        (ProblemSpec::Quadratic(spec), Precision::F64) => {
+            let problem = Plain(Quadratic::new(spec, facts, cell, work.replicate));
+            coupled::run(&problem, setting, blocks, stop, done)
+        }
+        (ProblemSpec::Quadratic(_), Precision::F32) => Err(RunError::Precision),
+        (ProblemSpec::Reweighting(spec), precision) => {
+            let data = work.data.as_deref().ok_or(RunError::Data)?;
+            match precision {
+                Precision::F32 => {
+                    let problem = Reweighting::<f32>::new(spec, facts, cell, work.replicate, data);
+                    coupled::run(&problem.ok_or(RunError::Data)?, setting, blocks, stop, done)
+                }
+                Precision::F64 => {
+                    let problem = Reweighting::<f64>::new(spec, facts, cell, work.replicate, data);
+                    coupled::run(&problem.ok_or(RunError::Data)?, setting, blocks, stop, done)
+                }
+            }
+        }
+    }
 }

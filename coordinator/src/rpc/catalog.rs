@@ -2,10 +2,12 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use bistable_common::ids::Hash;
+use bistable_common::{
+    ids::Hash,
+    sweep::{Catalog, DataInfo, DataSource},
+};
 use bistable_worker::data::Dataset;
 
-use super::document::{Catalog, DataInfo, DataSource};
 use crate::store::{Store, StoreError};
 
 /// The catalog of one submission. It remembers what was missing, which is the difference between a wrong document and one

@@ -5,7 +5,6 @@ mod beat;
 mod catalog;
 mod convert;
 mod data;
-mod document;
 mod error;
 pub mod estimate_wire;
 mod query;

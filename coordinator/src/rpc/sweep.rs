@@ -1,18 +1,12 @@
 //! `SweepService`: the life of sweeps.
 
 use bistable_common::{
-    sweep::Sweep,
+    sweep::{Format, Source, Sweep, parse},
     wire::v1::{self, sweep_service_server::SweepService},
 };
 use tonic::{Request, Response, Status};
 
-use super::{
-    Context, Error, Responses,
-    catalog::Stored,
-    document::{Format, Source, parse},
-    error::sweep_id,
-    responses, watch,
-};
+use super::{Context, Error, Responses, catalog::Stored, error::sweep_id, responses, watch};
 use crate::{
     dispatch::{Existed, Steering},
     store::{Store, blocking},

@@ -1,0 +1,192 @@
+//! The parts of one solver: each is what the solver says, else what the grid says, else what the preset says.
+
+use crate::{
+    spec::{
+        Clock, ProblemSpec, StepSize,
+        presets::{self, PRESETS, Preset},
+    },
+    sweep::SolverName,
+};
+
+use super::{
+    axis::Axis,
+    grid::{BATCH, Grid, INNER_STEPS},
+    keys::{SOLVER, nearest},
+    mistake::{Mistake, Read},
+    scalar::{integer, text, word},
+    step::{self, Level, Step},
+    table::Table,
+    tree::{Node, quote},
+};
+
+const MAX_LABEL_CHARS: usize = 100;
+const CUSTOM: &str = "custom";
+
+/// What a solver without a preset must say, unless an axis of the grid says it.
+const REQUIRED: [&str; 8] = [
+    "start",
+    "order",
+    "direction",
+    "eta_x",
+    "eta_y",
+    "sampling",
+    "batch_x",
+    "batch_y",
+];
+
+/// One solver's table, with what fills its gaps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'n> {
+    node: &'n Node,
+    table: Table<'n>,
+    preset: Option<&'static Preset>,
+    grid: &'n Grid,
+    problem: &'n ProblemSpec,
+}
+
+impl<'n> Parts<'n> {
+    /// Checks the table's keys and finds its preset.
+    pub fn new(node: &'n Node, grid: &'n Grid, problem: &'n ProblemSpec) -> Read<Self> {
+        let table = Table::new(node, &SOLVER)?;
+        Ok(Self {
+            node,
+            table,
+            preset: table.get("preset").map(find_preset).transpose()?,
+            grid,
+            problem,
+        })
+    }
+
+    /// What the solver is called.
+    pub fn name(&self) -> Read<SolverName> {
+        let preset = self.preset.map_or(CUSTOM, |preset| preset.name);
+        let label = match self.table.get("label") {
+            Some(label) => text("label", label, MAX_LABEL_CHARS)?,
+            None => preset,
+        };
+        Ok(SolverName {
+            label: label.to_owned(),
+            preset: preset.to_owned(),
+        })
+    }
+
+    /// A part that no axis varies.
+    pub fn word<T: Copy>(
+        &self,
+        key: &str,
+        words: &[(&str, T)],
+        of_preset: fn(&Preset) -> T,
+    ) -> Read<T> {
+        match self.table.get(key) {
+            Some(node) => word(key, node, words),
+            None => self.preset.map(of_preset).ok_or_else(|| self.incomplete()),
+        }
+    }
+
+    /// T: the solver's own, else what its preset fixes, else the axis.
+    pub fn inner_steps(&self) -> Read<Vec<u32>> {
+        let own = match self.table.get("T") {
+            Some(node) => Some((integer("T", node, &INNER_STEPS)?, node)),
+            None => None,
+        };
+        let fixed = self
+            .preset
+            .and_then(|p| p.fixed_inner_steps.map(|t| (t, p)));
+        match (own, fixed) {
+            (Some((own, node)), Some((fixed, preset))) if own != fixed => {
+                Err(fixes_t(own, node, fixed, preset))
+            }
+            (Some((t, _)), _) | (None, Some((t, _))) => Ok(vec![t]),
+            (None, None) => Ok(self.grid.ts.values()),
+        }
+    }
+
+    /// Batch sizes at one level.
+    pub fn batches(
+        &self,
+        key: &str,
+        axis: Option<&Axis<u32>>,
+        of_preset: fn(&Preset) -> u32,
+    ) -> Read<Vec<u32>> {
+        if let Some(node) = self.table.get(key) {
+            return Ok(vec![integer(key, node, &BATCH)?]);
+        }
+        axis.map(Axis::values)
+            .or_else(|| self.preset.map(|preset| vec![of_preset(preset)]))
+            .ok_or_else(|| self.incomplete())
+    }
+
+    /// Step sizes at one level: the solver's rule, with its own scale, else the axis's, else the preset's.
+    pub fn step_sizes(&self, level: Level) -> Read<Vec<StepSize>> {
+        let (axis, default, clock) = match level {
+            Level::Outer => (&self.grid.eta_x, self.preset.map(|p| p.eta_x), Clock::Outer),
+            Level::Inner => (&self.grid.eta_y, self.preset.map(|p| p.eta_y), Clock::Inner),
+        };
+        let clock = default.map_or(clock, |step| step.clock);
+        let written = self.table.get(level.key());
+        let step = match (written, default) {
+            (Some(node), _) => step::read(node, level, clock, self.problem)?,
+            (None, Some(default)) => Step::of_preset(default),
+            (None, None) => Step::constant(clock),
+        };
+        let scales = match (step.scale, axis, default) {
+            (Some(scale), _, _) => vec![scale],
+            (None, Some(axis), _) => axis.values(),
+            (None, None, Some(default)) => vec![default.scale],
+            (None, None, None) => return Err(self.no_scale(level, written)),
+        };
+        Ok(scales.into_iter().map(|c| step.with_scale(c)).collect())
+    }
+
+    fn no_scale(&self, level: Level, written: Option<&Node>) -> Mistake {
+        let Some(node) = written else {
+            return self.incomplete();
+        };
+        Mistake::new(format!("{} has no scale", level.key()))
+            .at(&node.span, "`c` is missing here")
+            .help(format!(
+                "give it `c`, or the grid an axis `{}`",
+                level.key()
+            ))
+    }
+
+    /// Lists everything that is missing, not only what was looked for.
+    fn incomplete(&self) -> Mistake {
+        let missing: Vec<_> = REQUIRED
+            .into_iter()
+            .filter(|key| self.table.get(key).is_none() && !self.grid.has(key))
+            .collect();
+        let message = format!(
+            "a solver without a preset spells out all its parts; missing: {}",
+            missing.join(", ")
+        );
+        Mistake::new(message)
+            .at(&self.node.span, "incomplete")
+            .help(format!("or begin with a preset: {}", preset_names()))
+    }
+}
+
+fn find_preset(node: &Node) -> Read<&'static Preset> {
+    let name = text("preset", node, MAX_LABEL_CHARS)?;
+    presets::find(name).ok_or_else(|| {
+        let near = nearest(name, PRESETS.iter().map(|preset| preset.name));
+        let near = near.map_or(String::new(), |near| format!("did you mean \"{near}\"? "));
+        Mistake::new(format!("there is no preset {}", quote(name)))
+            .at(&node.span, "unknown preset")
+            .help(format!("{near}presets: {}", preset_names()))
+    })
+}
+
+fn preset_names() -> String {
+    PRESETS.map(|preset| preset.name).join(", ")
+}
+
+fn fixes_t(own: u32, node: &Node, fixed: u32, preset: &Preset) -> Mistake {
+    let message = format!("T = {own}: the preset `{}` fixes T = {fixed}", preset.name);
+    Mistake::new(message)
+        .at(&node.span, "cannot be changed")
+        .help(format!(
+            "{} is {}; for other T use the preset tsgd, or spell out a solver's parts",
+            preset.name, preset.summary
+        ))
+}

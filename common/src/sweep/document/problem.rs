@@ -1,0 +1,117 @@
+//! `[problem]`: which bilevel problem, with its parameters.
+
+use crate::{
+    spec::{Activation, ProblemSpec, QuadraticSpec, ReweightingSpec},
+    sweep::facts::MAX_WIDTH,
+};
+
+use super::{
+    keys::{QUADRATIC, REWEIGHTING},
+    mistake::{Mistake, Read},
+    scalar::{FINITE, NOT_NEGATIVE, Numbers, POSITIVE, integer, number, word},
+    table::Table,
+    tree::{Node, Value},
+};
+
+const ACTIVATIONS: [(&str, Activation); 2] = [("elu", Activation::Elu), ("tanh", Activation::Tanh)];
+const MAX_LAYERS: usize = 16;
+/// Matrices are dense, so dimensions are smaller than widths.
+const MAX_DIM: u32 = 1024;
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Reweighting,
+    Quadratic,
+}
+
+const KINDS: [(&str, Kind); 2] = [
+    ("reweighting", Kind::Reweighting),
+    ("quadratic", Kind::Quadratic),
+];
+
+/// Reads `[problem]`.
+pub(super) fn read(node: &Node) -> Read<ProblemSpec> {
+    match kind(node)? {
+        Kind::Reweighting => reweighting(node).map(ProblemSpec::Reweighting),
+        Kind::Quadratic => quadratic(node).map(ProblemSpec::Quadratic),
+    }
+}
+
+fn kind(node: &Node) -> Read<Kind> {
+    let table = Table::unchecked(node, &REWEIGHTING)?;
+    match table.get("kind") {
+        Some(kind) => word("kind", kind, &KINDS),
+        None => Err(Mistake::new("[problem] lacks the key `kind`")
+            .at(&node.span, "`kind` is missing here")
+            .help("kind = \"reweighting\" or kind = \"quadratic\"")),
+    }
+}
+
+fn reweighting(node: &Node) -> Read<ReweightingSpec> {
+    let table = Table::new(node, &REWEIGHTING)?;
+    let hidden = table.get("hidden").map(widths).transpose()?;
+    let activation = table.get("activation");
+    let activation = activation.map(|node| word("activation", node, &ACTIVATIONS));
+    Ok(ReweightingSpec {
+        hidden: hidden.unwrap_or_else(|| vec![256]),
+        activation: activation.transpose()?.unwrap_or(Activation::Elu),
+    })
+}
+
+/// Unlike an axis of the grid, a list of widths may repeat itself.
+fn widths(node: &Node) -> Read<Vec<u32>> {
+    let nodes = match &node.value {
+        Value::List(nodes) => nodes.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    if !(1..=MAX_LAYERS).contains(&nodes.len()) {
+        let expected = format!("the widths of 1 to {MAX_LAYERS} hidden layers");
+        return Err(Mistake::value("hidden", node, expected));
+    }
+    let width = |node| integer("hidden", node, &(1..=MAX_WIDTH));
+    nodes.iter().map(width).collect()
+}
+
+fn quadratic(node: &Node) -> Read<QuadraticSpec> {
+    let table = Table::new(node, &QUADRATIC)?;
+    let dim = |key| match table.get(key) {
+        Some(node) => integer(key, node, &(1..=MAX_DIM)),
+        None => Ok(8),
+    };
+    let real = |key, range: Numbers, default| match table.get(key) {
+        Some(node) => number(key, node, range),
+        None => Ok(default),
+    };
+    let seed = match table.get("seed") {
+        Some(node) => integer("seed", node, &(0..=u64::MAX))?,
+        None => 1,
+    };
+    // A condition number of 1.5 at both levels: Theorem 2's strongly convex case needs at most 2.
+    let spec = QuadraticSpec {
+        dim_x: dim("dim_x")?,
+        dim_y: dim("dim_y")?,
+        mu_f: real("mu_f", POSITIVE, 1.0)?,
+        l_f: real("l_f", POSITIVE, 1.5)?,
+        mu_g: real("mu_g", POSITIVE, 1.0)?,
+        l_g: real("l_g", POSITIVE, 1.5)?,
+        mean: real("mean", FINITE, 1.0)?,
+        noise: real("noise", NOT_NEGATIVE, 1.0)?,
+        seed,
+    };
+    ordered(&table, ("mu_f", spec.mu_f), ("l_f", spec.l_f))?;
+    ordered(&table, ("mu_g", spec.mu_g), ("l_g", spec.l_g))?;
+    Ok(spec)
+}
+
+/// Strong convexity cannot exceed smoothness.
+fn ordered(table: &Table, mu: (&str, f64), l: (&str, f64)) -> Read<()> {
+    if mu.1 <= l.1 {
+        return Ok(());
+    }
+    let message = format!("{} = {} is above {} = {}", mu.0, mu.1, l.0, l.1);
+    let span = |key| table.get(key).map(|node| &node.span);
+    Err(Mistake::new(message)
+        .at_maybe(span(mu.0), "smallest eigenvalue")
+        .at_maybe(span(l.0), "largest eigenvalue")
+        .help(format!("expected 0 < {} <= {}", mu.0, l.0)))
+}

@@ -1,0 +1,7 @@
+//! Sweep documents: what they mean, and what is said about wrong ones.
+
+mod garbage;
+mod meaning;
+mod misfits;
+mod mistakes;
+mod support;

@@ -1,0 +1,219 @@
+//! What is said about parts that do not fit together: solvers, steps, data and grid.
+
+use crate::support::*;
+
+/// [`GOOD`] on the quadratic, with `lines` for the second solver.
+fn quadratic(lines: &str) -> String {
+    GOOD.replace("\"reweighting\"", "\"quadratic\"")
+        .replace("preset = \"tsgd\"", lines)
+}
+
+const TSGD: &str = "preset = \"tsgd\"";
+
+#[test]
+fn too_few_samples() {
+    let error = broken("m1 = [200, 500]", "m1 = [200, 6000]");
+    let parts = [
+        "m1 = 6000 needs 6000 + 6000 replacement + 2000 training + 1000 test samples; the data set has 5000",
+        "[sweep.toml:8:12]",
+        "the largest m1 that fits is 1000 (with m2 = 2000 and test = 1000)",
+    ];
+    says(&error, &parts);
+    good(&edited("m1 = [200, 500]", "m1 = 1000"));
+    says(
+        &broken("m1 = [200, 500]", "m1 = 1001"),
+        &["m1 = 1001 needs"],
+    );
+    let error = broken("T = [1, 4]", "m2 = [100, 4000]");
+    says(
+        &error,
+        &[
+            "200 replacement + 4000 training",
+            "no m1 fits beside m2 = 4000",
+        ],
+    );
+}
+
+#[test]
+fn data_where_it_does_not_belong_or_is_not_known() {
+    let text = quadratic(TSGD).replace("[grid]", "[data]\nsource = \"mnist5k\"\n[grid]");
+    says(
+        &wrong(&toml(&text)),
+        &[
+            "the problem `quadratic` uses no data set",
+            "leave [data] out",
+        ],
+    );
+    let data = |line: &str| broken("[grid]", &format!("[data]\n{line}\n[grid]"));
+    says(&data("source = \"mnist\""), &["did you mean \"mnist5k\"?"]);
+    says(
+        &data("source = \"/data\""),
+        &["a folder is written dir = \"path\""],
+    );
+    says(
+        &data("hash = \"12\""),
+        &["hash = \"12\": expected 64 hexadecimal digits"],
+    );
+    says(&data("dir = \"\""), &["dir = \"\": expected a string"]);
+    says(&data(""), &["[data] names no data set", "dir = "]);
+    says(
+        &data("dir = \"a\"\nsource = \"mnist5k\""),
+        &["names more than one data set"],
+    );
+    let unknown = format!("hash = \"{}\"", "0".repeat(64));
+    says(
+        &data(&unknown),
+        &["no data set with this hash is known here"],
+    );
+}
+
+#[test]
+fn ssgd_fixes_t() {
+    let error = broken("preset = \"ssgd\"", "preset = \"ssgd\"\nT = 4");
+    says(
+        &error,
+        &[
+            "T = 4: the preset `ssgd` fixes T = 1",
+            "use the preset tsgd",
+            "[sweep.toml:14:5]",
+        ],
+    );
+    good(&edited("preset = \"ssgd\"", "preset = \"ssgd\"\nT = 1"));
+}
+
+#[test]
+fn a_custom_solver_lists_what_it_lacks() {
+    let error = broken(TSGD, "start = \"warm\"\neta_x = 5\nbatch_y = 8");
+    says(
+        &error,
+        &[
+            "missing: order, direction, eta_y, sampling, batch_x\n",
+            "begin with a preset: ssgd, tsgd, ud",
+        ],
+    );
+    let with_axes =
+        edited(TSGD, "start = \"warm\"").replace("T = [1, 4]", "eta_x = 5\nbatch_x = 8");
+    says(
+        &wrong(&toml(&with_axes)),
+        &["missing: order, direction, eta_y, sampling, batch_y\n"],
+    );
+}
+
+#[test]
+fn misfits_point_at_their_solver() {
+    let error = broken(TSGD, "preset = \"tsgd\"\ndirection = \"partial\"");
+    says(
+        &error,
+        &[
+            "solver `tsgd`: the partial direction never moves x here",
+            "[sweep.toml:15:1]",
+        ],
+    );
+    for (lines, message) in [
+        ("order = \"simultaneous\"", "so they must come first"),
+        (
+            "order = \"outer_first\"\nstart = \"reinit\"\ndirection = \"partial\"",
+            "x would see the initial y for ever",
+        ),
+        (
+            "eta_x = { rule = \"theorem3\" }",
+            "zero at T = 1; use theorem2",
+        ),
+    ] {
+        let error = wrong(&toml(&quadratic(&format!("{TSGD}\n{lines}"))));
+        says(&error, &[message, "[sweep.toml:15:1]"]);
+    }
+    let text = quadratic(&format!("{TSGD}\neta_x = {{ rule = \"theorem2\" }}"))
+        .replace("K = [20, 10]", "K = [1]");
+    says(&wrong(&toml(&text)), &["K of at least 2"]);
+}
+
+#[test]
+fn step_rules_have_their_parameters() {
+    for (step, message) in [
+        (
+            "{ rule = \"theorem2\" }",
+            "this rule needs the smoothness `l`, which is not known for the problem `reweighting`",
+        ),
+        (
+            "{ rule = \"geometric\" }",
+            "a step size lacks the key `ratio`",
+        ),
+        (
+            "{ rule = \"geometric\", ratio = 1.5 }",
+            "ratio = 1.5: expected a number above 0 and at most 1",
+        ),
+        (
+            "{ rule = \"inverse\", ratio = 0.5 }",
+            "`ratio` belongs to rule = \"geometric\"",
+        ),
+        (
+            "{ l = 0.5 }",
+            "`l` belongs to the rules theorem2 and theorem3",
+        ),
+        (
+            "{ rule = \"theorem2\", l = 0 }",
+            "l = 0: expected a positive number",
+        ),
+        ("{ c = -1 }", "c = -1: expected a positive number"),
+        ("{ clock = \"inner\" }", "eta_x counts outer iterations"),
+        (
+            "{ rule = \"cosine\" }",
+            "rule = \"cosine\": expected \"constant\", \"inverse\"",
+        ),
+    ] {
+        says(
+            &broken(TSGD, &format!("{TSGD}\neta_x = {step}")),
+            &[message],
+        );
+    }
+    let custom = "start = \"warm\"\norder = \"inner_first\"\ndirection = \"unrolled\"\nsampling = \"uniform\"\nbatch_x = 8\nbatch_y = 8\neta_y = 1\neta_x = { rule = \"inverse\" }";
+    says(
+        &broken(TSGD, custom),
+        &[
+            "eta_x has no scale",
+            "give it `c`, or the grid an axis `eta_x`",
+        ],
+    );
+}
+
+#[test]
+fn epochs_are_not_smaller_than_batches() {
+    let error = broken(
+        TSGD,
+        "preset = \"tsgd\"\nsampling = \"epoch\"\nbatch_x = 300",
+    );
+    says(
+        &error,
+        &[
+            "solver `tsgd`: batch_x = 300 is more than an epoch's m1 = 200 samples",
+            "[sweep.toml:15:1]",
+        ],
+    );
+    let error = broken(
+        TSGD,
+        "preset = \"tsgd\"\nsampling = \"epoch\"\nbatch_y = 3000",
+    );
+    says(
+        &error,
+        &["batch_y = 3000 is more than an epoch's m2 = 2000 samples"],
+    );
+    good(&edited(TSGD, "preset = \"tsgd\"\nbatch_x = 300"));
+}
+
+#[test]
+fn solvers_can_be_told_apart() {
+    let error = broken("preset = \"ssgd\"", TSGD);
+    says(
+        &error,
+        &["two solvers are labelled `tsgd`", "`label` of its own"],
+    );
+    let error = broken(
+        "preset = \"ssgd\"",
+        "preset = \"tsgd\"\nlabel = \"four\"\nT = 4",
+    );
+    says(
+        &error,
+        &["`four` and `tsgd` are the same solver at m1 = 200, m2 = 2000, T = 4"],
+    );
+}

@@ -1,0 +1,166 @@
+//! Coupled runs: one base run on D, and for every replaced index a run on D^(i) with the same S, start and stream.
+//!
+//! Until the base run first reads sample `i` the two are the same floating-point computation, so the perturbed run is a
+//! fork of the base run at that outer iteration (SBO Definition 5; the README says why no bit changes). It then runs to
+//! the end on its own, so that its parameters stay in cache.
+
+mod base;
+mod replica;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bistable_common::{
+    ids::{Block, Replicate},
+    plan::Plan,
+    sweep::{Cell, Facts},
+    trajectory::{Experiment, Trajectory},
+};
+
+use crate::{
+    problem::{Iterate, Problem},
+    solver::Stepper,
+    unit::{Mode, RunError},
+};
+use base::{Base, Forks};
+
+/// Bytes of forked states that are kept at once: enough for the base run to be a small share of the work, and little
+/// enough for a laptop.
+pub const FORK_BYTES: u64 = 256 << 20;
+
+/// One (cell, replicate) of a sweep.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// The sweep's facts.
+    pub facts: &'a Facts,
+    /// Index of the cell.
+    pub cell: bistable_common::ids::CellId,
+    /// The replicate.
+    pub replicate: Replicate,
+    /// Forked or naive.
+    pub mode: Mode,
+}
+
+impl Setting<'_> {
+    fn cell(&self) -> &Cell {
+        &self.facts.cells[self.cell.0 as usize]
+    }
+}
+
+/// What the draws alone decide.
+struct Draws {
+    /// The outer iteration that first reads each index.
+    first: Vec<Option<u64>>,
+    /// The replicate's index order, as far as it is measured.
+    order: Vec<u32>,
+}
+
+/// Blocks whose forks fit into [`FORK_BYTES`] together.
+pub fn blocks_per_base_run(state_bytes: u64) -> u32 {
+    let block = state_bytes.max(1) * u64::from(bistable_common::plan::BLOCK);
+    u32::try_from(FORK_BYTES / block).unwrap_or(u32::MAX).max(1)
+}
+
+/// Runs `blocks`, giving each unit to `done` when it is finished. One base run serves as many blocks as memory allows.
+pub fn run<P: Problem>(
+    problem: &P,
+    setting: Setting<'_>,
+    blocks: std::ops::Range<u32>,
+    stop: &AtomicBool,
+    done: &mut dyn FnMut(Block, Trajectory),
+) -> Result<(), RunError> {
+    let first =
+        bistable_common::draw::first_draws(setting.facts, setting.cell(), setting.replicate);
+    let order = bistable_common::draw::measured_order(
+        setting.facts,
+        setting.cell(),
+        setting.replicate,
+        &first,
+    );
+    let draws = Draws { first, order };
+    let dims = problem.dims();
+    let state_bytes = ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
+    let group = blocks_per_base_run(state_bytes);
+    let mut stepper = Stepper::new(problem, setting.facts, setting.cell(), setting.replicate);
+    let mut first = blocks.start;
+    while first < blocks.end {
+        let end = blocks.end.min(first.saturating_add(group));
+        run_group(
+            problem,
+            setting,
+            &draws,
+            first..end,
+            &mut stepper,
+            stop,
+            done,
+        )?;
+        first = end;
+    }
+    Ok(())
+}
+
+fn run_group<P: Problem>(
+    problem: &P,
+    setting: Setting<'_>,
+    draws: &Draws,
+    blocks: std::ops::Range<u32>,
+    stepper: &mut Stepper<'_, P>,
+    stop: &AtomicBool,
+    done: &mut dyn FnMut(Block, Trajectory),
+) -> Result<(), RunError> {
+    let plan = Plan::new(setting.facts);
+    let indices = |block: u32| {
+        let positions = plan.positions(setting.cell, Block(block));
+        let end = draws.order.len();
+        &draws.order[end.min(positions.start as usize)..end.min(positions.end as usize)]
+    };
+    let replaced: Vec<u32> = blocks
+        .clone()
+        .flat_map(|block| indices(block).iter().copied())
+        .collect();
+    let mut forks = Forks::new(problem, &replaced, draws, setting.mode);
+    let with_curve = blocks.start == 0;
+    let base = Base::run(
+        problem, setting, draws, &mut forks, with_curve, stepper, stop,
+    )?;
+    let mut state = problem.start();
+    for block in blocks {
+        let mut experiments: Vec<Experiment> = Vec::with_capacity(indices(block).len());
+        for &index in indices(block) {
+            let fork = forks.of(index);
+            experiments.push(replica::run(
+                problem, setting, &base, index, draws, fork, &mut state, stepper, stop,
+            )?);
+        }
+        done(
+            Block(block),
+            Trajectory {
+                base_stop: base.stop,
+                base_states: base.hashes.clone(),
+                curve: if block == 0 {
+                    base.curve.clone()
+                } else {
+                    Vec::new()
+                },
+                experiments,
+            },
+        );
+    }
+    Ok(())
+}
+
+fn check_stop(stop: &AtomicBool) -> Result<(), RunError> {
+    if stop.load(Ordering::Relaxed) {
+        return Err(RunError::Stopped);
+    }
+    Ok(())
+}
+
+/// A forked state and the outer iteration at which it was taken.
+struct Fork<R> {
+    index: u32,
+    round: u64,
+    state: Iterate<R>,
+}
+
+#[cfg(test)]
+mod tests;

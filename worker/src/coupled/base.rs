@@ -1,0 +1,181 @@
+//! The base run on D: its states at every K, its curve, and the forks that it leaves on the way.
+
+use std::sync::atomic::AtomicBool;
+
+use bistable_common::{
+    ids::Hash,
+    trajectory::{CurvePoint, Stop, curve_rounds},
+};
+
+use super::{Draws, Fork, Setting, check_stop};
+use crate::{
+    kernel::Real,
+    problem::{Iterate, Metrics, Problem, Table},
+    solver::{Health, Stepper, Twin},
+    unit::{Mode, RunError},
+};
+
+/// Forks to be taken, in the order of their rounds.
+pub(super) struct Forks<R> {
+    forks: Vec<Fork<R>>,
+    taken: usize,
+}
+
+impl<R: Real> Forks<R> {
+    /// Room for a fork of every replaced index that needs one: where it is first drawn or, to prove that this changes
+    /// nothing, at the very start.
+    pub fn new<P: Problem<Real = R>>(
+        problem: &P,
+        replaced: &[u32],
+        draws: &Draws,
+        mode: Mode,
+    ) -> Self {
+        let round = |index: u32| match mode {
+            Mode::Forked => draws.first[index as usize],
+            Mode::Naive => Some(0),
+        };
+        let fork = |&index: &u32| {
+            round(index).map(|round| Fork {
+                index,
+                round,
+                state: problem.start(),
+            })
+        };
+        let mut forks: Vec<_> = replaced.iter().filter_map(fork).collect();
+        forks.sort_by_key(|fork| fork.round);
+        Self { forks, taken: 0 }
+    }
+
+    fn take(&mut self, round: u64, state: &Iterate<R>) {
+        while let Some(fork) = self
+            .forks
+            .get_mut(self.taken)
+            .filter(|fork| fork.round == round)
+        {
+            fork.state.copy_from(state);
+            self.taken += 1;
+        }
+    }
+
+    /// The fork of an index, if the base run reached it.
+    pub fn of(&self, index: u32) -> Option<&Fork<R>> {
+        self.forks[..self.taken]
+            .iter()
+            .find(|fork| fork.index == index)
+    }
+}
+
+/// A finished base run.
+pub(super) struct Base<R> {
+    /// How it ended.
+    pub stop: Stop,
+    /// Its states at every K that it reached.
+    pub states: Vec<Iterate<R>>,
+    /// Their hashes.
+    pub hashes: Vec<[u8; 32]>,
+    /// Its curve, if it was asked for.
+    pub curve: Vec<CurvePoint>,
+}
+
+impl<R: Real> Base<R> {
+    pub fn run<P: Problem<Real = R>>(
+        problem: &P,
+        setting: Setting<'_>,
+        draws: &Draws,
+        forks: &mut Forks<R>,
+        with_curve: bool,
+        stepper: &mut Stepper<'_, P>,
+        stop: &AtomicBool,
+    ) -> Result<Self, RunError> {
+        let cell = setting.cell();
+        let curve_at = if with_curve {
+            curve_rounds(&cell.ks)
+        } else {
+            Vec::new()
+        };
+        let mut evaluator = Evaluator::new(setting, draws);
+        let mut bytes = Vec::new();
+        let mut base = Self {
+            stop: Stop::Completed,
+            states: cell.ks.iter().map(|_| stepper.start().clone()).collect(),
+            hashes: Vec::with_capacity(cell.ks.len()),
+            curve: Vec::with_capacity(curve_at.len()),
+        };
+        let mut state = stepper.start().clone();
+        for round in 0..cell.last_k() {
+            check_stop(stop)?;
+            forks.take(round, &state);
+            let (k, reached) = (round + 1, base.hashes.len());
+            let health = stepper.iterate(&mut state, round, Twin::Base);
+            let checkpoint = cell.ks[reached] == k;
+            if health == Health::Diverged || (checkpoint && !state.is_finite()) {
+                base.stop = Stop::Diverged { at: k };
+                break;
+            }
+            if checkpoint {
+                base.states[reached].copy_from(&state);
+                base.hashes.push(hash(&state, &mut bytes));
+            }
+            if curve_at.get(base.curve.len()) == Some(&k) {
+                base.curve
+                    .extend(evaluator.point(problem, stepper, &state, k));
+            }
+        }
+        base.states.truncate(base.hashes.len());
+        Ok(base)
+    }
+}
+
+/// BLAKE3 of a state: x, then y, as little-endian floats.
+fn hash<R: Real>(state: &Iterate<R>, bytes: &mut Vec<u8>) -> [u8; 32] {
+    bytes.clear();
+    state
+        .x
+        .iter()
+        .chain(&state.y)
+        .for_each(|value| value.put_le(bytes));
+    Hash::of(bytes).0
+}
+
+/// Evaluates the base run on all of D and on the test set.
+struct Evaluator {
+    validation: Vec<u32>,
+    test: Vec<u32>,
+    /// First draws, ascending.
+    drawn: Vec<u64>,
+}
+
+impl Evaluator {
+    fn new(setting: Setting<'_>, draws: &Draws) -> Self {
+        let mut drawn: Vec<u64> = draws.first.iter().copied().flatten().collect();
+        drawn.sort_unstable();
+        Self {
+            validation: (0..setting.cell().m1).collect(),
+            test: (0..setting.facts.test).collect(),
+            drawn,
+        }
+    }
+
+    /// The curve's point after `k` iterations; none if a loss left the finite numbers (no NaN is stored), and then
+    /// none after it.
+    fn point<P: Problem>(
+        &mut self,
+        problem: &P,
+        stepper: &mut Stepper<'_, P>,
+        state: &Iterate<P::Real>,
+        k: u64,
+    ) -> Option<CurvePoint> {
+        let mut on = |table, rows: &[u32]| problem.evaluate(stepper.scratch(), state, table, rows);
+        let validation: Metrics = on(Table::Validation, &self.validation);
+        let test = on(Table::Test, &self.test);
+        let drawn = self.drawn.partition_point(|&first| first < k) as u64;
+        (validation.loss.is_finite() && test.loss.is_finite()).then_some(CurvePoint {
+            k,
+            val_loss: validation.loss,
+            test_loss: test.loss,
+            val_error: validation.error,
+            test_error: test.error,
+            drawn,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! The laws of coupling, on the network: forks change no bit, equal data no distance, lease sizes nothing.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use bistable_common::{
+    ids::{Block, CellId, Replicate},
+    plan::Plan,
+    spec::{Order, Sampling, Solver, Start},
+    sweep::{Facts, Indices, Sweep},
+    trajectory::{Digest, Trajectory},
+};
+
+use crate::{
+    data::Dataset,
+    testing,
+    unit::{Mode, RunError, Work, run},
+};
+
+fn work(facts: &Facts, data: &Arc<Dataset>, mode: Mode) -> Work {
+    let sweep = Sweep::new(
+        "test".to_owned(),
+        0.95,
+        testing::names(facts),
+        facts.clone(),
+    );
+    Work {
+        sweep: Arc::new(sweep.expect("valid")),
+        data: Some(data.clone()),
+        cell: CellId(0),
+        replicate: Replicate(0),
+        blocks: 0..Plan::new(facts).blocks(CellId(0)),
+        mode,
+    }
+}
+
+fn units(work: &Work) -> Vec<Trajectory> {
+    let mut units = Vec::new();
+    run(work, &AtomicBool::new(false), &mut |_, unit| {
+        units.push(unit)
+    })
+    .expect("runs");
+    units
+}
+
+fn facts(solver: Solver) -> Facts {
+    let mut facts = testing::facts_with(40, 60);
+    facts.test = 20;
+    facts.cells[0].solver = solver;
+    facts.cells[0].ks = vec![1, 4, 6];
+    facts
+}
+
+fn solvers() -> Vec<Solver> {
+    let mut epoch = testing::tsgd(3);
+    epoch.sampling = Sampling::Epoch;
+    epoch.batch_x = 7;
+    let mut ud = testing::tsgd(2);
+    ud.schedule.start = Start::Reinit;
+    vec![testing::tsgd(1), testing::tsgd(3), epoch, ud]
+}
+
+#[test]
+fn forked_and_naive_runs_agree_bit_for_bit() {
+    let data = Dataset::bundled();
+    for solver in solvers() {
+        let facts = facts(solver);
+        let forked = units(&work(&facts, &data, Mode::Forked));
+        assert_eq!(forked, units(&work(&facts, &data, Mode::Naive)));
+        let experiments: Vec<_> = forked.iter().flat_map(|unit| &unit.experiments).collect();
+        assert_eq!(experiments.len(), 40);
+        let moved = experiments
+            .iter()
+            .filter(|e| e.records.last().is_some_and(|r| r.dx2 > 0.0));
+        assert!(moved.count() > 5, "some experiments must differ");
+    }
+}
+
+#[test]
+fn an_index_that_is_never_drawn_is_exactly_zero() {
+    let facts = facts(testing::tsgd(2));
+    let units = units(&work(&facts, &Dataset::bundled(), Mode::Naive));
+    let never: Vec<_> = units
+        .iter()
+        .flat_map(|u| &u.experiments)
+        .filter(|e| e.first_drawn.is_none())
+        .collect();
+    assert!(!never.is_empty());
+    for experiment in never {
+        assert_eq!(experiment.records.len(), 3);
+        for record in &experiment.records {
+            assert_eq!((record.dx2, record.dy2), (0.0, 0.0));
+            assert_eq!(
+                record.loss.perturbed_at_original,
+                record.loss.base_at_original
+            );
+        }
+    }
+    assert!(
+        units[0]
+            .curve
+            .last()
+            .is_some_and(|point| point.drawn < 40 && point.k == 6)
+    );
+}
+
+#[test]
+fn equal_data_give_distance_exactly_zero() {
+    // 200 copies of one image with one label: every replacement is what it replaces.
+    let mut content = vec![0, 0, 8, 3, 0, 0, 0, 200, 0, 0, 0, 28, 0, 0, 0, 28];
+    let image = Dataset::bundled().image(0).to_vec();
+    (0..200).for_each(|_| content.extend(&image));
+    content.extend([0, 0, 8, 1, 0, 0, 0, 200]);
+    content.extend([5; 200]);
+    let data = Arc::new(Dataset::from_content(content).expect("valid"));
+    for solver in solvers() {
+        let mut facts = facts(solver);
+        facts.data = Some(data.hash());
+        let experiments = units(&work(&facts, &data, Mode::Forked))
+            .into_iter()
+            .flat_map(|u| u.experiments);
+        let drawn: Vec<_> = experiments.filter(|e| e.first_drawn.is_some()).collect();
+        assert!(drawn.len() > 5);
+        let records = drawn.iter().flat_map(|e| &e.records);
+        assert!(records.into_iter().all(|r| r.dx2 == 0.0 && r.dy2 == 0.0));
+    }
+}
+
+#[test]
+fn lease_sizes_change_nothing() {
+    let facts = facts(testing::tsgd(2));
+    let data = Dataset::bundled();
+    let whole = work(&facts, &data, Mode::Forked);
+    let together = units(&whole);
+    let apart = (0..together.len() as u32).flat_map(|block| {
+        let blocks = block..block + 1;
+        units(&Work {
+            blocks,
+            ..whole.clone()
+        })
+    });
+    assert!(apart.eq(together));
+}
+
+#[test]
+fn a_larger_k_only_adds_records() {
+    let (short, mut long) = (facts(testing::tsgd(2)), facts(testing::tsgd(2)));
+    long.cells[0].ks = vec![1, 4, 6, 9];
+    let data = Dataset::bundled();
+    let (short, long) = (
+        units(&work(&short, &data, Mode::Forked)),
+        units(&work(&long, &data, Mode::Forked)),
+    );
+    for (short, long) in short.iter().zip(&long) {
+        assert_eq!(short.base_states, long.base_states[..3]);
+        for (short, long) in short.experiments.iter().zip(&long.experiments) {
+            assert_eq!(
+                (short.index, short.records.as_slice()),
+                (long.index, &long.records[..3])
+            );
+        }
+    }
+}
+
+#[test]
+fn a_number_of_indices_takes_only_drawn_ones_in_the_same_order() {
+    let all = facts(testing::tsgd(1));
+    let mut some = all.clone();
+    some.indices = Indices::Count(10);
+    let data = Dataset::bundled();
+    let experiments = |facts| -> Vec<_> {
+        units(&work(facts, &data, Mode::Forked))
+            .into_iter()
+            .flat_map(|u| u.experiments)
+            .collect()
+    };
+    let expected = experiments(&all)
+        .into_iter()
+        .filter(|e| e.first_drawn.is_some())
+        .take(10);
+    assert!(expected.eq(experiments(&some)));
+    some.indices = Indices::Count(0);
+    let base_only = units(&work(&some, &data, Mode::Forked));
+    assert_eq!((base_only.len(), base_only[0].experiments.len()), (1, 0));
+    assert_eq!(base_only[0].curve.len(), 6);
+}
+
+#[test]
+fn a_stop_is_heard() {
+    let facts = facts(testing::tsgd(1));
+    let work = work(&facts, &Dataset::bundled(), Mode::Forked);
+    let outcome = run(&work, &AtomicBool::new(true), &mut |_: Block, _| {
+        panic!("nothing is finished")
+    });
+    assert_eq!(outcome, Err(RunError::Stopped));
+}
+
+#[test]
+fn orders_without_unrolling_run_on_the_quadratic() {
+    for order in [Order::Simultaneous, Order::OuterFirst] {
+        let mut facts = testing::quadratic_facts(20, 20);
+        facts.cells[0].solver.schedule.order = order;
+        let both =
+            [Mode::Forked, Mode::Naive].map(|mode| units(&work(&facts, &Dataset::bundled(), mode)));
+        assert_eq!(both[0], both[1]);
+    }
+}
+
+#[test]
+fn the_digest_is_pinned() {
+    let facts = facts(testing::tsgd(2));
+    let mut one = facts.clone();
+    one.replicates = 1;
+    let units = units(&work(&one, &Dataset::bundled(), Mode::Forked));
+    let mut digest = Digest::new(&one);
+    digest
+        .run(CellId(0), Replicate(0), &one.cells[0].ks, &units)
+        .expect("consistent");
+    assert_eq!(
+        digest.finish().to_string(),
+        "39dbb0387a6351e047ca2aef310d3f693cdec312910135d620e0eb0a3de93992"
+    );
+}

@@ -1,0 +1,195 @@
+//! Problems: what a bilevel solver needs to know of one, and nothing of solvers.
+//!
+//! To add a problem, implement [`Oracle`] on flat slices and wrap it in [`Plain`]; if it is worth it, implement the fused
+//! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
+
+mod plain;
+pub mod quadratic;
+pub mod reweighting;
+#[cfg(test)]
+mod tests;
+
+use bistable_common::spec::Direction;
+
+pub use plain::Plain;
+pub use quadratic::Quadratic;
+pub use reweighting::Reweighting;
+
+use crate::kernel::Real;
+
+/// Lengths of the two variables' slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dims {
+    /// Of x.
+    pub x: usize,
+    /// Of y (padding included, which stays zero).
+    pub y: usize,
+}
+
+/// The state of a run: what is forked and whose distance is measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Iterate<R> {
+    /// The outer variable.
+    pub x: Vec<R>,
+    /// The inner variable.
+    pub y: Vec<R>,
+}
+
+impl<R: Real> Iterate<R> {
+    /// Overwrites this state by another of the same shape, without allocating.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.x.copy_from_slice(&other.x);
+        self.y.copy_from_slice(&other.y);
+    }
+
+    /// Whether every component is a finite number.
+    pub fn is_finite(&self) -> bool {
+        let finite = |values: &[R]| values.iter().all(|value| value.to_f64().is_finite());
+        finite(&self.x) && finite(&self.y)
+    }
+}
+
+/// A set of outer samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// D in rows `0..m1`, D~ in rows `m1..2 m1`.
+    Validation,
+    /// The test set.
+    Test,
+}
+
+/// Mean outer loss and 0-1 error over some rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Metrics {
+    /// Mean of f.
+    pub loss: f64,
+    /// Mean 0-1 error, for classification problems.
+    pub error: Option<f64>,
+}
+
+/// Constants of a problem that the theory needs (SBO section 3).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Constants {
+    /// Smoothness of f.
+    pub l_f: f64,
+    /// Smoothness of g.
+    pub l_g: f64,
+    /// Strong convexity of f.
+    pub mu_f: f64,
+    /// Strong convexity of g.
+    pub mu_g: f64,
+}
+
+/// What a solver will ask for, so that everything is allocated before the first iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Samples of an outer batch, at most.
+    pub batch_x: usize,
+    /// Samples of an inner batch, at most.
+    pub batch_y: usize,
+    /// Inner steps of an outer iteration.
+    pub inner_steps: usize,
+    /// Whether those steps will be differentiated through.
+    pub direction: Direction,
+}
+
+/// A bilevel problem as mathematics: derivatives on flat slices. The sample functions are averaged over `batch`, rows of
+/// S at the inner level and of [`Table::Validation`] at the outer; repeated rows count repeatedly.
+pub trait Oracle: Sync {
+    /// The type of its parameters.
+    type Real: Real;
+
+    /// Lengths of x and y.
+    fn dims(&self) -> Dims;
+    /// The initial point.
+    fn start(&self) -> Iterate<Self::Real>;
+    /// Words of `work` that the other methods need.
+    fn work_words(&self) -> usize;
+    /// `out = d_y g`, of length y.
+    fn inner_grad(
+        &self,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+        out: &mut [Self::Real],
+        work: &mut [Self::Real],
+    );
+    /// `gx = d_x f` and `gy = d_y f`.
+    fn outer_grads(
+        &self,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+        gx: &mut [Self::Real],
+        gy: &mut [Self::Real],
+        work: &mut [Self::Real],
+    );
+    /// `out = d_yy g v`, of length y.
+    fn inner_hvp(
+        &self,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+        v: &[Self::Real],
+        out: &mut [Self::Real],
+        work: &mut [Self::Real],
+    );
+    /// `out = d_x d_y g v`, of length x.
+    fn cross_vp(
+        &self,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+        v: &[Self::Real],
+        out: &mut [Self::Real],
+        work: &mut [Self::Real],
+    );
+    /// The inner objective g.
+    fn inner_value(&self, at: &Iterate<Self::Real>, batch: &[u32]) -> f64;
+    /// Mean outer loss and error over `rows` of `table`.
+    fn metrics(&self, at: &Iterate<Self::Real>, table: Table, rows: &[u32]) -> Metrics;
+    /// Its constants, where they are known.
+    fn constants(&self) -> Option<Constants> {
+        None
+    }
+}
+
+/// A bilevel problem as the solvers' loop sees it: fused operations on scratch space that is made once.
+pub trait Problem: Sync {
+    /// The type of its parameters.
+    type Real: Real;
+    /// Scratch space, the tape of inner steps included.
+    type Scratch;
+
+    /// Lengths of x and y.
+    fn dims(&self) -> Dims;
+    /// The initial point.
+    fn start(&self) -> Iterate<Self::Real>;
+    /// Scratch space for a solver of this shape.
+    fn scratch(&self, shape: Shape) -> Self::Scratch;
+    /// Bytes that [`Problem::scratch`] allocates, about.
+    fn scratch_bytes(&self, shape: Shape) -> u64;
+    /// `y -= eta d_y g(x, y; batch)`, as inner step `t` of an outer iteration; remembers what the unrolled direction
+    /// will need.
+    fn inner_step(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &mut Iterate<Self::Real>,
+        batch: &[u32],
+        eta: f64,
+        t: usize,
+    );
+    /// The outer direction at `at`, into `out`: partial, or unrolled through the inner steps of this iteration.
+    fn direction(
+        &self,
+        scratch: &mut Self::Scratch,
+        direction: Direction,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+        out: &mut [Self::Real],
+    );
+    /// Mean outer loss and error over `rows` of `table`.
+    fn evaluate(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &Iterate<Self::Real>,
+        table: Table,
+        rows: &[u32],
+    ) -> Metrics;
+}

@@ -1,0 +1,192 @@
+//! A strongly convex quadratic at both levels whose constants are all known:
+//! `f(z; xi) = 1/2 (z - xi)' F (z - xi)`, `g(z; zeta) = 1/2 (z - zeta)' G (z - zeta)` with `z = (x, y)`.
+//!
+//! The Hessians are the same for every sample, so the difference of two coupled runs obeys a linear recursion, and the
+//! expectation of an iterate a linear one in the expectation of the samples: see [`closed_form`].
+
+pub mod closed_form;
+mod matrix;
+
+use bistable_common::{
+    draw::{Key, Purpose},
+    ids::Replicate,
+    spec::QuadraticSpec,
+    sweep::{Cell, Facts},
+};
+
+use super::{Constants, Dims, Iterate, Metrics, Oracle, Table};
+pub use matrix::{Matrix, with_spectrum};
+
+/// The problem in one replicate. Parameters are f64.
+#[derive(Debug, Clone)]
+pub struct Quadratic {
+    spec: QuadraticSpec,
+    f: Matrix,
+    g: Matrix,
+    training: Vec<f64>,
+    validation: Vec<f64>,
+    test: Vec<f64>,
+}
+
+impl Quadratic {
+    /// Generates the samples of one replicate of a cell; the matrices depend on the problem's own seed alone.
+    pub fn new(spec: &QuadraticSpec, facts: &Facts, cell: &Cell, replicate: Replicate) -> Self {
+        let samples = |purpose, count| {
+            let mut key = Key::new(facts.seed, replicate, purpose);
+            samples(spec, &mut key, count)
+        };
+        let mut validation = samples(Purpose::Validation, cell.m1);
+        validation.extend(samples(Purpose::Replacement, cell.m1));
+        Self {
+            f: with_spectrum(spec, 0, spec.mu_f, spec.l_f),
+            g: with_spectrum(spec, 1, spec.mu_g, spec.l_g),
+            training: samples(Purpose::Training, cell.m2),
+            validation,
+            test: samples(Purpose::Test, facts.test),
+            spec: spec.clone(),
+        }
+    }
+
+    /// The Hessian of f.
+    pub fn outer_hessian(&self) -> &Matrix {
+        &self.f
+    }
+
+    /// The Hessian of g.
+    pub fn inner_hessian(&self) -> &Matrix {
+        &self.g
+    }
+
+    /// A row of [`Table::Validation`].
+    pub fn validation_sample(&self, row: u32) -> &[f64] {
+        self.sample(&self.validation, row)
+    }
+
+    /// A row of S.
+    pub fn training_sample(&self, row: u32) -> &[f64] {
+        self.sample(&self.training, row)
+    }
+
+    fn dim_x(&self) -> usize {
+        self.spec.dim_x as usize
+    }
+
+    fn dim(&self) -> usize {
+        (self.spec.dim_x + self.spec.dim_y) as usize
+    }
+
+    fn sample<'a>(&self, samples: &'a [f64], row: u32) -> &'a [f64] {
+        &samples[row as usize * self.dim()..][..self.dim()]
+    }
+
+    /// `z` minus the mean of the batch's samples.
+    fn offset(&self, at: &Iterate<f64>, samples: &[f64], batch: &[u32], out: &mut [f64]) {
+        out.fill(0.0);
+        for &row in batch {
+            for (sum, value) in out.iter_mut().zip(self.sample(samples, row)) {
+                *sum += value;
+            }
+        }
+        for (mean, z) in out.iter_mut().zip(at.x.iter().chain(&at.y)) {
+            *mean = z - *mean / batch.len() as f64;
+        }
+    }
+
+    /// Mean of `1/2 (z - s)' H (z - s)` over rows.
+    fn mean_value(&self, at: &Iterate<f64>, h: &Matrix, samples: &[f64], rows: &[u32]) -> f64 {
+        let mut offset = vec![0.0; self.dim()];
+        let value = |&row: &u32| {
+            self.offset(at, samples, &[row], &mut offset);
+            0.5 * h.quadratic_form(&offset)
+        };
+        rows.iter().map(value).sum::<f64>() / rows.len() as f64
+    }
+}
+
+/// Uniform components with the spec's mean and standard deviation; sample `i` has a stream of its own, so that a smaller
+/// set is a prefix of a larger one.
+fn samples(spec: &QuadraticSpec, key: &mut Key, count: u32) -> Vec<f64> {
+    let half_width = spec.noise * 3.0f64.sqrt();
+    let mut values = Vec::with_capacity(count as usize * (spec.dim_x + spec.dim_y) as usize);
+    for sample in 0..count {
+        let mut stream = key.stream(u64::from(sample), 0);
+        let component = |_| spec.mean + (2.0 * stream.unit() - 1.0) * half_width;
+        values.extend((0..spec.dim_x + spec.dim_y).map(component));
+    }
+    values
+}
+
+impl Oracle for Quadratic {
+    type Real = f64;
+
+    fn dims(&self) -> Dims {
+        Dims {
+            x: self.spec.dim_x as usize,
+            y: self.spec.dim_y as usize,
+        }
+    }
+
+    fn start(&self) -> Iterate<f64> {
+        Iterate {
+            x: vec![0.0; self.spec.dim_x as usize],
+            y: vec![0.0; self.spec.dim_y as usize],
+        }
+    }
+
+    fn work_words(&self) -> usize {
+        self.dim()
+    }
+
+    fn inner_grad(&self, at: &Iterate<f64>, batch: &[u32], out: &mut [f64], work: &mut [f64]) {
+        self.offset(at, &self.training, batch, work);
+        self.g.block_times(self.dim_x(), 0, work, out);
+    }
+
+    fn outer_grads(
+        &self,
+        at: &Iterate<f64>,
+        batch: &[u32],
+        gx: &mut [f64],
+        gy: &mut [f64],
+        work: &mut [f64],
+    ) {
+        self.offset(at, &self.validation, batch, work);
+        self.f.block_times(0, 0, work, gx);
+        self.f.block_times(self.dim_x(), 0, work, gy);
+    }
+
+    fn inner_hvp(&self, _: &Iterate<f64>, _: &[u32], v: &[f64], out: &mut [f64], _: &mut [f64]) {
+        self.g.block_times(self.dim_x(), self.dim_x(), v, out);
+    }
+
+    fn cross_vp(&self, _: &Iterate<f64>, _: &[u32], v: &[f64], out: &mut [f64], _: &mut [f64]) {
+        self.g.block_times(0, self.dim_x(), v, out);
+    }
+
+    fn inner_value(&self, at: &Iterate<f64>, batch: &[u32]) -> f64 {
+        self.mean_value(at, &self.g, &self.training, batch)
+    }
+
+    fn metrics(&self, at: &Iterate<f64>, table: Table, rows: &[u32]) -> Metrics {
+        let samples = match table {
+            Table::Validation => &self.validation,
+            Table::Test => &self.test,
+        };
+        Metrics {
+            loss: self.mean_value(at, &self.f, samples, rows),
+            error: None,
+        }
+    }
+
+    fn constants(&self) -> Option<Constants> {
+        Some(Constants {
+            l_f: self.spec.l_f,
+            l_g: self.spec.l_g,
+            mu_f: self.spec.mu_f,
+            mu_g: self.spec.mu_g,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

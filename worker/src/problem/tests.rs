@@ -1,0 +1,251 @@
+//! Derivatives against finite differences, and the fused operations against the plain ones.
+
+use bistable_common::{
+    ids::Replicate,
+    spec::{Activation, Direction, ProblemSpec, ReweightingSpec},
+};
+
+use super::{Iterate, Oracle, Plain, Problem, Quadratic, Reweighting, Shape, Table};
+use crate::{data::Dataset, testing};
+
+const BATCH: [u32; 5] = [3, 7, 0, 7, 11];
+const OUTER: [u32; 4] = [2, 9, 2, 5];
+
+fn reweighting(hidden: &[u32], activation: Activation) -> Reweighting<f64> {
+    let mut facts = testing::facts_with(6, 12);
+    let spec = ReweightingSpec {
+        hidden: hidden.to_vec(),
+        activation,
+    };
+    facts.problem = ProblemSpec::Reweighting(spec.clone());
+    let data = Dataset::bundled();
+    Reweighting::new(&spec, &facts, &facts.cells[0], Replicate(0), &data).expect("fits")
+}
+
+fn quadratic() -> Quadratic {
+    let facts = testing::quadratic_facts(6, 12);
+    Quadratic::new(
+        &testing::quadratic_spec(),
+        &facts,
+        &facts.cells[0],
+        Replicate(0),
+    )
+}
+
+/// A point away from the start, reproducible, zero where the start has padding.
+fn somewhere<O: Oracle<Real = f64>>(problem: &O) -> Iterate<f64> {
+    let mut at = problem.start();
+    for (j, x) in at.x.iter_mut().enumerate() {
+        *x += ((j * 37 % 11) as f64 - 5.0) / 7.0;
+    }
+    let generated = at.y.iter().all(|&y| y == 0.0);
+    for (j, y) in
+        at.y.iter_mut()
+            .enumerate()
+            .filter(|(_, y)| generated || **y != 0.0)
+    {
+        *y += ((j * 53 % 17) as f64 - 8.0) / 60.0;
+    }
+    at
+}
+
+/// A direction in y that keeps the padding zero.
+fn direction_in_y(at: &Iterate<f64>, salt: usize) -> Vec<f64> {
+    let component = |(j, y): (usize, &f64)| {
+        if *y == 0.0 {
+            0.0
+        } else {
+            ((j * salt % 13) as f64 - 6.0) / 6.0
+        }
+    };
+    at.y.iter().enumerate().map(component).collect()
+}
+
+fn moved(at: &Iterate<f64>, dx: &[f64], dy: &[f64], step: f64) -> Iterate<f64> {
+    let along =
+        |values: &[f64], d: &[f64]| values.iter().zip(d).map(|(v, d)| v + step * d).collect();
+    Iterate {
+        x: along(&at.x, dx),
+        y: along(&at.y, dy),
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Central difference of `f` along (dx, dy).
+fn slope(
+    at: &Iterate<f64>,
+    dx: &[f64],
+    dy: &[f64],
+    mut f: impl FnMut(&Iterate<f64>) -> f64,
+) -> f64 {
+    let h = 1e-5;
+    (f(&moved(at, dx, dy, h)) - f(&moved(at, dx, dy, -h))) / (2.0 * h)
+}
+
+#[track_caller]
+fn close(ours: f64, reference: f64, tolerance: f64) {
+    let scale = reference.abs().max(1e-4);
+    assert!(
+        (ours - reference).abs() < tolerance * scale,
+        "{ours} is not {reference}"
+    );
+}
+
+/// Every derivative of an oracle against central differences of its values.
+fn check_oracle<O: Oracle<Real = f64>>(problem: &O) {
+    let at = somewhere(problem);
+    let (nx, ny) = (at.x.len(), at.y.len());
+    let zero_x = vec![0.0; nx];
+    let dx: Vec<f64> = (0..nx).map(|j| ((j * 29 % 7) as f64 - 3.0) / 3.0).collect();
+    let (u, v) = (direction_in_y(&at, 31), direction_in_y(&at, 41));
+    let work = &mut vec![0.0; problem.work_words()];
+
+    let mut gradient = vec![0.0; ny];
+    problem.inner_grad(&at, &BATCH, &mut gradient, work);
+    close(
+        dot(&gradient, &u),
+        slope(&at, &zero_x, &u, |at| problem.inner_value(at, &BATCH)),
+        1e-6,
+    );
+
+    let (mut gx, mut gy) = (vec![0.0; nx], vec![0.0; ny]);
+    problem.outer_grads(&at, &OUTER, &mut gx, &mut gy, work);
+    let value = |at: &Iterate<f64>| problem.metrics(at, Table::Validation, &OUTER).loss;
+    close(
+        dot(&gx, &dx) + dot(&gy, &u),
+        slope(&at, &dx, &u, value),
+        1e-6,
+    );
+
+    let mut hv = vec![0.0; ny];
+    problem.inner_hvp(&at, &BATCH, &v, &mut hv, work);
+    let mut along_u = |at: &Iterate<f64>| {
+        problem.inner_grad(at, &BATCH, &mut gradient, work);
+        dot(&gradient, &u)
+    };
+    close(dot(&hv, &u), slope(&at, &zero_x, &v, &mut along_u), 1e-5);
+
+    let by_x = slope(&at, &dx, &vec![0.0; ny], &mut along_u);
+    let mut cross = vec![0.0; nx];
+    problem.cross_vp(&at, &BATCH, &u, &mut cross, work);
+    close(dot(&cross, &dx), by_x, 1e-5);
+}
+
+#[test]
+fn reweighting_derivatives_are_finite_differences() {
+    for activation in [Activation::Elu, Activation::Tanh] {
+        for hidden in [&[16][..], &[5], &[17, 6], &[8, 20, 3]] {
+            check_oracle(&reweighting(hidden, activation));
+        }
+    }
+}
+
+#[test]
+fn quadratic_derivatives_are_finite_differences() {
+    check_oracle(&quadratic());
+}
+
+const INNER: [[u32; 4]; 3] = [[1, 4, 4, 8], [0, 11, 3, 1], [8, 2, 5, 4]];
+
+fn shape(steps: usize) -> Shape {
+    Shape {
+        batch_x: OUTER.len(),
+        batch_y: INNER[0].len(),
+        inner_steps: steps,
+        direction: Direction::Unrolled,
+    }
+}
+
+/// The unrolled direction after `steps` inner steps from `at`, and the outer loss there.
+fn unrolled<P: Problem<Real = f64>>(
+    problem: &P,
+    at: &Iterate<f64>,
+    steps: usize,
+) -> (Vec<f64>, f64) {
+    let mut scratch = problem.scratch(shape(steps));
+    let mut at = at.clone();
+    for (t, batch) in INNER.iter().take(steps).enumerate() {
+        problem.inner_step(&mut scratch, &mut at, batch, 0.3 / (t + 1) as f64, t);
+    }
+    let mut out = vec![0.0; at.x.len()];
+    problem.direction(&mut scratch, Direction::Unrolled, &at, &OUTER, &mut out);
+    let loss = problem
+        .evaluate(&mut scratch, &at, Table::Validation, &OUTER)
+        .loss;
+    (out, loss)
+}
+
+fn check_unrolled<P: Problem<Real = f64>>(problem: &P, at: &Iterate<f64>, steps: usize) {
+    let dx: Vec<f64> = (0..at.x.len())
+        .map(|j| ((j * 29 % 7) as f64 - 2.5) / 3.0)
+        .collect();
+    let (direction, _) = unrolled(problem, at, steps);
+    let reference = slope(at, &dx, &vec![0.0; at.y.len()], |at| {
+        unrolled(problem, at, steps).1
+    });
+    close(dot(&direction, &dx), reference, 1e-5);
+}
+
+#[test]
+fn unrolled_hypergradients_are_finite_differences() {
+    for steps in 1..=3 {
+        let plain = Plain(quadratic());
+        check_unrolled(&plain, &somewhere(&plain.0), steps);
+        for activation in [Activation::Elu, Activation::Tanh] {
+            for hidden in [&[16][..], &[5], &[17, 6]] {
+                let fused = reweighting(hidden, activation);
+                check_unrolled(&fused, &somewhere(&fused), steps);
+            }
+        }
+    }
+}
+
+#[test]
+fn fused_operations_are_the_plain_ones() {
+    for steps in 1..=3 {
+        for hidden in [&[16][..], &[17, 6]] {
+            let fused = reweighting(hidden, Activation::Elu);
+            let at = somewhere(&fused);
+            let (direction, loss) = unrolled(&fused, &at, steps);
+            let (plain_direction, plain_loss) = unrolled(&Plain(fused), &at, steps);
+            close(loss, plain_loss, 1e-12);
+            for (ours, plain) in direction.iter().zip(&plain_direction) {
+                assert!((ours - plain).abs() < 1e-13, "{ours} {plain}");
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_the_padding_are_zero() {
+    let problem = reweighting(&[5, 3], Activation::Elu);
+    let at = somewhere(&problem);
+    let mut gradient = vec![1.0; at.y.len()];
+    problem.inner_grad(&at, &BATCH, &mut gradient, &mut []);
+    let start = Oracle::start(&problem);
+    let padding = start.y.iter().zip(&gradient).filter(|(y, _)| **y == 0.0);
+    assert!(padding.clone().count() > 1000);
+    assert!(padding.into_iter().all(|(_, g)| *g == 0.0));
+}
+
+#[test]
+fn cross_entropy_and_error_are_their_definitions() {
+    let problem = reweighting(&[16], Activation::Elu);
+    let at = somewhere(&problem);
+    let all: Vec<u32> = (0..40).collect();
+    let mut total = [0.0; 2];
+    for row in &all {
+        let one = problem.metrics(&at, Table::Test, std::slice::from_ref(row));
+        total = [
+            total[0] + one.loss,
+            total[1] + one.error.expect("a classification"),
+        ];
+    }
+    let mean = problem.metrics(&at, Table::Test, &all);
+    close(mean.loss, total[0] / 40.0, 1e-12);
+    assert_eq!(mean.error, Some(total[1] / 40.0));
+    assert!(mean.loss > 1.0 && mean.loss < 20.0);
+}

@@ -1,0 +1,112 @@
+//! Small sweeps for tests.
+
+use bistable_common::{
+    spec::{
+        Activation, Clock, Direction, Order, Precision, ProblemSpec, QuadraticSpec,
+        ReweightingSpec, Sampling, Schedule, Solver, Start, StepRule, StepSize,
+    },
+    sweep::{Cell, Facts, Indices, SCHEME, SolverName},
+};
+
+use crate::data::Dataset;
+
+/// A constant step.
+pub fn constant(scale: f64) -> StepSize {
+    StepSize {
+        scale,
+        rule: StepRule::Constant,
+        clock: Clock::Outer,
+    }
+}
+
+/// TSGD with `inner_steps` steps of batches of 4.
+pub fn tsgd(inner_steps: u32) -> Solver {
+    Solver {
+        schedule: Schedule {
+            inner_steps,
+            start: Start::Warm,
+            order: Order::InnerFirst,
+        },
+        direction: Direction::Unrolled,
+        eta_x: constant(5.0),
+        eta_y: constant(0.05),
+        sampling: Sampling::Uniform,
+        batch_x: 4,
+        batch_y: 4,
+    }
+}
+
+/// Reweighting on the bundled data, one cell.
+pub fn facts_with(m1: u32, m2: u32) -> Facts {
+    Facts {
+        scheme: SCHEME,
+        problem: ProblemSpec::Reweighting(ReweightingSpec {
+            hidden: vec![16],
+            activation: Activation::Elu,
+        }),
+        data: Some(Dataset::bundled().hash()),
+        test: 1000,
+        precision: Precision::F32,
+        seed: 7,
+        replicates: 2,
+        indices: Indices::All,
+        cells: vec![Cell {
+            m1,
+            m2,
+            ks: vec![2, 5],
+            solver: tsgd(2),
+        }],
+    }
+}
+
+/// A small quadratic.
+pub fn quadratic_spec() -> QuadraticSpec {
+    QuadraticSpec {
+        dim_x: 4,
+        dim_y: 3,
+        mu_f: 1.0,
+        l_f: 1.5,
+        mu_g: 1.0,
+        l_g: 1.5,
+        mean: 1.0,
+        noise: 0.5,
+        seed: 3,
+    }
+}
+
+/// SGD with the partial direction, simultaneous, on the quadratic.
+pub fn quadratic_solver() -> Solver {
+    Solver {
+        schedule: Schedule {
+            inner_steps: 1,
+            start: Start::Warm,
+            order: Order::Simultaneous,
+        },
+        direction: Direction::Partial,
+        eta_x: constant(0.1),
+        eta_y: constant(0.2),
+        sampling: Sampling::Uniform,
+        batch_x: 2,
+        batch_y: 3,
+    }
+}
+
+/// The quadratic, one cell.
+pub fn quadratic_facts(m1: u32, m2: u32) -> Facts {
+    let mut facts = facts_with(m1, m2);
+    facts.problem = ProblemSpec::Quadratic(quadratic_spec());
+    facts.precision = Precision::F64;
+    facts.data = None;
+    facts.test = 10;
+    facts.cells[0].solver = quadratic_solver();
+    facts
+}
+
+/// A name for each cell.
+pub fn names(facts: &Facts) -> Vec<SolverName> {
+    let name = SolverName {
+        label: "test".to_owned(),
+        preset: "custom".to_owned(),
+    };
+    vec![name; facts.cells.len()]
+}

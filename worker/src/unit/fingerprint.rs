@@ -1,0 +1,123 @@
+//! The self-test: what this build's numerics make, on this machine, of two small fixed sweeps.
+
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+
+use bistable_common::{
+    ids::{CellId, Hash, Replicate},
+    spec::{Activation, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec, StepRule, presets},
+    spec::{Sampling, Schedule, Solver},
+    sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
+};
+
+use super::{Mode, Work, run};
+use crate::data::Dataset;
+
+/// The self-test fingerprint of this build's numerics on this machine: a hash over the trajectories of small fixed
+/// sweeps that touch every problem, activation and preset. Equal fingerprints mean that results may stand in one sweep.
+pub fn fingerprint() -> Hash {
+    static FINGERPRINT: OnceLock<Hash> = OnceLock::new();
+    *FINGERPRINT.get_or_init(|| {
+        let mut bytes = Vec::new();
+        sweeps()
+            .into_iter()
+            .for_each(|sweep| append(Arc::new(sweep), &mut bytes));
+        Hash::of(&bytes)
+    })
+}
+
+fn append(sweep: Arc<Sweep>, bytes: &mut Vec<u8>) {
+    let data = sweep.facts().problem.needs_data().then(Dataset::bundled);
+    for cell in 0..sweep.facts().cells.len() as u32 {
+        let work = Work {
+            sweep: sweep.clone(),
+            data: data.clone(),
+            cell: CellId(cell),
+            replicate: Replicate(0),
+            blocks: 0..1,
+            mode: Mode::Forked,
+        };
+        let outcome = run(&work, &AtomicBool::new(false), &mut |_, trajectory| {
+            bytes.extend(trajectory.encode());
+        });
+        outcome.expect("the self-test's sweeps fit the bundled data");
+    }
+}
+
+fn sweeps() -> Vec<Sweep> {
+    let reweighting = |activation, hidden: &[u32]| {
+        ProblemSpec::Reweighting(ReweightingSpec {
+            hidden: hidden.to_vec(),
+            activation,
+        })
+    };
+    let quadratic = ProblemSpec::Quadratic(QuadraticSpec {
+        dim_x: 3,
+        dim_y: 2,
+        mu_f: 1.0,
+        l_f: 1.5,
+        mu_g: 1.0,
+        l_g: 1.5,
+        mean: 1.0,
+        noise: 1.0,
+        seed: 1,
+    });
+    vec![
+        sweep(quadratic, Precision::F64, 0.1),
+        sweep(reweighting(Activation::Elu, &[20]), Precision::F32, 5.0),
+        sweep(
+            reweighting(Activation::Tanh, &[16, 70]),
+            Precision::F32,
+            5.0,
+        ),
+        sweep(reweighting(Activation::Tanh, &[16]), Precision::F64, 5.0),
+    ]
+}
+
+fn sweep(problem: ProblemSpec, precision: Precision, eta_x: f64) -> Sweep {
+    let cells: Vec<Cell> = presets::PRESETS
+        .iter()
+        .map(|preset| cell(preset, eta_x))
+        .collect();
+    let name = SolverName {
+        label: "self-test".to_owned(),
+        preset: "custom".to_owned(),
+    };
+    let names = vec![name; cells.len()];
+    let facts = Facts {
+        scheme: SCHEME,
+        data: problem.needs_data().then(|| Dataset::bundled().hash()),
+        problem,
+        test: 5,
+        precision,
+        seed: 1,
+        replicates: 1,
+        indices: Indices::Count(2),
+        cells,
+    };
+    Sweep::new("self-test".to_owned(), 0.95, names, facts)
+        .expect("the self-test's sweeps are valid")
+}
+
+fn cell(preset: &presets::Preset, eta_x: f64) -> Cell {
+    let mut solver = Solver {
+        schedule: Schedule {
+            inner_steps: preset.fixed_inner_steps.unwrap_or(3),
+            start: preset.start,
+            order: preset.order,
+        },
+        direction: preset.direction,
+        eta_x: preset.eta_x,
+        eta_y: preset.eta_y,
+        sampling: Sampling::Epoch,
+        batch_x: 3,
+        batch_y: 5,
+    };
+    solver.eta_x.scale = eta_x;
+    solver.eta_y.rule = StepRule::InverseSqrt;
+    Cell {
+        m1: 8,
+        m2: 12,
+        ks: vec![3, 6],
+        solver,
+    }
+}
