@@ -1,4 +1,5 @@
 //! A coordinator on a temporary store, a small sweep, and a worker that computes nothing and reports at once.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
