@@ -1,1 +1,250 @@
-//! (in work)
+//! The one task that owns the board, and the handle by which everyone else talks to it.
+//!
+//! The handle's methods are questions and answers over a bounded channel. The task feeds the board, writes its decisions to
+//! the store in groups, and only then sends what follows from them. It is rebuilt from the store at start: leases of an
+//! earlier life are over, their units are pending again, and reports under them still count.
+
+mod clock;
+mod command;
+mod load;
+mod record;
+mod registry;
+mod sessions;
+mod task;
+
+use std::{sync::Arc, time::Duration};
+
+use bistable_common::{
+    ids::{Hash, LeaseToken, SweepId, WorkerId},
+    sweep::Sweep,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    board::{Board, Event, SessionId},
+    store::{Change, Store, StoreError, blocking},
+};
+use clock::Clock;
+use command::{Command, Reply};
+use record::Recorder;
+use registry::Registry;
+use sessions::Sessions;
+use task::Dispatcher;
+
+pub(crate) use command::{Existed, Hello, Outgoing, Steering, SweepStatus};
+pub(crate) use registry::Known;
+
+/// Commands that wait, at most.
+const QUEUE: usize = 1024;
+
+/// Letters to a worker that wait, at most, beside those that its slots explain.
+const OUTBOX: usize = 64;
+
+/// Why the dispatcher did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DispatchError {
+    #[error("there is no sweep {0}")]
+    Unknown(SweepId),
+    #[error("sweep {0} is cancelled; submit it again to revive it")]
+    Cancelled(SweepId),
+    #[error(
+        "sweep {0} has results of a build whose numerics differ from this one's; finish it with that build, or delete it and submit it again"
+    )]
+    ForeignNumerics(SweepId),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Recording(Arc<StoreError>),
+    #[error("the coordinator is stopping")]
+    Stopping,
+}
+
+/// A handle of the dispatcher.
+#[derive(Clone)]
+pub(crate) struct Dispatch {
+    commands: mpsc::Sender<Command>,
+    recorder: Recorder,
+    registry: Registry,
+    changes: watch::Receiver<u64>,
+}
+
+/// The tasks behind a [`Dispatch`].
+pub(crate) struct Tasks {
+    stop: watch::Sender<bool>,
+    dispatcher: JoinHandle<()>,
+    recorder: JoinHandle<()>,
+}
+
+impl Tasks {
+    /// Stops the board, which ends every session. Results are still recorded.
+    pub async fn stop_dispatching(&mut self) {
+        self.stop.send_replace(true);
+        // A panic of the task was already reported by the runtime.
+        let _ = (&mut self.dispatcher).await;
+    }
+
+    /// Waits until everything that was reported is stored. Every handle must be gone.
+    pub async fn drain(self) {
+        let _ = self.recorder.await;
+    }
+}
+
+impl Dispatch {
+    /// Rebuilds the board from the store and starts the tasks.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        numerics: Hash,
+        lease_timeout: Duration,
+        seed: [u8; 32],
+    ) -> Result<(Self, Tasks), StoreError> {
+        let clock = Clock::start();
+        let registry = Registry::default();
+        let mut board = Board::new(seed, lease_timeout);
+        let loaded = blocking(&store, move |store| rebuild(store, numerics)).await?;
+        for (known, sweep) in loaded {
+            registry.put(known);
+            board.handle(clock.now(), Event::SweepAdded(sweep));
+        }
+        let (commands, receiver) = mpsc::channel(QUEUE);
+        let (changes_in, changes) = watch::channel(0);
+        let (stop, stopped) = watch::channel(false);
+        let (recorder, recording) = Recorder::start(Arc::clone(&store), clock, commands.clone());
+        let dispatcher = Dispatcher {
+            store,
+            numerics,
+            clock,
+            board,
+            registry: registry.clone(),
+            sessions: Sessions::default(),
+            changes: changes_in,
+            stop: stopped,
+            unwritten: Vec::new(),
+            unsent: Default::default(),
+        };
+        let tasks = Tasks {
+            stop,
+            dispatcher: tokio::spawn(dispatcher.run(receiver)),
+            recorder: recording,
+        };
+        let dispatch = Self {
+            commands,
+            recorder,
+            registry,
+            changes,
+        };
+        Ok((dispatch, tasks))
+    }
+
+    /// The sweeps, for reading.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Takes results.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Changes whenever any sweep does.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
+    }
+
+    /// Returns when the dispatcher has stopped.
+    pub async fn stopped(&self) {
+        self.commands.closed().await;
+    }
+
+    /// Tells the board of something; false if it is gone.
+    pub async fn event(&self, event: Event) -> bool {
+        self.commands.send(Command::Event(event)).await.is_ok()
+    }
+
+    /// Opens a session for a worker.
+    pub async fn join(
+        &self,
+        hello: Hello,
+    ) -> Result<
+        (
+            SessionId,
+            mpsc::Receiver<Outgoing>,
+            mpsc::WeakSender<Outgoing>,
+        ),
+        DispatchError,
+    > {
+        // Up to two leases a slot may be out, and each may be revoked.
+        let slots = usize::try_from(hello.slots.min(1024)).unwrap_or(1024);
+        let (outbox, letters) = mpsc::channel(OUTBOX + 8 * slots);
+        let weak = outbox.downgrade();
+        let session = self
+            .ask(|reply| Command::Join(hello, outbox, reply))
+            .await?;
+        Ok((session, letters, weak))
+    }
+
+    /// A worker's sign of life; returns the tokens that are not its own.
+    pub async fn beat(
+        &self,
+        worker: WorkerId,
+        tokens: Vec<LeaseToken>,
+    ) -> Result<Vec<LeaseToken>, DispatchError> {
+        self.ask(|reply| Command::Beat(worker, tokens, reply)).await
+    }
+
+    /// Starts or revives a sweep.
+    pub async fn submit(&self, sweep: Sweep) -> Result<(SweepStatus, Existed), DispatchError> {
+        self.ask(|reply| Command::Submit(Box::new(sweep), reply))
+            .await
+    }
+
+    /// Pauses, resumes or cancels a sweep.
+    pub async fn steer(
+        &self,
+        sweep: SweepId,
+        steering: Steering,
+    ) -> Result<SweepStatus, DispatchError> {
+        self.ask(|reply| Command::Steer(sweep, steering, reply))
+            .await
+    }
+
+    /// Forgets a sweep.
+    pub async fn delete(&self, sweep: SweepId) -> Result<(), DispatchError> {
+        self.ask(|reply| Command::Delete(sweep, reply)).await
+    }
+
+    /// Where a sweep stands.
+    pub async fn status(&self, sweep: SweepId) -> Result<SweepStatus, DispatchError> {
+        self.ask(|reply| Command::Status(sweep, reply)).await
+    }
+
+    /// Where every sweep stands, oldest first.
+    pub async fn list(&self) -> Result<Vec<SweepStatus>, DispatchError> {
+        self.ask(Command::List).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, DispatchError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.commands.send(command(reply)).await;
+        sent.map_err(|_| DispatchError::Stopping)?;
+        answer.await.map_err(|_| DispatchError::Stopping)?
+    }
+}
+
+type Loaded = Vec<(Known, crate::board::KnownSweep)>;
+
+/// Reads every sweep, and ends the leases of an earlier life.
+fn rebuild(store: &dyn Store, numerics: Hash) -> Result<Loaded, StoreError> {
+    let over: Vec<Change> = store
+        .leases()?
+        .into_iter()
+        .map(|lease| Change::DropLease(lease.token))
+        .collect();
+    store.apply(&over)?;
+    let sweeps = store.sweeps()?.into_iter();
+    sweeps
+        .map(|stored| load::load(store, stored, numerics))
+        .collect()
+}

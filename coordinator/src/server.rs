@@ -1,1 +1,203 @@
-//! (in work)
+//! The coordinator as a server: store, dispatcher and services behind one address.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use bistable_common::{
+    ids::Hash,
+    wire::{
+        DESCRIPTORS,
+        v1::{
+            result_service_server::ResultServiceServer, sweep_service_server::SweepServiceServer,
+            work_service_server::WorkServiceServer,
+        },
+    },
+};
+use bistable_worker::data::Dataset;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::Router;
+
+use crate::{
+    dispatch::{Dispatch, Tasks},
+    rpc::{self, Context, MAX_MESSAGE_BYTES},
+    store::{Store, StoreError, blocking},
+};
+
+/// How long calls may take to end when the server stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How often a silent connection is asked whether it is still there, and how long it may take to answer: this finds a
+/// machine that vanished without closing its sockets.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// What a coordinator needs to know.
+pub struct Config {
+    /// Where to listen; port 0 chooses one.
+    pub listen: SocketAddr,
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Fingerprint of the numerics that workers must have: this build's own.
+    pub numerics: Hash,
+    /// The data set that documents call bundled; it is put into the store.
+    pub bundled: Option<Arc<Dataset>>,
+    /// How often workers beat.
+    pub beat_interval: Duration,
+    /// How long a lease lives without a beat.
+    pub lease_timeout: Duration,
+}
+
+impl Config {
+    /// The defaults for a store: this build's numerics, the bundled data set, a beat a second, ten seconds' patience.
+    /// Computes the fingerprint, which takes a moment.
+    pub fn new(listen: SocketAddr, store: Arc<dyn Store>) -> Self {
+        Self {
+            listen,
+            store,
+            numerics: bistable_worker::unit::fingerprint(),
+            bundled: Some(Dataset::bundled()),
+            beat_interval: Duration::from_secs(1),
+            lease_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a coordinator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {error}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gave no random numbers.
+    #[error("no random numbers from the system: {0}")]
+    Random(String),
+    /// The compiled protocol cannot be offered for reflection.
+    #[error("the protocol's descriptors: {0}")]
+    Reflection(String),
+}
+
+/// A coordinator that serves.
+pub struct Server {
+    addr: SocketAddr,
+    store: Arc<dyn Store>,
+    tasks: Tasks,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+/// Starts a coordinator; it serves when this returns.
+pub async fn start(config: Config) -> Result<Server, ServerError> {
+    let Config {
+        listen,
+        store,
+        numerics,
+        bundled,
+        beat_interval,
+        lease_timeout,
+    } = config;
+    let refused = |error| ServerError::Listen {
+        addr: listen,
+        error,
+    };
+    let listener = TcpListener::bind(listen).await.map_err(refused)?;
+    let addr = listener.local_addr().map_err(refused)?;
+    if let Some(data) = bundled.clone() {
+        blocking(&store, move |store| rpc::keep(store, &data)).await?;
+    }
+    let seed = random_seed()?;
+    let shared = Arc::clone(&store);
+    let (dispatch, tasks) = Dispatch::start(shared, numerics, lease_timeout, seed).await?;
+    let shared = Arc::clone(&store);
+    let context = Context::new(dispatch, shared, numerics, beat_interval, bundled);
+    let router = router(context).await?;
+    let (stop, stopped) = oneshot::channel();
+    let serving = tokio::spawn(serve(router, listener, stopped));
+    tracing::info!(%addr, "serving");
+    Ok(Server {
+        addr,
+        store,
+        tasks,
+        stop,
+        serving,
+    })
+}
+
+impl Server {
+    /// The address it listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Stops politely: sessions end, calls under way are answered, what was reported is stored.
+    pub async fn shutdown(mut self) -> Result<(), StoreError> {
+        self.tasks.stop_dispatching().await;
+        let _ = self.stop.send(());
+        if tokio::time::timeout(DRAIN, &mut self.serving)
+            .await
+            .is_err()
+        {
+            tracing::warn!("some calls did not end in time");
+            self.serving.abort();
+        }
+        if tokio::time::timeout(DRAIN, self.tasks.drain())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some reports were not answered in time");
+        }
+        blocking(&self.store, |store| store.flush()).await
+    }
+}
+
+async fn serve(router: Router, listener: TcpListener, stopped: oneshot::Receiver<()>) {
+    let stopped = async {
+        // Dropping the server without stopping it stops it too.
+        let _ = stopped.await;
+    };
+    let incoming = TcpListenerStream::new(listener);
+    if let Err(error) = router.serve_with_incoming_shutdown(incoming, stopped).await {
+        tracing::error!(%error, "the server failed");
+    }
+}
+
+async fn router(context: Context) -> Result<Router, ServerError> {
+    let sweeps = SweepServiceServer::new(rpc::Sweeps(context.clone()));
+    let work = WorkServiceServer::new(rpc::Work(context.clone()));
+    let results = ResultServiceServer::new(rpc::Results(context));
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health
+        .set_serving::<SweepServiceServer<rpc::Sweeps>>()
+        .await;
+    health.set_serving::<WorkServiceServer<rpc::Work>>().await;
+    health
+        .set_serving::<ResultServiceServer<rpc::Results>>()
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|error| ServerError::Reflection(error.to_string()))?;
+    Ok(tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .add_service(sweeps.max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(work.max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(results.max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(health_service)
+        .add_service(reflection))
+}
+
+fn random_seed() -> Result<[u8; 32], ServerError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| ServerError::Random(error.to_string()))?;
+    Ok(seed)
+}

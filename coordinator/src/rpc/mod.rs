@@ -1,3 +1,94 @@
-//! The gRPC services, and the conversions that only they need.
+//! The services of `bistable.v1`: convert, call, convert. What they know of the world is a [`crate::dispatch`] handle and a
+//! store to read from.
 
+mod beat;
+mod catalog;
+mod convert;
+mod data;
+mod error;
 pub mod estimate_wire;
+mod query;
+mod report;
+mod result;
+mod session;
+mod shape;
+mod sweep;
+mod watch;
+mod work;
+
+use std::{sync::Arc, time::Duration};
+
+use bistable_common::ids::Hash;
+use bistable_worker::data::Dataset;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+
+pub(crate) use data::keep;
+pub(crate) use error::Error;
+pub(crate) use result::Results;
+pub(crate) use sweep::Sweeps;
+pub(crate) use work::Work;
+
+use crate::{dispatch::Dispatch, store::Store};
+
+/// The largest message that is read.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 16 << 20;
+
+/// Messages of a stream that wait for a slow reader, at most.
+const STREAM_BUFFER: usize = 4;
+
+/// Uploads at a time: each is in memory as a whole until it is verified.
+const MAX_UPLOADS: usize = 2;
+
+/// Computations of estimates at a time.
+const MAX_QUERIES: usize = 4;
+
+/// What every service shares.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub dispatch: Dispatch,
+    pub store: Arc<dyn Store>,
+    pub numerics: Hash,
+    pub beat_interval: Duration,
+    /// What documents mean by the bundled data set.
+    pub bundled: Option<Arc<Dataset>>,
+    uploads: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+}
+
+impl Context {
+    pub fn new(
+        dispatch: Dispatch,
+        store: Arc<dyn Store>,
+        numerics: Hash,
+        beat_interval: Duration,
+        bundled: Option<Arc<Dataset>>,
+    ) -> Self {
+        Self {
+            dispatch,
+            store,
+            numerics,
+            beat_interval,
+            bundled,
+            uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
+            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+        }
+    }
+}
+
+/// A service's stream.
+type Responses<T> = ReceiverStream<Result<T, tonic::Status>>;
+
+/// Where a stream's messages go in.
+type Sink<T> = mpsc::Sender<Result<T, tonic::Status>>;
+
+/// A bounded stream of responses.
+fn responses<T>() -> (Sink<T>, Responses<T>) {
+    let (sink, stream) = mpsc::channel(STREAM_BUFFER);
+    (sink, ReceiverStream::new(stream))
+}
+
+/// Ends a stream with an error, if somebody still reads it.
+async fn fail<T>(sink: &Sink<T>, error: Error) {
+    let _ = sink.send(Err(error.into())).await;
+}

@@ -1,1 +1,146 @@
-//! (in work)
+//! What the coordinator knows durably: sweeps, their results, leases, failures and data sets.
+//!
+//! [`Store`] is a list of promises in the domain's words; `conformance` holds each backend to them. A store decides
+//! nothing: it keeps what the board decided and what workers reported. Methods block, so async callers go through
+//! [`blocking`]. Time is an argument.
+
+mod address;
+#[cfg(test)]
+mod conformance;
+mod sqlite;
+mod types;
+
+use std::sync::Arc;
+
+use bistable_common::{
+    ids::{Block, CellId, Hash, Replicate, SweepId, UnitKey},
+    sweep::Sweep,
+};
+
+pub use address::{InvalidAddress, StoreAddress};
+pub use sqlite::Sqlite;
+pub use types::{Change, Lifecycle, Outcome, StoredData, StoredSweep, Submitted, UnitResult};
+
+use crate::board::{Failure, Lease, Timestamp, UnitRange};
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store's address means nothing.
+    #[error(transparent)]
+    Address(#[from] InvalidAddress),
+    /// A newer build wrote it.
+    #[error(
+        "the store has schema {found}, this build knows schemas up to {known}; use the newer build"
+    )]
+    Newer {
+        /// Its schema.
+        found: i64,
+        /// The newest schema of this build.
+        known: i64,
+    },
+    /// Content that has another hash than was said.
+    #[error("the content has hash {found}, not {announced}")]
+    HashMismatch {
+        /// What was said.
+        announced: Hash,
+        /// What is.
+        found: Hash,
+    },
+    /// A row that this program cannot have written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// The database failed.
+    #[error("SQLite store: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The task that called the store was torn down.
+    #[error("the call of the store was interrupted")]
+    Interrupted,
+}
+
+/// A durable store. When a method returns `Ok`, what it wrote survives a crash of this machine.
+pub trait Store: Send + Sync {
+    /// Inserts a running sweep, or makes the one with this identifier run again under this name; its results are kept.
+    fn submit_sweep(
+        &self,
+        sweep: &Sweep,
+        numerics: Hash,
+        now: Timestamp,
+    ) -> Result<Submitted, StoreError>;
+
+    /// Binds a sweep to these numerics unless it has results of others; whether it is bound to them now.
+    fn bind_numerics(&self, sweep: SweepId, numerics: Hash) -> Result<bool, StoreError>;
+
+    /// A sweep.
+    fn sweep(&self, sweep: SweepId) -> Result<Option<StoredSweep>, StoreError>;
+
+    /// Every sweep, oldest first.
+    fn sweeps(&self) -> Result<Vec<StoredSweep>, StoreError>;
+
+    /// Sets what clients want of a sweep; whether it exists.
+    fn set_lifecycle(&self, sweep: SweepId, lifecycle: Lifecycle) -> Result<bool, StoreError>;
+
+    /// Forgets a sweep with everything that belongs to it; whether it existed.
+    fn delete_sweep(&self, sweep: SweepId) -> Result<bool, StoreError>;
+
+    /// Records results, first writer wins, in one transaction: all of them or, on an error, none. One outcome each, in
+    /// order. An accepted result ends its unit's failures.
+    fn record(&self, results: &[UnitResult], now: Timestamp) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Carries out decisions in one transaction, in order.
+    fn apply(&self, changes: &[Change]) -> Result<(), StoreError>;
+
+    /// The units that have a result and no conflict, in plan order.
+    fn done(&self, sweep: SweepId) -> Result<Vec<UnitRange>, StoreError>;
+
+    /// The units that have conflicting results, in plan order.
+    fn conflicts(&self, sweep: SweepId) -> Result<Vec<UnitKey>, StoreError>;
+
+    /// The units that failed and have no result, in plan order.
+    fn failures(&self, sweep: SweepId) -> Result<Vec<Failure>, StoreError>;
+
+    /// The trajectories of one (cell, replicate) in the order of blocks, as bytes, without conflicting units.
+    fn trajectories(
+        &self,
+        sweep: SweepId,
+        cell: CellId,
+        replicate: Replicate,
+    ) -> Result<Vec<(Block, Vec<u8>)>, StoreError>;
+
+    /// Every lease that was saved and not dropped.
+    fn leases(&self) -> Result<Vec<Lease>, StoreError>;
+
+    /// Keeps a data set if `content` is what `data` says; keeping it twice is keeping it once.
+    fn put_data(&self, data: &StoredData, content: &[u8]) -> Result<(), StoreError>;
+
+    /// A data set's description, if the whole of it is present.
+    fn data(&self, hash: Hash) -> Result<Option<StoredData>, StoreError>;
+
+    /// The piece of a data set that begins at `chunk` x [`bistable_common::wire::CHUNK_BYTES`].
+    fn data_chunk(&self, hash: Hash, chunk: u32) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Puts everything where a copy of the store's files has it. For a polite shutdown: nothing depends on it.
+    fn flush(&self) -> Result<(), StoreError>;
+}
+
+/// Opens the store at `address`: `sqlite:PATH`, `sqlite://PATH` or a bare path.
+pub fn open(address: &str) -> Result<Arc<dyn Store>, StoreError> {
+    match address.parse()? {
+        StoreAddress::Sqlite(path) => Ok(Arc::new(Sqlite::open(&path)?)),
+    }
+}
+
+/// Calls a store from async code, on a thread that may block.
+pub async fn blocking<T, E>(
+    store: &Arc<dyn Store>,
+    call: impl FnOnce(&dyn Store) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let store = Arc::clone(store);
+    tokio::task::spawn_blocking(move || call(store.as_ref()))
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Interrupted.into()))
+}

@@ -1,0 +1,68 @@
+//! What the dispatcher is asked, and what it answers.
+
+use std::sync::Arc;
+
+use bistable_common::{
+    ids::{LeaseToken, SweepId, WorkerId},
+    sweep::Sweep,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{DispatchError, registry::Known};
+use crate::board::{Event, Lease, Progress, SessionId};
+
+/// Who a worker says it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Hello {
+    pub worker: WorkerId,
+    pub host: String,
+    pub slots: u32,
+}
+
+/// What a session's worker is told.
+#[derive(Debug, Clone)]
+pub(crate) enum Outgoing {
+    /// A sweep that leases will refer to; once a session.
+    Sweep(Arc<Known>),
+    /// Work.
+    Lease(Lease),
+    /// Stop.
+    Revoke(LeaseToken),
+    /// The worker said something that means nothing; the session is over.
+    Broken(String),
+}
+
+/// A sweep and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct SweepStatus {
+    pub known: Arc<Known>,
+    pub progress: Progress,
+}
+
+/// What a client wants of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steering {
+    Pause,
+    Resume,
+    Cancel,
+}
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, DispatchError>>;
+
+pub(super) enum Command {
+    /// Something happened that the board should hear.
+    Event(Event),
+    /// The store has these results.
+    Recorded(Vec<Event>),
+    Beat(WorkerId, Vec<LeaseToken>, Reply<Vec<LeaseToken>>),
+    Join(Hello, mpsc::Sender<Outgoing>, Reply<SessionId>),
+    Submit(Box<Sweep>, Reply<(SweepStatus, Existed)>),
+    Steer(SweepId, Steering, Reply<SweepStatus>),
+    Delete(SweepId, Reply<()>),
+    Status(SweepId, Reply<SweepStatus>),
+    List(Reply<Vec<SweepStatus>>),
+}
+
+/// Whether a submitted sweep was known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Existed(pub bool);

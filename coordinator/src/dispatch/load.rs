@@ -1,0 +1,49 @@
+//! From the store's rows to what the board and the registry hold.
+
+use bistable_common::{ids::Hash, plan::Plan};
+
+use super::registry::Known;
+use crate::{
+    board::{KnownSweep, Mode},
+    store::{Lifecycle, Store, StoreError, StoredSweep},
+};
+
+/// Reads everything about a sweep, and binds it to these numerics if it has no results of others.
+pub(super) fn load(
+    store: &dyn Store,
+    stored: StoredSweep,
+    numerics: Hash,
+) -> Result<(Known, KnownSweep), StoreError> {
+    let StoredSweep {
+        sweep,
+        lifecycle,
+        numerics: _,
+        submitted_at,
+    } = stored;
+    let id = sweep.id();
+    let plan = Plan::new(sweep.facts());
+    let foreign = !store.bind_numerics(id, numerics)?;
+    let known = KnownSweep {
+        id,
+        plan: plan.clone(),
+        done: store.done(id)?,
+        failures: store.failures(id)?,
+        conflicting: store.conflicts(id)?,
+        mode: match lifecycle {
+            Lifecycle::Cancelled => Mode::Cancelled,
+            Lifecycle::Paused => Mode::Paused,
+            // No worker here could add to it.
+            Lifecycle::Running if foreign => Mode::Paused,
+            Lifecycle::Running => Mode::Running,
+        },
+    };
+    let registered = Known {
+        canonical_json: sweep.to_canonical_json(),
+        sweep,
+        plan,
+        submitted_at,
+        lifecycle,
+        foreign,
+    };
+    Ok((registered, known))
+}

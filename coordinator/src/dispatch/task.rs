@@ -1,0 +1,303 @@
+//! The task that owns the board: it feeds it and carries out what it decides.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bistable_common::{
+    ids::{Hash, LeaseToken, SweepId},
+    sweep::Sweep,
+};
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    Command, DispatchError, Existed, Hello, Outgoing, Registry, Steering, SweepStatus,
+    clock::Clock,
+    command::Reply,
+    load::load,
+    registry::Known,
+    sessions::{Sessions, Unreachable},
+};
+use crate::{
+    board::{Board, Effect, Event, Lease, Mode, SessionId, SweepState},
+    store::{Change, Lifecycle, Store, StoreError, Submitted, blocking},
+};
+
+/// Commands whose decisions share a transaction, at most.
+const MAX_COMMANDS: usize = 256;
+
+/// How long to wait before decisions are written again after the store failed.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+pub(super) struct Dispatcher {
+    pub store: Arc<dyn Store>,
+    pub numerics: Hash,
+    pub clock: Clock,
+    pub board: Board,
+    pub registry: Registry,
+    pub sessions: Sessions,
+    pub changes: watch::Sender<u64>,
+    pub stop: watch::Receiver<bool>,
+    /// Decided, not yet durable.
+    pub unwritten: Vec<Change>,
+    /// Letters that may go when the decisions are durable.
+    pub unsent: VecDeque<Letter>,
+}
+
+pub(super) enum Letter {
+    Lease(SessionId, Lease),
+    Revoke(SessionId, LeaseToken),
+    Goodbye(SessionId),
+}
+
+impl Dispatcher {
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut batch = Vec::new();
+        loop {
+            let deadline = self.board.next_deadline();
+            let wake = deadline.map(|time| self.clock.instant(time));
+            tokio::select! {
+                received = commands.recv_many(&mut batch, MAX_COMMANDS) => {
+                    if received == 0 {
+                        return;
+                    }
+                }
+                () = sleep_until(wake) => batch.push(Command::Event(Event::Tick)),
+                _ = self.stop.wait_for(|stop| *stop) => return,
+            }
+            for command in batch.drain(..) {
+                self.perform(command).await;
+            }
+            self.flush().await;
+        }
+    }
+
+    async fn perform(&mut self, command: Command) {
+        // An answer that nobody waits for any more is not sent: `let _`.
+        match command {
+            Command::Event(event) => drop(self.feed(event)),
+            Command::Recorded(events) => events.into_iter().for_each(|event| {
+                self.feed(event);
+            }),
+            Command::Beat(worker, tokens, reply) => {
+                let refused = self.feed(Event::Beat(worker, tokens));
+                let _ = reply.send(Ok(refused));
+            }
+            Command::Join(hello, outbox, reply) => self.join(hello, outbox, reply),
+            Command::Submit(sweep, reply) => {
+                let _ = reply.send(self.submit(*sweep).await);
+            }
+            Command::Steer(id, steering, reply) => {
+                let _ = reply.send(self.steer(id, steering).await);
+            }
+            Command::Delete(id, reply) => {
+                let _ = reply.send(self.delete(id).await);
+            }
+            Command::Status(id, reply) => {
+                let _ = reply.send(self.status(id));
+            }
+            Command::List(reply) => {
+                let all = self.registry.all();
+                let statuses = all.into_iter().map(|known| self.status_of(known));
+                let _ = reply.send(statuses.collect());
+            }
+        }
+    }
+
+    /// Feeds the board and sorts its decisions; returns the tokens that a beat is refused.
+    fn feed(&mut self, event: Event) -> Vec<LeaseToken> {
+        let mut refused = Vec::new();
+        for effect in self.board.handle(self.clock.now(), event) {
+            match effect {
+                Effect::SaveLease(lease) => self.unwritten.push(Change::SaveLease(lease)),
+                Effect::ExtendLease(token, deadline) => {
+                    self.unwritten.push(Change::ExtendLease(token, deadline));
+                }
+                Effect::DropLease(token) => self.unwritten.push(Change::DropLease(token)),
+                Effect::RecordFailure(failure) => {
+                    tracing::warn!(unit = ?failure.unit, attempts = failure.attempts, worker = %failure.worker,
+                        host = failure.host, fate = ?failure.fate, "a unit failed: {}", failure.error);
+                    self.unwritten.push(Change::RecordFailure(failure));
+                }
+                Effect::SendLease(session, lease) => {
+                    self.unsent.push_back(Letter::Lease(session, lease));
+                }
+                Effect::Revoke(session, token) => {
+                    self.unsent.push_back(Letter::Revoke(session, token));
+                }
+                Effect::Disconnect(session) => self.unsent.push_back(Letter::Goodbye(session)),
+                Effect::Refuse(token) => refused.push(token),
+                // Watchers look for themselves; they only need to know that there is something to see.
+                Effect::Progressed(_) => self.changes.send_modify(|count| *count += 1),
+            }
+        }
+        refused
+    }
+
+    /// Makes decisions durable, then sends what follows from them.
+    async fn flush(&mut self) {
+        loop {
+            if !self.write().await {
+                return;
+            }
+            let Some(letter) = self.unsent.pop_front() else {
+                return;
+            };
+            let (session, sent) = self.deliver(letter);
+            if sent.is_err() {
+                self.feed(Event::WorkerLost(session));
+            }
+        }
+    }
+
+    fn deliver(&mut self, letter: Letter) -> (SessionId, Result<(), Unreachable>) {
+        match letter {
+            Letter::Lease(session, lease) => {
+                // A sweep that was deleted meanwhile took its leases with it.
+                let Some(known) = self.registry.get(lease.sweep) else {
+                    return (session, Ok(()));
+                };
+                let introduced = self.sessions.introduce(session, known);
+                let lease = Outgoing::Lease(lease);
+                let sent = introduced.and_then(|()| self.sessions.send(session, lease));
+                (session, sent)
+            }
+            Letter::Revoke(session, token) => {
+                let sent = self.sessions.send(session, Outgoing::Revoke(token));
+                (session, sent)
+            }
+            Letter::Goodbye(session) => {
+                self.sessions.close(session);
+                (session, Ok(()))
+            }
+        }
+    }
+
+    /// Writes decisions until the store takes them: without its store a coordinator may decide nothing. False if the
+    /// coordinator stops instead.
+    async fn write(&mut self) -> bool {
+        if self.unwritten.is_empty() {
+            return true;
+        }
+        let changes: Arc<[Change]> = std::mem::take(&mut self.unwritten).into();
+        loop {
+            let shared = Arc::clone(&changes);
+            match blocking(&self.store, move |store| store.apply(&shared)).await {
+                Ok(()) => return true,
+                Err(error) => {
+                    tracing::error!(%error, "decisions could not be stored; trying again")
+                }
+            }
+            let stopping = self.stop.wait_for(|stop| *stop);
+            if tokio::time::timeout(STORE_RETRY, stopping).await.is_ok() {
+                return false;
+            }
+        }
+    }
+
+    fn join(&mut self, hello: Hello, outbox: mpsc::Sender<Outgoing>, reply: Reply<SessionId>) {
+        let session = self.sessions.open(outbox);
+        let Hello {
+            worker,
+            host,
+            slots,
+        } = hello;
+        tracing::info!(%worker, host, slots, "a worker joined");
+        self.feed(Event::WorkerJoined {
+            session,
+            worker,
+            host,
+            slots,
+        });
+        if reply.send(Ok(session)).is_err() {
+            self.feed(Event::WorkerLost(session));
+        }
+    }
+
+    async fn submit(&mut self, sweep: Sweep) -> Result<(SweepStatus, Existed), DispatchError> {
+        self.flush().await;
+        let (id, numerics, now) = (sweep.id(), self.numerics, self.clock.now());
+        let (submitted, known, loaded) = blocking(&self.store, move |store| {
+            let submitted = store.submit_sweep(&sweep, numerics, now)?;
+            let stored = store.sweep(id)?.ok_or(DispatchError::Unknown(id))?;
+            let (known, loaded) = load(store, stored, numerics)?;
+            Ok::<_, DispatchError>((submitted, known, loaded))
+        })
+        .await?;
+        if submitted == Submitted::ForeignNumerics {
+            return Err(DispatchError::ForeignNumerics(id));
+        }
+        self.registry.put(known);
+        match self.board.progress(id) {
+            // What the board knows is newer than what was read, and it must not lose its leases.
+            Some(_) => self.feed(Event::ModeSet(id, Mode::Running)),
+            None => self.feed(Event::SweepAdded(loaded)),
+        };
+        let existed = Existed(submitted == Submitted::Revived);
+        Ok((self.status(id)?, existed))
+    }
+
+    async fn steer(
+        &mut self,
+        id: SweepId,
+        steering: Steering,
+    ) -> Result<SweepStatus, DispatchError> {
+        let known = self.registry.get(id).ok_or(DispatchError::Unknown(id))?;
+        let (lifecycle, mode) = match (steering, known.lifecycle) {
+            (Steering::Pause | Steering::Resume, Lifecycle::Cancelled) => {
+                return Err(DispatchError::Cancelled(id));
+            }
+            (Steering::Resume, _) if known.foreign => {
+                return Err(DispatchError::ForeignNumerics(id));
+            }
+            (Steering::Pause, _) => (Lifecycle::Paused, Mode::Paused),
+            (Steering::Resume, _) => (Lifecycle::Running, Mode::Running),
+            (Steering::Cancel, _) => (Lifecycle::Cancelled, Mode::Cancelled),
+        };
+        let write = move |store: &dyn Store| store.set_lifecycle(id, lifecycle);
+        if !blocking::<_, StoreError>(&self.store, write).await? {
+            return Err(DispatchError::Unknown(id));
+        }
+        self.registry.put(Known {
+            sweep: known.sweep.clone(),
+            plan: known.plan.clone(),
+            canonical_json: known.canonical_json.clone(),
+            lifecycle,
+            ..*known
+        });
+        self.feed(Event::ModeSet(id, mode));
+        self.status(id)
+    }
+
+    async fn delete(&mut self, id: SweepId) -> Result<(), DispatchError> {
+        // Leases of the sweep that were decided must be written before it goes, for then they cannot be.
+        self.flush().await;
+        let delete = move |store: &dyn Store| store.delete_sweep(id);
+        if !blocking::<_, StoreError>(&self.store, delete).await? {
+            return Err(DispatchError::Unknown(id));
+        }
+        self.registry.remove(id);
+        self.feed(Event::SweepRemoved(id));
+        Ok(())
+    }
+
+    fn status(&self, id: SweepId) -> Result<SweepStatus, DispatchError> {
+        let known = self.registry.get(id).ok_or(DispatchError::Unknown(id))?;
+        self.status_of(known)
+    }
+
+    fn status_of(&self, known: Arc<Known>) -> Result<SweepStatus, DispatchError> {
+        let id = known.sweep.id();
+        let mut progress = self.board.progress(id).ok_or(DispatchError::Unknown(id))?;
+        if known.foreign && !progress.state.is_settled() {
+            progress.state = SweepState::Stuck;
+            progress.last_error = Some(DispatchError::ForeignNumerics(id).to_string());
+        }
+        Ok(SweepStatus { known, progress })
+    }
+}
+
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,54 @@
+//! Heartbeats, on a stream of their own.
+
+use bistable_common::{ids::WorkerId, wire::v1};
+use tonic::Streaming;
+
+use super::{Context, Error, Responses, Sink, fail, responses, session::lease_token};
+use crate::dispatch::Dispatch;
+
+/// The most leases that a worker can be at work on.
+const MAX_TOKENS: usize = 4096;
+
+/// Answers each beat with the tokens that are not, or no longer, the worker's.
+pub(super) fn answer(
+    context: &Context,
+    incoming: Streaming<v1::BeatRequest>,
+) -> Responses<v1::BeatResponse> {
+    let (sink, stream) = responses();
+    let dispatch = context.dispatch.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            ended = answer_all(&dispatch, incoming, &sink) => {
+                if let Err(error) = ended {
+                    fail(&sink, error).await;
+                }
+            }
+            () = dispatch.stopped() => {}
+        }
+    });
+    stream
+}
+
+async fn answer_all(
+    dispatch: &Dispatch,
+    mut incoming: Streaming<v1::BeatRequest>,
+    sink: &Sink<v1::BeatResponse>,
+) -> Result<(), Error> {
+    while let Ok(Some(request)) = incoming.message().await {
+        let v1::BeatRequest { worker, tokens } = request;
+        if tokens.len() > MAX_TOKENS {
+            return Err(Error::invalid("tokens", "more than any worker can hold"));
+        }
+        let tokens = tokens.iter().map(|token| lease_token(token));
+        let tokens = tokens.collect::<Result<_, _>>()?;
+        let refused = dispatch.beat(WorkerId(worker), tokens).await?;
+        let revoked = refused.iter().map(|token| token.0.to_vec().into());
+        let answer = v1::BeatResponse {
+            revoked: revoked.collect(),
+        };
+        if sink.send(Ok(answer)).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

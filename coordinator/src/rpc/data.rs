@@ -1,0 +1,168 @@
+//! Data sets by content hash, in chunks, both ways.
+
+use std::{sync::Arc, time::Duration};
+
+use bistable_common::{
+    ids::Hash,
+    wire::{
+        CHUNK_BYTES,
+        v1::{self, upload_data_request::Message},
+    },
+};
+use bistable_worker::data::Dataset;
+use tonic::Streaming;
+
+use super::{Context, Error, Responses, Sink, fail, responses};
+use crate::store::{Store, StoreError, StoredData, blocking};
+
+/// The largest data set.
+const MAX_DATA_BYTES: u64 = 1 << 30;
+
+/// How long an upload may be silent: it keeps others out.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+fn hash(bytes: &[u8]) -> Result<Hash, Error> {
+    Hash::try_from(bytes).map_err(|error| Error::invalid("hash", error))
+}
+
+/// Whether a data set is present.
+pub(super) async fn stat(
+    context: &Context,
+    request: v1::StatDataRequest,
+) -> Result<v1::StatDataResponse, Error> {
+    let hash = hash(&request.hash)?;
+    let data = blocking::<_, StoreError>(&context.store, move |store| store.data(hash)).await?;
+    Ok(v1::StatDataResponse {
+        present: data.is_some(),
+    })
+}
+
+/// Sends a data set, a chunk in memory at a time.
+pub(super) async fn fetch(
+    context: &Context,
+    request: v1::FetchDataRequest,
+) -> Result<Responses<v1::FetchDataResponse>, Error> {
+    let hash = hash(&request.hash)?;
+    let data = blocking::<_, StoreError>(&context.store, move |store| store.data(hash)).await?;
+    let data = data.ok_or_else(|| Error::NotFound(format!("there is no data set {hash}")))?;
+    let (sink, stream) = responses();
+    let store = Arc::clone(&context.store);
+    tokio::spawn(async move {
+        if let Err(error) = send(&store, data, &sink).await {
+            fail(&sink, error).await;
+        }
+    });
+    Ok(stream)
+}
+
+async fn send(
+    store: &Arc<dyn Store>,
+    data: StoredData,
+    sink: &Sink<v1::FetchDataResponse>,
+) -> Result<(), Error> {
+    let chunks = data.bytes.div_ceil(CHUNK_BYTES as u64);
+    for index in 0..u32::try_from(chunks).unwrap_or(u32::MAX) {
+        let read = move |store: &dyn Store| store.data_chunk(data.hash, index);
+        let chunk = blocking::<_, StoreError>(store, read).await?;
+        let chunk = chunk
+            .ok_or_else(|| StoreError::Damaged(format!("data set {} ends early", data.hash)))?;
+        let message = v1::FetchDataResponse {
+            total_bytes: data.bytes,
+            chunk: chunk.into(),
+        };
+        if sink.send(Ok(message)).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Receives a data set and keeps it if it is what was announced, and a data set at all.
+pub(super) async fn upload(
+    context: &Context,
+    mut incoming: Streaming<v1::UploadDataRequest>,
+) -> Result<v1::UploadDataResponse, Error> {
+    let _permit = context
+        .uploads
+        .try_acquire()
+        .map_err(|_| Error::Busy("other uploads are under way; try again in a moment"))?;
+    let Some(Message::Header(header)) = next(&mut incoming).await? else {
+        return Err(Error::invalid("message", "an upload begins with a header"));
+    };
+    let announced = hash(&header.hash)?;
+    if header.total_bytes > MAX_DATA_BYTES {
+        return Err(Error::invalid(
+            "total_bytes",
+            "a data set has at most 1 GiB",
+        ));
+    }
+    let content = receive(&mut incoming, header.total_bytes).await?;
+    blocking(&context.store, move |store| {
+        // Before it is looked at: damage on the way is another mistake than a file of another kind.
+        let found = Hash::of(&content);
+        if found != announced {
+            return Err(StoreError::HashMismatch { announced, found }.into());
+        }
+        let dataset = Dataset::from_content(content)
+            .map_err(|error| Error::Invalid(format!("not a data set: {error}")))?;
+        keep(store, &dataset).map_err(Error::from)
+    })
+    .await?;
+    Ok(v1::UploadDataResponse {})
+}
+
+/// Keeps a data set in a store.
+pub(crate) fn keep(store: &dyn Store, dataset: &Dataset) -> Result<(), StoreError> {
+    let hash = dataset.hash();
+    if store.data(hash)?.is_some() {
+        return Ok(());
+    }
+    let data = StoredData {
+        hash,
+        bytes: dataset.content().len() as u64,
+        samples: dataset.samples(),
+        features: dataset.features(),
+        classes: dataset.classes(),
+    };
+    store.put_data(&data, dataset.content())
+}
+
+async fn receive(
+    incoming: &mut Streaming<v1::UploadDataRequest>,
+    total: u64,
+) -> Result<Vec<u8>, Error> {
+    // Grows with what arrives, not with what was announced.
+    let mut content = Vec::new();
+    while let Some(message) = next(incoming).await? {
+        let Message::Chunk(chunk) = message else {
+            return Err(Error::invalid("message", "an upload has one header"));
+        };
+        if chunk.len() > CHUNK_BYTES {
+            return Err(Error::invalid("chunk", "more than 1 MiB"));
+        }
+        if content.len() as u64 + chunk.len() as u64 > total {
+            return Err(Error::invalid("chunk", "more bytes than were announced"));
+        }
+        content.extend_from_slice(&chunk);
+    }
+    if content.len() as u64 != total {
+        return Err(Error::Invalid(format!(
+            "the upload ended after {} of {total} bytes",
+            content.len()
+        )));
+    }
+    Ok(content)
+}
+
+async fn next(incoming: &mut Streaming<v1::UploadDataRequest>) -> Result<Option<Message>, Error> {
+    let message = tokio::time::timeout(UPLOAD_TIMEOUT, incoming.message()).await;
+    match message {
+        Ok(Ok(None)) => Ok(None),
+        Ok(Ok(Some(v1::UploadDataRequest { message }))) => {
+            let missing = || Error::invalid("message", "neither header nor chunk");
+            message.map(Some).ok_or_else(missing)
+        }
+        Ok(Err(_)) => Err(Error::Invalid("the upload broke off".into())),
+        Err(_) => Err(Error::Busy("the upload was silent for too long")),
+    }
+}

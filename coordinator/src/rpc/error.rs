@@ -1,0 +1,91 @@
+//! What callers are told when something is wrong: one table.
+
+use std::fmt::Display;
+
+use bistable_common::{ids::InvalidId, wire::InvalidUnit};
+use tonic::{Code, Status};
+
+use crate::{dispatch::DispatchError, store::StoreError};
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The request is wrong, whatever the state.
+    #[error("{0}")]
+    Invalid(String),
+    /// The request is right, but not now.
+    #[error("{0}")]
+    Precondition(String),
+    /// What is named does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// Too much at once; later it may succeed.
+    #[error("{0}")]
+    Busy(&'static str),
+    #[error(transparent)]
+    Dispatch(#[from] DispatchError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A defect of this program.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    /// The request's `field` is wrong.
+    pub fn invalid(field: &str, why: impl Display) -> Self {
+        Self::Invalid(format!("{field}: {why}"))
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::Invalid(_) => Code::InvalidArgument,
+            Self::Precondition(_) => Code::FailedPrecondition,
+            Self::NotFound(_) => Code::NotFound,
+            Self::Busy(_) => Code::ResourceExhausted,
+            Self::Internal(_) => Code::Internal,
+            Self::Dispatch(error) => match error {
+                DispatchError::Unknown(_) => Code::NotFound,
+                DispatchError::Cancelled(_) | DispatchError::ForeignNumerics(_) => {
+                    Code::FailedPrecondition
+                }
+                DispatchError::Store(error) => store_code(error),
+                DispatchError::Recording(error) => store_code(error),
+                DispatchError::Stopping => Code::Unavailable,
+            },
+            Self::Store(error) => store_code(error),
+        }
+    }
+}
+
+fn store_code(error: &StoreError) -> Code {
+    match error {
+        StoreError::HashMismatch { .. } => Code::InvalidArgument,
+        StoreError::Damaged(_) => Code::DataLoss,
+        // The disk is full, the file is locked, the task was torn down: what was asked may be asked again.
+        StoreError::Sqlite(_) | StoreError::Interrupted => Code::Unavailable,
+        StoreError::Address(_) | StoreError::Newer { .. } => Code::Internal,
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        if matches!(code, Code::Internal | Code::DataLoss) {
+            tracing::error!(%error, "a call failed");
+        }
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<InvalidUnit> for Error {
+    fn from(error: InvalidUnit) -> Self {
+        Self::invalid("unit", error)
+    }
+}
+
+/// Reads a sweep's identifier.
+pub(super) fn sweep_id(text: &str) -> Result<bistable_common::ids::SweepId, Error> {
+    text.parse()
+        .map_err(|error: InvalidId| Error::invalid("id", error))
+}

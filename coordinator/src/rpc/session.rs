@@ -1,0 +1,205 @@
+//! A worker's session: hello, then what it says goes to the board, and what the board says goes to it.
+
+use std::{pin::Pin, time::Duration};
+
+use bistable_common::{
+    ids::{Hash, LeaseToken, UnitId, WorkerId},
+    wire::{
+        PROTOCOL,
+        v1::{self, session_request::Message as Said, session_response::Message as Answer},
+    },
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::{Stream, StreamExt, once, wrappers::ReceiverStream};
+use tonic::{Status, Streaming};
+
+use super::{Context, Error};
+use crate::{
+    board::{Event, SessionId},
+    dispatch::{Dispatch, DispatchError, Hello, Outgoing},
+};
+
+/// How long a session may take to say hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest name of a worker or a machine.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The longest error that is kept of a failed unit.
+const MAX_ERROR_BYTES: usize = 4096;
+
+/// What a worker is told.
+pub(super) type Letters = Pin<Box<dyn Stream<Item = Result<v1::SessionResponse, Status>> + Send>>;
+
+/// Opens a session: its first message must be a hello that the coordinator can agree to.
+pub(super) async fn open(
+    context: &Context,
+    mut incoming: Streaming<v1::SessionRequest>,
+) -> Result<Letters, Error> {
+    let first = tokio::time::timeout(HELLO_TIMEOUT, incoming.message()).await;
+    let first = match first {
+        Ok(Ok(first)) => first.and_then(|request| request.message),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let Some(Said::Hello(hello)) = first else {
+        return Err(Error::invalid("message", "a session begins with a hello"));
+    };
+    let hello = check_hello(hello, context.numerics)?;
+    let (opened, ready) = oneshot::channel();
+    // A task of its own, so that a caller who leaves now cannot leave half a session behind.
+    tokio::spawn(listen(context.dispatch.clone(), hello, incoming, opened));
+    let (letters, reading) = ready.await.map_err(|_| DispatchError::Stopping)??;
+    let welcome = v1::Welcome {
+        beat_interval_ms: u32::try_from(context.beat_interval.as_millis()).unwrap_or(u32::MAX),
+    };
+    let letters = ReceiverStream::new(letters).map(move |letter| {
+        // Owned by the stream: it ends with it, and so does the listening.
+        let _ = &reading;
+        message(letter)
+    });
+    Ok(Box::pin(
+        once(Ok(said(Answer::Welcome(welcome)))).chain(letters),
+    ))
+}
+
+fn check_hello(hello: v1::Hello, own: Hash) -> Result<Hello, Error> {
+    let v1::Hello {
+        protocol,
+        worker,
+        host,
+        slots,
+        numerics,
+        build,
+    } = hello;
+    if protocol != PROTOCOL {
+        return Err(Error::Precondition(format!(
+            "the worker speaks protocol {protocol}, the coordinator protocol {PROTOCOL}; use the same version of both"
+        )));
+    }
+    let numerics = Hash::try_from(numerics.as_ref())
+        .map_err(|error| Error::invalid("hello.numerics", error))?;
+    if numerics != own {
+        return Err(Error::Precondition(format!(
+            "the worker's numerics differ from the coordinator's (fingerprint {numerics} of build `{build}`, not {own}): \
+             their results may not stand in one sweep; use the same build of both"
+        )));
+    }
+    if worker.is_empty() || worker.len() > MAX_NAME_BYTES || host.len() > MAX_NAME_BYTES {
+        return Err(Error::invalid(
+            "hello",
+            "a worker has a name, and names have at most 256 bytes",
+        ));
+    }
+    if slots == 0 {
+        return Err(Error::invalid("hello.slots", "a worker has at least one"));
+    }
+    Ok(Hello {
+        worker: WorkerId(worker),
+        host,
+        slots,
+    })
+}
+
+type Opened = (mpsc::Receiver<Outgoing>, oneshot::Sender<()>);
+
+/// Joins, and passes on what the worker says until either side ends the session.
+async fn listen(
+    dispatch: Dispatch,
+    hello: Hello,
+    incoming: Streaming<v1::SessionRequest>,
+    opened: oneshot::Sender<Result<Opened, DispatchError>>,
+) {
+    let (session, letters, outbox) = match dispatch.join(hello).await {
+        Ok(joined) => joined,
+        Err(error) => {
+            let _ = opened.send(Err(error));
+            return;
+        }
+    };
+    let (reading, unread) = oneshot::channel();
+    if opened.send(Ok((letters, reading))).is_ok() {
+        tokio::select! {
+            broken = pass_on(&dispatch, session, incoming) => {
+                if let (Some(error), Some(outbox)) = (broken, outbox.upgrade()) {
+                    // If the outbox is full, its worker does not read anyway.
+                    let _ = outbox.try_send(Outgoing::Broken(error.to_string()));
+                }
+            }
+            _ = unread => {}
+        }
+    }
+    dispatch.event(Event::WorkerLost(session)).await;
+}
+
+/// Passes on messages until they end; the error, if one of them means nothing.
+async fn pass_on(
+    dispatch: &Dispatch,
+    session: SessionId,
+    mut incoming: Streaming<v1::SessionRequest>,
+) -> Option<Error> {
+    // A broken connection is an end like any other.
+    while let Ok(Some(request)) = incoming.message().await {
+        match event(session, request) {
+            Ok(event) => {
+                if !dispatch.event(event).await {
+                    return None;
+                }
+            }
+            Err(error) => return Some(error),
+        }
+    }
+    None
+}
+
+fn event(session: SessionId, request: v1::SessionRequest) -> Result<Event, Error> {
+    let v1::SessionRequest { message } = request;
+    match message {
+        Some(Said::Credit(v1::Credit { leases })) => Ok(Event::Credit(session, leases)),
+        Some(Said::HandBack(v1::HandBack { token })) => {
+            Ok(Event::HandBack(session, lease_token(&token)?))
+        }
+        Some(Said::Finished(v1::Finished { token })) => {
+            Ok(Event::Finished(session, lease_token(&token)?))
+        }
+        Some(Said::UnitFailed(v1::UnitFailed { token, unit, error })) => Ok(Event::UnitFailed {
+            session,
+            token: lease_token(&token)?,
+            unit: UnitId::try_from(unit)?,
+            error: shortened(error),
+        }),
+        Some(Said::Hello(_)) => Err(Error::invalid("message", "hello is said once")),
+        None => Err(Error::invalid("message", "nothing is said")),
+    }
+}
+
+/// Reads a lease's token.
+pub(super) fn lease_token(bytes: &[u8]) -> Result<LeaseToken, Error> {
+    LeaseToken::try_from(bytes).map_err(|error| Error::invalid("token", error))
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > MAX_ERROR_BYTES {
+        let end = (0..=MAX_ERROR_BYTES)
+            .rev()
+            .find(|&i| text.is_char_boundary(i));
+        text.truncate(end.unwrap_or(0));
+    }
+    text
+}
+
+fn said(answer: Answer) -> v1::SessionResponse {
+    v1::SessionResponse {
+        message: Some(answer),
+    }
+}
+
+fn message(letter: Outgoing) -> Result<v1::SessionResponse, Status> {
+    match letter {
+        Outgoing::Sweep(known) => Ok(said(Answer::Sweep(known.as_ref().into()))),
+        Outgoing::Lease(lease) => Ok(said(Answer::Lease(lease.into()))),
+        Outgoing::Revoke(token) => Ok(said(Answer::Revoke(v1::Revoke {
+            token: token.0.to_vec().into(),
+        }))),
+        Outgoing::Broken(why) => Err(Error::Invalid(why).into()),
+    }
+}

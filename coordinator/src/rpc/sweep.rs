@@ -1,0 +1,143 @@
+//! `SweepService`: the life of sweeps.
+
+use bistable_common::{
+    sweep::{Format, Source, Sweep, parse},
+    wire::v1::{self, sweep_service_server::SweepService},
+};
+use tonic::{Request, Response, Status};
+
+use super::{Context, Error, Responses, catalog::Stored, error::sweep_id, responses, watch};
+use crate::{
+    dispatch::{Existed, Steering},
+    store::{Store, blocking},
+};
+
+/// The service.
+pub(crate) struct Sweeps(pub Context);
+
+impl Sweeps {
+    async fn steer(&self, id: &str, steering: Steering) -> Result<Option<v1::SweepStatus>, Error> {
+        let status = self.0.dispatch.steer(sweep_id(id)?, steering).await?;
+        Ok(Some(status.into()))
+    }
+
+    async fn read(&self, request: v1::SubmitSweepRequest) -> Result<Sweep, Error> {
+        let v1::SubmitSweepRequest {
+            document,
+            format,
+            origin,
+        } = request;
+        let format = match v1::DocumentFormat::try_from(format) {
+            Ok(v1::DocumentFormat::Toml) => Format::Toml,
+            Ok(v1::DocumentFormat::Json) => Format::Json,
+            Ok(v1::DocumentFormat::Unspecified) | Err(_) => {
+                return Err(Error::invalid("format", "say whether it is TOML or JSON"));
+            }
+        };
+        let bundled = self.0.bundled.clone();
+        let read = move |store: &dyn Store| {
+            let catalog = Stored::new(store, bundled);
+            let source = Source {
+                name: &origin,
+                text: &document,
+                format,
+            };
+            parse(&source, &catalog).map_err(|error| match catalog.failed() {
+                Some(failed) => failed.into(),
+                None if catalog.missing().is_some() => Error::Precondition(error.render()),
+                None => Error::Invalid(error.render()),
+            })
+        };
+        blocking(&self.0.store, read).await
+    }
+}
+
+#[tonic::async_trait]
+impl SweepService for Sweeps {
+    async fn submit_sweep(
+        &self,
+        request: Request<v1::SubmitSweepRequest>,
+    ) -> Result<Response<v1::SubmitSweepResponse>, Status> {
+        let sweep = self.read(request.into_inner()).await?;
+        let submitted = self.0.dispatch.submit(sweep).await.map_err(Error::from);
+        let (status, Existed(existed)) = submitted?;
+        Ok(Response::new(v1::SubmitSweepResponse {
+            sweep: Some(status.into()),
+            existed,
+        }))
+    }
+
+    async fn get_sweep(
+        &self,
+        request: Request<v1::GetSweepRequest>,
+    ) -> Result<Response<v1::GetSweepResponse>, Status> {
+        let v1::GetSweepRequest { id } = request.into_inner();
+        let status = self.0.dispatch.status(sweep_id(&id)?).await;
+        let status = status.map_err(Error::from)?;
+        Ok(Response::new(v1::GetSweepResponse {
+            canonical_json: status.known.canonical_json.clone(),
+            sweep: Some(status.into()),
+        }))
+    }
+
+    async fn list_sweeps(
+        &self,
+        _: Request<v1::ListSweepsRequest>,
+    ) -> Result<Response<v1::ListSweepsResponse>, Status> {
+        let sweeps = self.0.dispatch.list().await.map_err(Error::from)?;
+        Ok(Response::new(v1::ListSweepsResponse {
+            sweeps: sweeps.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    type WatchSweepStream = Responses<v1::WatchSweepResponse>;
+
+    async fn watch_sweep(
+        &self,
+        request: Request<v1::WatchSweepRequest>,
+    ) -> Result<Response<Self::WatchSweepStream>, Status> {
+        let v1::WatchSweepRequest { id } = request.into_inner();
+        let id = sweep_id(&id)?;
+        self.0.dispatch.status(id).await.map_err(Error::from)?;
+        let (sink, stream) = responses();
+        tokio::spawn(watch::sweep(self.0.dispatch.clone(), id, sink));
+        Ok(Response::new(stream))
+    }
+
+    async fn pause_sweep(
+        &self,
+        request: Request<v1::PauseSweepRequest>,
+    ) -> Result<Response<v1::PauseSweepResponse>, Status> {
+        let v1::PauseSweepRequest { id } = request.into_inner();
+        let sweep = self.steer(&id, Steering::Pause).await?;
+        Ok(Response::new(v1::PauseSweepResponse { sweep }))
+    }
+
+    async fn resume_sweep(
+        &self,
+        request: Request<v1::ResumeSweepRequest>,
+    ) -> Result<Response<v1::ResumeSweepResponse>, Status> {
+        let v1::ResumeSweepRequest { id } = request.into_inner();
+        let sweep = self.steer(&id, Steering::Resume).await?;
+        Ok(Response::new(v1::ResumeSweepResponse { sweep }))
+    }
+
+    async fn cancel_sweep(
+        &self,
+        request: Request<v1::CancelSweepRequest>,
+    ) -> Result<Response<v1::CancelSweepResponse>, Status> {
+        let v1::CancelSweepRequest { id } = request.into_inner();
+        let sweep = self.steer(&id, Steering::Cancel).await?;
+        Ok(Response::new(v1::CancelSweepResponse { sweep }))
+    }
+
+    async fn delete_sweep(
+        &self,
+        request: Request<v1::DeleteSweepRequest>,
+    ) -> Result<Response<v1::DeleteSweepResponse>, Status> {
+        let v1::DeleteSweepRequest { id } = request.into_inner();
+        let id = sweep_id(&id)?;
+        self.0.dispatch.delete(id).await.map_err(Error::from)?;
+        Ok(Response::new(v1::DeleteSweepResponse {}))
+    }
+}

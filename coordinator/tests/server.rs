@@ -1,0 +1,396 @@
+//! A real coordinator on a real socket, spoken to by workers and clients that say exactly what each test wants.
+
+mod support;
+
+use std::time::Duration;
+
+use bistable_common::{
+    ids::{Hash, UnitId},
+    sweep::Sweep,
+    wire::v1::{
+        self, Outcome, SweepState, session_request::Message as Say,
+        session_response::Message as Heard,
+    },
+};
+use support::{NUMERICS, Worker, World, hello, key, report, sweep, trajectory, units_of};
+use tokio_stream::StreamExt;
+use tonic::Code;
+
+fn unit(sweep: &Sweep, block: u32) -> UnitId {
+    UnitId {
+        sweep: sweep.id(),
+        key: key(0, 0, block),
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_is_leased_reported_watched_and_read() {
+    let sweep = sweep(3, 2);
+    let world = World::of(&sweep).await;
+    let id = sweep.id().to_string();
+    let request = v1::WatchSweepRequest { id: id.clone() };
+    let watched = world.sweeps().watch_sweep(request).await.expect("watch");
+    let mut worker = world.worker("w").await;
+    let mut units = 0;
+    while units < 6 {
+        units += worker.work_once(&sweep).await;
+    }
+    let looks: Vec<_> = watched.into_inner().collect().await;
+    let last = looks.last().expect("a look").as_ref().expect("no error");
+    let last = last.sweep.as_ref().expect("a status");
+    assert_eq!(last.state(), SweepState::Complete);
+    assert_eq!((last.units_done, last.units_total), (6, 6));
+    assert_eq!((last.experiments_done, last.experiments_total), (96, 96));
+
+    let request = v1::StreamTrajectoriesRequest {
+        id,
+        cells: vec![],
+        replicates: vec![1],
+    };
+    let stream = world.results().stream_trajectories(request).await;
+    let messages: Vec<_> = stream.expect("stream").into_inner().collect().await;
+    let blocks = messages.iter().map(|message| {
+        let unit = message.as_ref().expect("no error").unit.as_ref();
+        unit.map(|unit| (unit.replicate, unit.block))
+            .expect("a unit")
+    });
+    assert_eq!(blocks.collect::<Vec<_>>(), [(1, 0), (1, 1), (1, 2)]);
+}
+
+#[tokio::test]
+async fn a_worker_hears_of_a_sweep_before_its_first_lease() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    let mut worker = world.worker("w").await;
+    worker.ask_for_work().await;
+    let Some(Heard::Sweep(document)) = worker.hear().await.expect("a session") else {
+        panic!("no document");
+    };
+    assert_eq!(
+        Sweep::from_canonical_json(&document.canonical_json),
+        Ok(sweep)
+    );
+    let Some(Heard::Lease(lease)) = worker.hear().await.expect("a session") else {
+        panic!("no lease");
+    };
+    assert_eq!(lease.attempt, 1);
+    assert_eq!(world.store.leases().expect("leases").len(), 1);
+}
+
+#[tokio::test]
+async fn each_report_is_told_what_became_of_it() {
+    let sweep = sweep(2, 1);
+    let world = World::of(&sweep).await;
+    let first = unit(&sweep, 0);
+    let bits = |distance| trajectory(&sweep, first.key, distance).encode();
+    let outcome = async |distance| world.report(first, bits(distance)).await.expect("report");
+    assert_eq!(outcome(0.5).await, Outcome::Accepted);
+    assert_eq!(outcome(0.5).await, Outcome::Duplicate);
+    assert_eq!(world.status(&sweep).await.units_done, 1);
+    assert_eq!(outcome(0.25).await, Outcome::Conflicting);
+    let status = world.status(&sweep).await;
+    assert_eq!((status.units_done, status.units_conflicting), (0, 1));
+
+    let foreign = report(world.work(), vec![(first, bits(0.5))], Hash([8; 32])).await;
+    assert_eq!(foreign.expect("report"), [Outcome::Stale]);
+    world.cancel(&sweep).await;
+    assert_eq!(outcome(0.5).await, Outcome::Stale);
+    let unknown = self::sweep(7, 7);
+    let stale = world.report(unit(&unknown, 0), vec![1]).await;
+    assert_eq!(stale.expect("report"), Outcome::Stale);
+}
+
+#[tokio::test]
+async fn a_dropped_worker_s_lease_goes_to_the_next() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    let mut first = world.worker("first").await;
+    first.ask_for_work().await;
+    let lost = first.lease().await;
+    let mut second = world.worker("second").await;
+    second.ask_for_work().await;
+    drop(first);
+    let lease = second.lease().await;
+    assert_eq!(lease.attempt, 2);
+    assert_ne!(lease.token, lost.token);
+    assert_eq!(
+        (lease.first_block, lease.end_block),
+        (lost.first_block, lost.end_block)
+    );
+    assert_eq!(
+        world.store.failures(sweep.id()).expect("failures")[0].attempts,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_silent_worker_is_lost_but_its_late_report_counts() {
+    let sweep = sweep(1, 1);
+    let world = World::with(&[&sweep], Duration::from_millis(100)).await;
+    let mut silent = world.worker("silent").await;
+    silent.ask_for_work().await;
+    let lost = silent.lease().await;
+    // The coordinator ends the session of a worker that stopped beating.
+    assert_eq!(silent.hear().await.expect("a polite end"), None);
+    let mut next = world.worker("next").await;
+    next.ask_for_work().await;
+    let lease = next.lease().await;
+    assert_eq!(lease.attempt, 2);
+    let late = units_of(&sweep, &lost).next().expect("a unit");
+    let bits = trajectory(&sweep, late.key, 0.5).encode();
+    let outcome = world.report(late, bits.clone()).await;
+    assert_eq!(outcome.expect("report"), Outcome::Accepted);
+    let outcome = world.report(late, bits).await;
+    assert_eq!(outcome.expect("report"), Outcome::Duplicate);
+    assert_eq!(world.status(&sweep).await.state(), SweepState::Complete);
+}
+
+#[tokio::test]
+async fn a_restarted_coordinator_goes_on_where_it_was() {
+    let sweep = sweep(4, 2);
+    let world = World::of(&sweep).await;
+    let mut worker = world.worker("w").await;
+    let mut units = worker.work_once(&sweep).await;
+    worker.ask_for_work().await;
+    let unfinished = worker.lease().await;
+    let world = world.restarted().await;
+    assert_eq!(worker.hear().await.expect("a polite end"), None);
+    assert_eq!(world.status(&sweep).await.units_done, units as u64);
+    assert!(world.store.leases().expect("leases").is_empty());
+    // What was leased before the restart is leased again, and nobody waits for the old lease to expire.
+    let mut worker = world.worker("w").await;
+    while units < 8 {
+        units += worker.work_once(&sweep).await;
+    }
+    let status = world.status(&sweep).await;
+    assert_eq!(status.state(), SweepState::Complete);
+    let late = units_of(&sweep, &unfinished).next().expect("a unit");
+    let bits = trajectory(&sweep, late.key, 0.5).encode();
+    let outcome = world.report(late, bits).await;
+    assert_eq!(outcome.expect("report"), Outcome::Duplicate);
+}
+
+#[tokio::test]
+async fn foreign_numerics_and_protocols_are_refused() {
+    let world = World::of(&sweep(1, 1)).await;
+    let foreign = v1::Hello {
+        numerics: vec![8; 32].into(),
+        ..hello("w")
+    };
+    let refused = Worker::join(world.work(), foreign).await.err();
+    let refused = refused.expect("a refusal");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("numerics differ"), "{refused}");
+    let newer = v1::Hello {
+        protocol: 2,
+        ..hello("w")
+    };
+    let refused = Worker::join(world.work(), newer).await.err();
+    assert_eq!(refused.expect("a refusal").code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn garbage_is_refused_and_everybody_else_goes_on() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    let first = unit(&sweep, 0);
+    let good = trajectory(&sweep, first.key, 0.5);
+    let mut short = good.clone();
+    short.experiments.pop();
+    for bytes in [b"garbage".to_vec(), vec![], short.encode()] {
+        let refused = world.report(first, bytes).await.expect_err("a refusal");
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    let beyond = world.report(unit(&sweep, 1), good.encode()).await;
+    assert_eq!(beyond.expect_err("a refusal").code(), Code::InvalidArgument);
+
+    let mut rude = world.worker("rude").await;
+    rude.say(Say::Hello(hello("rude"))).await;
+    let ended = rude.hear().await.expect_err("an error");
+    assert_eq!(ended.code(), Code::InvalidArgument);
+    let mut confused = world.worker("confused").await;
+    let token = vec![1, 2, 3].into();
+    confused.say(Say::Finished(v1::Finished { token })).await;
+    let ended = confused.hear().await.expect_err("an error");
+    assert_eq!(ended.code(), Code::InvalidArgument);
+
+    let outcome = world.report(first, good.encode()).await;
+    assert_eq!(outcome.expect("report"), Outcome::Accepted);
+}
+
+#[tokio::test]
+async fn cancelling_reaches_the_worker_on_both_streams() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    let mut worker = world.worker("w").await;
+    worker.ask_for_work().await;
+    let token = worker.lease().await.token;
+    let (beats, beating) = tokio::sync::mpsc::channel(4);
+    let beat = || v1::BeatRequest {
+        worker: "w".into(),
+        tokens: vec![token.clone()],
+    };
+    beats.send(beat()).await.expect("room");
+    let stream = tokio_stream::wrappers::ReceiverStream::new(beating);
+    let answers = world.work().beat(stream).await.expect("beat");
+    let mut answers = answers.into_inner();
+    let answer = answers.message().await.expect("an answer").expect("one");
+    assert!(answer.revoked.is_empty());
+    world.cancel(&sweep).await;
+    let Some(Heard::Revoke(revoke)) = worker.hear().await.expect("a session") else {
+        panic!("no revocation");
+    };
+    assert_eq!(revoke.token, token);
+    beats.send(beat()).await.expect("room");
+    let answer = answers.message().await.expect("an answer").expect("one");
+    assert_eq!(answer.revoked, [token]);
+    assert_eq!(world.status(&sweep).await.state(), SweepState::Cancelled);
+}
+
+#[tokio::test]
+async fn pausing_holds_new_leases_back_and_deleting_forgets() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    let id = sweep.id().to_string();
+    let pause = v1::PauseSweepRequest { id: id.clone() };
+    world.sweeps().pause_sweep(pause).await.expect("pause");
+    let mut worker = world.worker("w").await;
+    worker.ask_for_work().await;
+    assert_eq!(world.status(&sweep).await.state(), SweepState::Paused);
+    assert_eq!(world.status(&sweep).await.units_leased, 0);
+    let resume = v1::ResumeSweepRequest { id: id.clone() };
+    world.sweeps().resume_sweep(resume).await.expect("resume");
+    worker.lease().await;
+    let watch = v1::WatchSweepRequest { id: id.clone() };
+    let watched = world.sweeps().watch_sweep(watch).await.expect("watch");
+    let delete = v1::DeleteSweepRequest { id: id.clone() };
+    world.sweeps().delete_sweep(delete).await.expect("delete");
+    let looks: Vec<_> = watched.into_inner().collect().await;
+    assert!(looks.iter().all(Result::is_ok));
+    let gone = world.sweeps().get_sweep(v1::GetSweepRequest { id }).await;
+    assert_eq!(gone.expect_err("an error").code(), Code::NotFound);
+    assert!(world.store.sweeps().expect("sweeps").is_empty());
+}
+
+#[tokio::test]
+async fn a_store_with_results_of_other_numerics_is_not_added_to() {
+    let sweep = sweep(2, 1);
+    let world = World::of(&sweep).await;
+    let other = Hash([8; 32]);
+    let world = {
+        world
+            .store
+            .bind_numerics(sweep.id(), other)
+            .expect("bind_numerics");
+        let foreign = bistable_coordinator::store::UnitResult {
+            unit: unit(&sweep, 0),
+            trajectory: trajectory(&sweep, key(0, 0, 0), 0.5).encode(),
+            numerics: other,
+            build: "old".into(),
+            worker: bistable_common::ids::WorkerId("old".into()),
+            compute_us: 1,
+        };
+        let now = bistable_coordinator::board::Timestamp(2);
+        world.store.record(&[foreign], now).expect("record");
+        world.restarted().await
+    };
+    let status = world.status(&sweep).await;
+    assert_eq!(status.state(), SweepState::Stuck);
+    assert!(status.last_error.contains("numerics differ"), "{status:?}");
+    let resume = v1::ResumeSweepRequest {
+        id: sweep.id().to_string(),
+    };
+    let refused = world.sweeps().resume_sweep(resume).await;
+    assert_eq!(
+        refused.expect_err("a refusal").code(),
+        Code::FailedPrecondition
+    );
+    let mine = report(
+        world.work(),
+        vec![(
+            unit(&sweep, 1),
+            trajectory(&sweep, key(0, 0, 1), 0.5).encode(),
+        )],
+        NUMERICS,
+    );
+    assert_eq!(mine.await.expect("report"), [Outcome::Stale]);
+}
+
+#[tokio::test]
+async fn concurrent_reports_are_all_answered() {
+    let sweep = sweep(64, 1);
+    let world = World::of(&sweep).await;
+    let mut reports = tokio::task::JoinSet::new();
+    for block in 0..64 {
+        let unit = unit(&sweep, block);
+        let bits = trajectory(&sweep, unit.key, 0.5).encode();
+        reports.spawn(report(world.work(), vec![(unit, bits)], NUMERICS));
+    }
+    let outcomes = reports.join_all().await;
+    assert!(
+        outcomes
+            .into_iter()
+            .all(|outcome| outcome.expect("report") == [Outcome::Accepted])
+    );
+    assert_eq!(world.status(&sweep).await.state(), SweepState::Complete);
+}
+
+#[tokio::test]
+async fn data_that_is_not_there_is_not_found() {
+    let world = World::of(&sweep(1, 1)).await;
+    let hash = || vec![3; 32].into();
+    let stat = v1::StatDataRequest { hash: hash() };
+    let stat = world.work().stat_data(stat).await.expect("stat");
+    assert!(!stat.into_inner().present);
+    let fetch = v1::FetchDataRequest { hash: hash() };
+    let missing = world.work().fetch_data(fetch).await;
+    assert_eq!(missing.expect_err("an error").code(), Code::NotFound);
+    let header = v1::UploadHeader {
+        hash: hash(),
+        total_bytes: 4,
+    };
+    let upload = |chunk: &'static [u8]| {
+        use v1::upload_data_request::Message;
+        let messages = [
+            Message::Header(header.clone()),
+            Message::Chunk(chunk.into()),
+        ];
+        tokio_stream::iter(messages.map(|message| v1::UploadDataRequest {
+            message: Some(message),
+        }))
+    };
+    for chunk in [b"abc".as_slice(), b"abcde", b"abcd"] {
+        let refused = world.work().upload_data(upload(chunk)).await;
+        assert_eq!(refused.expect_err("an error").code(), Code::InvalidArgument);
+    }
+}
+
+#[tokio::test]
+async fn health_and_reflection_answer() {
+    let world = World::of(&sweep(1, 1)).await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(world.channel());
+    let request = tonic_health::pb::HealthCheckRequest {
+        service: "bistable.v1.WorkService".into(),
+    };
+    let answer = health.check(request).await.expect("check").into_inner();
+    assert_eq!(answer.status, 1);
+
+    use tonic_reflection::pb::v1 as reflection;
+    let mut client =
+        reflection::server_reflection_client::ServerReflectionClient::new(world.channel());
+    let list = reflection::server_reflection_request::MessageRequest::ListServices(String::new());
+    let request = tokio_stream::once(reflection::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(list),
+    });
+    let mut answers = client
+        .server_reflection_info(request)
+        .await
+        .expect("reflection")
+        .into_inner();
+    let answer = answers.message().await.expect("an answer").expect("one");
+    let text = format!("{answer:?}");
+    for service in ["SweepService", "WorkService", "ResultService"] {
+        assert!(text.contains(&format!("bistable.v1.{service}")), "{text}");
+    }
+}
