@@ -123,13 +123,14 @@ pub async fn run(config: LinkConfig, shutdown: impl Future<Output = ()>) -> Resu
     };
     let (mut desk, mut events, _tasks) = set_up(config, hello)?;
     loop {
-        let verdict = tokio::select! {
+        let event = tokio::select! {
             // A burst of messages must not keep anyone from leaving.
             biased;
             () = &mut shutdown => break,
-            event = events.recv() => event.map_or(Verdict::Done, |event| desk.handle(event)),
+            event = events.recv() => event,
         };
-        if let Verdict::Failed(error) = verdict {
+        let Some(event) = event else { break };
+        if let Verdict::Failed(error) = desk.handle(event) {
             return Err(error);
         }
     }
