@@ -1,7 +1,11 @@
 //! A checked sweep. Its fields cannot be wrong: the only ways in are [`parse`], which reads what a user wrote, and
 //! [`Sweep::from_canonical_json`], which reads what another Bistable process wrote and checks it again.
 
+mod document;
 mod facts;
-// mod document; // the document as written, its errors and its expansion
 
+pub use document::{
+    Catalog, DataInfo, DataSource, DocumentError, Format, Source, data_source, parse,
+    with_data_hash,
+};
 pub use facts::{Cell, Facts, Indices, InvalidFacts, SolverName, Sweep};
