@@ -271,6 +271,30 @@ async fn a_panic_fails_its_unit_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn a_lease_that_only_fails_goes_back() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Unfit);
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..1000).await;
+        let mut failed = Vec::new();
+        let end = loop {
+            match session.hear().await {
+                Some(request::Message::UnitFailed(failure)) => {
+                    failed.push(failure.unit.expect("a unit").block);
+                }
+                other => break other,
+            }
+        };
+        assert_eq!(end, handed_back(TOKEN));
+        assert!(!failed.is_empty() && failed.len() < 1000);
+        assert_eq!(failed, Vec::from_iter(0..failed.len() as u32));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_leaving_worker_reports_what_is_done_and_hands_back_the_rest() {
     within_a_minute(async {
         let mut fake = Fake::start().await;

@@ -19,6 +19,9 @@ use crate::{
     unit::{Mode, RunError, Work},
 };
 
+/// So many failures without a result between them condemn a lease: each is a message, and leases can be long.
+pub(super) const HOPELESS: usize = 64;
+
 /// A lease that is ready to run.
 pub(super) struct Job {
     pub lease: Lease,
@@ -37,6 +40,7 @@ pub(super) trait Outlet {
 /// Runs `job` to its end.
 pub(super) fn compute(runner: &dyn Runner, job: &Job, outlet: &mut dyn Outlet) -> End {
     let mut blocks = job.lease.blocks.clone();
+    let mut failures = 0;
     while !blocks.is_empty() {
         let (next, result) = run_from(runner, job, blocks.clone(), outlet);
         let error = match result {
@@ -48,7 +52,8 @@ pub(super) fn compute(runner: &dyn Runner, job: &Job, outlet: &mut dyn Outlet) -
         if next >= blocks.end {
             return End::Complete;
         }
-        if !outlet.failed(failure(&job.lease, next, error)) {
+        failures = if next > blocks.start { 1 } else { failures + 1 };
+        if !outlet.failed(failure(&job.lease, next, error)) || failures >= HOPELESS {
             return End::Stopped;
         }
         blocks.start = next + 1;

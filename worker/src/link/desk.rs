@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     Client, LinkError,
-    compute::{Job, failure},
+    compute::{HOPELESS, Job, failure},
     data::Data,
     event::{Connection, End, Event},
     lease::Lease,
@@ -324,13 +324,12 @@ impl Desk {
         }
     }
 
-    /// No unit of `lease` can be run here.
+    /// No unit of `lease` can be run here. It is said of some, and the rest goes back.
     fn fail_whole(&mut self, lease: &Lease, error: &str) {
-        for block in lease.blocks.clone() {
+        for block in lease.blocks.clone().take(HOPELESS) {
             self.say(Message::UnitFailed(failure(lease, block, error.to_owned())));
         }
-        let token = lease.token.0.to_vec().into();
-        self.say(Message::Finished(v1::Finished { token }));
+        self.hand_back(lease.token);
     }
 
     fn hand_back(&mut self, token: LeaseToken) {

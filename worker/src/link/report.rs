@@ -159,7 +159,10 @@ fn answers(request: &v1::ReportRequest, response: &v1::ReportResponse) -> bool {
 
 /// Whether trying again with the same units is useless.
 fn is_about_the_units(code: Code) -> bool {
-    matches!(code, Code::InvalidArgument | Code::OutOfRange)
+    matches!(
+        code,
+        Code::InvalidArgument | Code::OutOfRange | Code::NotFound | Code::FailedPrecondition
+    )
 }
 
 fn log_outcomes(request: &v1::ReportRequest, response: &v1::ReportResponse) {

@@ -23,6 +23,8 @@ pub enum Fate {
     Done,
     /// The numerics panic.
     Panics,
+    /// The numerics say that it cannot be run.
+    Unfit,
     /// It runs until it is stopped.
     Endless,
 }
@@ -44,6 +46,9 @@ impl Runner for Scripted {
         for block in work.blocks.clone() {
             let fate = (self.0)(block);
             assert!(fate != Fate::Panics, "block {block} is cursed");
+            if fate == Fate::Unfit {
+                return Err(RunError::Unfit(format!("block {block} is unfit")));
+            }
             while fate == Fate::Endless && !stop.load(Ordering::Relaxed) {
                 std::thread::yield_now();
             }
