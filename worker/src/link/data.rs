@@ -157,3 +157,61 @@ async fn blocking<T: Send + 'static>(
         .await
         .map_err(|error| format!("reading a data set failed: {error}"))
 }
+
+#[cfg(test)]
+#[path = "../../tests/fake/mod.rs"]
+#[allow(dead_code, missing_docs)]
+mod fake;
+
+#[cfg(test)]
+mod tests {
+    use super::{fake::Fake, *};
+    use crate::link::Address;
+
+    async fn client(fake: &Fake) -> watch::Receiver<Option<Client>> {
+        let channel = Address::from(fake.address).endpoint().connect().await;
+        let client = Client::new(channel.expect("a connection"));
+        watch::channel(Some(client)).1
+    }
+
+    fn nobody() -> watch::Receiver<Option<Client>> {
+        watch::channel(None).1
+    }
+
+    fn cache(folder: &tempfile::TempDir) -> Cache {
+        Cache::new(Some(folder.path().to_owned()))
+    }
+
+    #[tokio::test]
+    async fn content_is_fetched_once_and_then_on_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let content: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
+        let hash = Hash::of(&content);
+        let fake = Fake::with_data(content.clone()).await;
+        let data = Data::new(cache(&folder), client(&fake).await);
+        assert_eq!(data.content(hash).await, Ok(content.clone()));
+        drop(fake);
+        let later = Data::new(cache(&folder), nobody());
+        assert_eq!(later.content(hash).await, Ok(content));
+    }
+
+    #[tokio::test]
+    async fn other_content_is_refused_and_not_cached() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fake = Fake::with_data(b"something else".to_vec()).await;
+        let data = Data::new(cache(&folder), client(&fake).await);
+        let hash = Hash::of(b"content");
+        let error = data.content(hash).await.expect_err("an error");
+        assert!(error.contains("other content"), "{error}");
+        assert_eq!(cache(&folder).get(hash), None);
+    }
+
+    #[tokio::test]
+    async fn what_the_coordinator_lacks_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fake = Fake::start().await;
+        let data = Data::new(cache(&folder), client(&fake).await);
+        let error = data.content(Hash::of(b"content")).await;
+        assert!(error.is_err_and(|error| error.contains("does not have it")));
+    }
+}

@@ -47,6 +47,11 @@ pub struct Report {
 
 impl Fake {
     pub async fn start() -> Self {
+        Self::with_data(Vec::new()).await
+    }
+
+    /// One that has `data`, and calls it by every hash.
+    pub async fn with_data(data: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let (session, sessions) = mpsc::channel(16);
@@ -56,6 +61,7 @@ impl Fake {
             session,
             beat,
             report,
+            data,
         });
         let server = tokio::spawn(async move {
             let _ = Server::builder()
@@ -144,6 +150,7 @@ struct Service {
     session: mpsc::Sender<Session>,
     beat: mpsc::Sender<Beat>,
     report: mpsc::Sender<Report>,
+    data: Vec<u8>,
 }
 
 fn gone<T>(_: T) -> Status {
@@ -196,7 +203,18 @@ impl WorkService for Service {
     }
 
     async fn fetch_data(&self, _: Request<v1::FetchDataRequest>) -> Answer<Self::FetchDataStream> {
-        Err(Status::not_found("no data here"))
+        if self.data.is_empty() {
+            return Err(Status::not_found("no data here"));
+        }
+        let (pieces, responses) = mpsc::channel(16);
+        for chunk in self.data.chunks(self.data.len().div_ceil(8)) {
+            let piece = v1::FetchDataResponse {
+                total_bytes: self.data.len() as u64,
+                chunk: chunk.to_vec().into(),
+            };
+            pieces.send(Ok(piece)).await.map_err(gone)?;
+        }
+        Ok(Response::new(ReceiverStream::new(responses)))
     }
 
     async fn upload_data(
