@@ -1,1 +1,7 @@
-fn main() {}
+//! `bistable`: the command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bistable_coordinator::cli::main()
+}

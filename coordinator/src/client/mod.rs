@@ -1,1 +1,184 @@
-//! (in work)
+//! The client that the commands share: it finds a coordinator that answers, and turns refusals into sentences.
+
+mod upload;
+
+use std::{fmt, time::Duration};
+
+use bistable_common::wire::v1::{
+    self, result_service_client::ResultServiceClient, sweep_service_client::SweepServiceClient,
+    work_service_client::WorkServiceClient,
+};
+use bistable_worker::link::Address;
+use tonic::{Code, Status, Streaming, transport::Channel};
+
+/// Answers grow with the grid, far beyond gRPC's usual limit.
+const MAX_ANSWER_BYTES: usize = 1 << 30;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a command got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens at any of the addresses.
+    #[error("{}", unreachable(.0))]
+    Unreachable(Vec<(Address, String)>),
+    /// The coordinator said no.
+    #[error("{}", sentence(.0))]
+    Refused(Status),
+}
+
+impl From<Status> for ClientError {
+    fn from(status: Status) -> Self {
+        Self::Refused(status)
+    }
+}
+
+fn unreachable(tried: &[(Address, String)]) -> String {
+    let tried: String = tried
+        .iter()
+        .map(|(address, reason)| format!("\n  {address}: {reason}"))
+        .collect();
+    format!(
+        "no coordinator answers; tried:{tried}\n\
+         start one with `bistable serve`, or name one with --coordinator or BISTABLE_COORDINATOR"
+    )
+}
+
+fn sentence(status: &Status) -> String {
+    let message = status.message();
+    match status.code() {
+        Code::Unavailable => format!("the coordinator is not available: {message}"),
+        Code::Unimplemented => format!("the coordinator cannot do that: {message}"),
+        Code::Internal | Code::Unknown => format!("the coordinator failed: {message}"),
+        _ => message.to_owned(),
+    }
+}
+
+/// A connection to a coordinator.
+#[derive(Clone)]
+pub struct Client {
+    address: Address,
+    sweeps: SweepServiceClient<Channel>,
+    results: ResultServiceClient<Channel>,
+    work: WorkServiceClient<Channel>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.address)
+    }
+}
+
+impl Client {
+    /// Connects to the first of `addresses` that answers.
+    ///
+    /// # Errors
+    /// If none does.
+    pub async fn connect(addresses: &[Address]) -> Result<Self, ClientError> {
+        let mut tried = Vec::new();
+        for address in addresses {
+            let endpoint = address.endpoint();
+            match tokio::time::timeout(CONNECT_TIMEOUT, endpoint.connect()).await {
+                Ok(Ok(channel)) => return Ok(Self::over(address.clone(), channel)),
+                Ok(Err(error)) => tried.push((address.clone(), innermost(&error))),
+                Err(_) => tried.push((address.clone(), "no answer".to_owned())),
+            }
+        }
+        Err(ClientError::Unreachable(tried))
+    }
+
+    fn over(address: Address, channel: Channel) -> Self {
+        let results = ResultServiceClient::new(channel.clone());
+        Self {
+            address,
+            sweeps: SweepServiceClient::new(channel.clone()),
+            results: results.max_decoding_message_size(MAX_ANSWER_BYTES),
+            work: WorkServiceClient::new(channel),
+        }
+    }
+
+    /// Who answers.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Submits a document.
+    pub async fn submit(
+        &mut self,
+        request: v1::SubmitSweepRequest,
+    ) -> Result<v1::SubmitSweepResponse, ClientError> {
+        Ok(self.sweeps.submit_sweep(request).await?.into_inner())
+    }
+
+    /// All sweeps, oldest first.
+    pub async fn list(&mut self) -> Result<Vec<v1::SweepStatus>, ClientError> {
+        let response = self.sweeps.list_sweeps(v1::ListSweepsRequest {}).await?;
+        Ok(response.into_inner().sweeps)
+    }
+
+    /// A sweep's status, now and whenever it changes.
+    pub async fn watch(
+        &mut self,
+        id: String,
+    ) -> Result<Streaming<v1::WatchSweepResponse>, ClientError> {
+        let request = v1::WatchSweepRequest { id };
+        Ok(self.sweeps.watch_sweep(request).await?.into_inner())
+    }
+
+    /// Stops leasing units of a sweep.
+    pub async fn pause(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
+        let request = v1::PauseSweepRequest { id };
+        let response = self.sweeps.pause_sweep(request).await?.into_inner();
+        Ok(response.sweep.unwrap_or_default())
+    }
+
+    /// Undoes a pause.
+    pub async fn resume(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
+        let request = v1::ResumeSweepRequest { id };
+        let response = self.sweeps.resume_sweep(request).await?.into_inner();
+        Ok(response.sweep.unwrap_or_default())
+    }
+
+    /// Ends a sweep; its results stay.
+    pub async fn cancel(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
+        let request = v1::CancelSweepRequest { id };
+        let response = self.sweeps.cancel_sweep(request).await?.into_inner();
+        Ok(response.sweep.unwrap_or_default())
+    }
+
+    /// Ends a sweep and forgets its results.
+    pub async fn delete(&mut self, id: String) -> Result<(), ClientError> {
+        let request = v1::DeleteSweepRequest { id };
+        self.sweeps.delete_sweep(request).await?;
+        Ok(())
+    }
+
+    /// Estimates.
+    pub async fn estimates(
+        &mut self,
+        query: v1::QueryEstimatesRequest,
+    ) -> Result<v1::QueryEstimatesResponse, ClientError> {
+        Ok(self.results.query_estimates(query).await?.into_inner())
+    }
+
+    /// Raw trajectories, unit by unit.
+    pub async fn trajectories(
+        &mut self,
+        id: String,
+    ) -> Result<Streaming<v1::StreamTrajectoriesResponse>, ClientError> {
+        let request = v1::StreamTrajectoriesRequest {
+            id,
+            ..Default::default()
+        };
+        let response = self.results.stream_trajectories(request).await?;
+        Ok(response.into_inner())
+    }
+}
+
+/// What is behind a transport error: its own words are "transport error".
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}

@@ -1,1 +1,221 @@
-//! (in work)
+//! The worker's side of the protocol: it leases, computes on threads of its own, beats and reports.
+//!
+//! Each concern is a task: the connector keeps a session, a heart beats beside it, the reporter hands results in, the
+//! threads compute. They tell the [`desk`](self) what happened, which alone decides. All channels are bounded; what
+//! waits, waits in front of a full one.
+
+mod address;
+mod backoff;
+mod beat;
+mod cache;
+mod compute;
+mod connector;
+mod data;
+mod desk;
+mod event;
+mod identity;
+mod lease;
+mod report;
+mod runner;
+mod slots;
+
+use std::{error::Error, future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+
+use bistable_common::wire::v1::{self, work_service_client::WorkServiceClient};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinSet, spawn_blocking},
+    time::timeout,
+};
+use tonic::transport::Channel;
+
+pub use address::{Address, DEFAULT_PORT, InvalidAddress};
+pub use runner::{Numerics, Runner};
+
+use self::{
+    cache::Cache,
+    connector::Connector,
+    data::Data,
+    desk::{Desk, Parts, Verdict},
+    event::Event,
+    report::Reporter,
+    slots::Slots,
+};
+use crate::unit::Mode;
+
+type Client = WorkServiceClient<Channel>;
+
+/// Results that wait for the reporter. Threads wait in front of a full queue.
+const OUTPUTS: usize = 512;
+const EVENTS: usize = 1024;
+/// How long a leaving worker tries to have its results acknowledged and its leases handed back.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long it then waits for the coordinator to have heard everything.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How a worker works.
+#[derive(Clone)]
+pub struct LinkConfig {
+    /// The coordinators, any of which may be the one that leads. Not empty.
+    pub coordinators: Vec<Address>,
+    /// Leases it works on at once, a thread each; 0 means one a core.
+    pub threads: usize,
+    /// Where data sets are cached; `None` means the user's cache folder.
+    pub cache_dir: Option<PathBuf>,
+    /// How experiments get their prefix.
+    pub mode: Mode,
+    /// What runs the units.
+    pub runner: Arc<dyn Runner>,
+}
+
+impl LinkConfig {
+    /// A worker for `coordinators` with everything as usual.
+    pub fn new(coordinators: Vec<Address>) -> Self {
+        Self {
+            coordinators,
+            threads: 0,
+            cache_dir: None,
+            mode: Mode::Forked,
+            runner: Arc::new(Numerics),
+        }
+    }
+
+    fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+/// Why a worker cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// There is nobody to work for.
+    #[error("no coordinator is named")]
+    Nowhere,
+    /// A coordinator will never take this worker.
+    #[error("{address} refuses this worker: {reason}")]
+    Refused {
+        /// Which one.
+        address: String,
+        /// Its words.
+        reason: String,
+    },
+    /// The operating system gives no thread.
+    #[error("starting a thread failed: {0}")]
+    Threads(#[from] io::Error),
+    /// The numerics' self-test failed.
+    #[error("the self-test of the numerics failed: {0}")]
+    SelfTest(String),
+}
+
+/// Works until `shutdown` resolves, then stops, hands in what is done, hands back what is not, and returns. Returns
+/// earlier only if it can never work; a coordinator that is away is waited for.
+pub async fn run(config: LinkConfig, shutdown: impl Future<Output = ()>) -> Result<(), LinkError> {
+    if config.coordinators.is_empty() {
+        return Err(LinkError::Nowhere);
+    }
+    let mut shutdown = pin!(shutdown);
+    let hello = tokio::select! {
+        hello = hello(&config) => hello?,
+        () = &mut shutdown => return Ok(()),
+    };
+    let (mut desk, mut events, _tasks) = set_up(config, hello)?;
+    loop {
+        let event = tokio::select! {
+            // A burst of messages must not keep anyone from leaving.
+            biased;
+            () = &mut shutdown => break,
+            event = events.recv() => event,
+        };
+        let Some(event) = event else { break };
+        if let Verdict::Failed(error) = desk.handle(event) {
+            return Err(error);
+        }
+    }
+    leave(desk, events).await
+}
+
+/// Who this worker says it is.
+async fn hello(config: &LinkConfig) -> Result<v1::Hello, LinkError> {
+    let runner = config.runner.clone();
+    let numerics = spawn_blocking(move || runner.fingerprint())
+        .await
+        .map_err(|error| LinkError::SelfTest(error.to_string()))?;
+    Ok(identity::hello(config.threads(), numerics))
+}
+
+/// Starts every task. They end with the set.
+fn set_up(
+    config: LinkConfig,
+    hello: v1::Hello,
+) -> Result<(Desk, mpsc::Receiver<Event>, JoinSet<()>), LinkError> {
+    let threads = config.threads();
+    let (events, inbox) = mpsc::channel(EVENTS);
+    let (outputs, produced) = mpsc::channel(OUTPUTS);
+    let (tokens, held) = watch::channel(Vec::new());
+    let (clients, client) = watch::channel(None);
+    let slots = Slots::start(threads, &config.runner, &outputs, &events)?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(
+        Reporter {
+            outputs: produced,
+            clients: client.clone(),
+            events: events.clone(),
+            sender: identity::sender(&hello),
+        }
+        .run(),
+    );
+    tasks.spawn(
+        Connector {
+            addresses: config.coordinators,
+            hello,
+            tokens: held,
+            events: events.clone(),
+        }
+        .run(),
+    );
+    let desk = Desk::new(Parts {
+        threads,
+        mode: config.mode,
+        slots,
+        data: Arc::new(Data::new(Cache::new(config.cache_dir), client)),
+        events,
+        tokens,
+        clients,
+    });
+    Ok((desk, inbox, tasks))
+}
+
+/// Lets the threads stop and the reporter report, then says goodbye.
+async fn leave(mut desk: Desk, mut events: mpsc::Receiver<Event>) -> Result<(), LinkError> {
+    let settle = async {
+        let mut done = desk.leave();
+        while !done {
+            let Some(event) = events.recv().await else {
+                break;
+            };
+            done = !matches!(desk.handle(event), Verdict::Stay);
+        }
+    };
+    if timeout(GRACE, settle).await.is_err() {
+        tracing::warn!("left before everything was acknowledged; it will be computed again");
+    }
+    if let Some(_alive) = desk.hang_up() {
+        let closed = async { while !matches!(events.recv().await, Some(Event::Down) | None) {} };
+        let _ = timeout(FAREWELL, closed).await;
+    }
+    Ok(())
+}
+
+/// An error with its causes, on one line: transport errors hide the interesting part in them.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

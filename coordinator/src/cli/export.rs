@@ -1,0 +1,105 @@
+//! `bistable export`: raw trajectories, as many as there are, unit by unit.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    failure::Failure,
+    output,
+    remote::Target,
+    trajectory_rows::{Format, TrajectoryRows, What},
+};
+
+/// Write the raw trajectories of a sweep
+///
+/// One row for each cell, replicate, replaced index and K, in that order; or, with --what curves, the curves of the base
+/// runs. Nothing is averaged.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bistable export 3fa1 --format csv --output distances.csv
+  bistable export 3fa1 --format jsonl | jq -c 'select(.K == 1000)'
+  bistable export 3fa1 --what curves --output curves.csv")]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    target: Target,
+
+    /// How rows are written
+    #[arg(long, value_enum, default_value = "csv")]
+    format: FormatName,
+
+    /// Which rows are written
+    #[arg(long, value_enum, default_value = "distances")]
+    what: WhatName,
+
+    /// Write to this file instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatName {
+    /// Comma-separated values with a header
+    Csv,
+    /// A JSON object a line
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WhatName {
+    /// Distances and losses of every experiment at every K
+    Distances,
+    /// Losses and errors of every base run
+    Curves,
+}
+
+impl From<FormatName> for Format {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Csv => Self::Csv,
+            FormatName::Jsonl => Self::JsonLines,
+        }
+    }
+}
+
+impl From<WhatName> for What {
+    fn from(name: WhatName) -> Self {
+        match name {
+            WhatName::Distances => Self::Distances,
+            WhatName::Curves => Self::Curves,
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) async fn run(args: ExportArgs) -> Result<(), Failure> {
+    let (mut client, id) = args.target.find().await?;
+    let mut trajectories = client.trajectories(id).await?;
+    let failed = |error| failure(args.output.as_deref(), &error);
+    let out = open(args.output.as_deref()).map_err(failed)?;
+    let mut rows =
+        TrajectoryRows::new(out, args.what.into(), args.format.into()).map_err(failed)?;
+    while let Some(unit) = trajectories.message().await? {
+        rows.unit(&unit).map_err(failed)?;
+    }
+    rows.finish().map_err(failed)?;
+    Ok(())
+}
+
+fn open(file: Option<&Path>) -> io::Result<Box<dyn Write + Send>> {
+    Ok(match file {
+        Some(file) => Box::new(BufWriter::new(File::create(file)?)),
+        None => Box::new(BufWriter::new(io::stdout())),
+    })
+}
+
+fn failure(file: Option<&Path>, error: &io::Error) -> Failure {
+    match file {
+        Some(file) => Failure::file("write", file, error),
+        None => output::written(error),
+    }
+}

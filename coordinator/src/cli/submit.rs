@@ -1,0 +1,86 @@
+//! `bistable submit`: a document and its data go to a coordinator.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    document::{Document, Prepared},
+    failure::Failure,
+    output::{Form, Show},
+    progress,
+    remote::Remote,
+};
+use crate::client::Client;
+use bistable_common::wire::v1;
+
+/// Start a sweep on a coordinator
+///
+/// The same document gives the same identifier and never computes anything twice: submitting is safe to repeat. A
+/// data set in a folder is uploaded if the coordinator lacks it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bistable submit sweep.toml
+  id=$(bistable submit sweep.toml --json | jq -r .id)
+  bistable submit - --data-dir ~/mnist < sweep.toml")]
+pub(super) struct SubmitArgs {
+    /// The sweep document (TOML or JSON), or - for stdin
+    file: PathBuf,
+
+    /// Run on the MNIST-style IDX files of this folder instead of the data that the document names
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    remote: Remote,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Serialize)]
+struct Submitted {
+    id: String,
+    name: String,
+    existed: bool,
+}
+
+impl Show for Submitted {
+    fn text(&self) -> String {
+        let known = if self.existed { " (known already)" } else { "" };
+        format!("{} {}{known}\n", self.id, self.name)
+    }
+}
+
+/// Runs the command.
+pub(super) async fn run(args: SubmitArgs) -> Result<(), Failure> {
+    let prepared = Document::read(&args.file)?.prepare(args.data_dir.as_deref())?;
+    let mut client = args.remote.client().await?;
+    let response = submit(&mut client, prepared).await?;
+    let sweep = response.sweep.unwrap_or_default();
+    args.form.show(&Submitted {
+        id: sweep.id,
+        name: sweep.name,
+        existed: response.existed,
+    })
+}
+
+/// Uploads what the coordinator lacks, then submits.
+pub(super) async fn submit(
+    client: &mut Client,
+    prepared: Prepared,
+) -> Result<v1::SubmitSweepResponse, Failure> {
+    if let Some(data) = prepared.upload
+        && !client.has_data(data.hash()).await?
+    {
+        let bar = progress::upload(data.content().len() as u64);
+        let shown = bar.clone();
+        let uploaded = client
+            .upload(data, move |bytes| shown.set_position(bytes))
+            .await;
+        bar.finish_and_clear();
+        uploaded?;
+    }
+    Ok(client.submit(prepared.request).await?)
+}

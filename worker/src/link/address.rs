@@ -1,0 +1,144 @@
+//! Where coordinators are: what users write, checked once.
+
+use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+
+use tonic::transport::{Endpoint, Uri};
+
+/// The port that a coordinator listens on unless told otherwise.
+pub const DEFAULT_PORT: u16 = 7431;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A hung peer keeps its sockets open; unanswered pings are what gives it away.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A text that is not a coordinator's address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a coordinator's address: {reason}; write host:port or http://host:port")]
+pub struct InvalidAddress {
+    text: String,
+    reason: &'static str,
+}
+
+/// A coordinator's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    uri: Uri,
+}
+
+impl Address {
+    /// How to connect to it.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::from(self.uri.clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true)
+    }
+
+    fn from_parts(host: &str, port: u16) -> Option<Self> {
+        Uri::builder()
+            .scheme("http")
+            .authority(format!("{host}:{port}"))
+            .path_and_query("/")
+            .build()
+            .ok()
+            .map(|uri| Self { uri })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.uri.to_string().trim_end_matches('/'))
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(socket: SocketAddr) -> Self {
+        Self::from_parts(&host_of(socket), socket.port())
+            .expect("a socket address is a host and a port")
+    }
+}
+
+fn host_of(socket: SocketAddr) -> String {
+    match socket {
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    }
+}
+
+impl FromStr for Address {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        parse(text.trim()).map_err(|reason| InvalidAddress {
+            text: text.to_owned(),
+            reason,
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<Address, &'static str> {
+    let rest = match text.split_once("://") {
+        None => text,
+        Some(("http", rest)) => rest,
+        Some(("https", _)) => return Err("the protocol is plain HTTP/2, without TLS"),
+        Some(_) => return Err("the scheme is not http"),
+    };
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.contains(['/', '?', '#', '@']) {
+        return Err("it has more than a host and a port");
+    }
+    let uri: Uri = format!("http://{authority}/")
+        .parse()
+        .map_err(|_| "it has no valid host")?;
+    let host = uri.host().filter(|host| !host.is_empty());
+    let host = host.ok_or("it has no host")?;
+    let port = match authority[host.len()..].strip_prefix(':') {
+        None => DEFAULT_PORT,
+        Some(port) => port.parse().map_err(|_| "the port is not a number")?,
+    };
+    Address::from_parts(host, port).ok_or("it has no valid host")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Result<String, &'static str> {
+        parse(text).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn hosts_and_urls_are_the_same() {
+        for text in ["node7:7431", "http://node7:7431", "http://node7:7431/"] {
+            assert_eq!(shown(text), Ok("http://node7:7431".to_owned()));
+        }
+        assert_eq!(shown("[::1]:80"), Ok("http://[::1]:80".to_owned()));
+        assert_eq!(shown("node7"), Ok("http://node7:7431".to_owned()));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            ":7431",
+            "https://node7:1",
+            "ftp://node7",
+            "node7:port",
+            "node7:99999",
+            "http://node7/v1",
+            "me@node7:1",
+            "two words:1",
+        ] {
+            assert!(shown(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sockets_are_addresses() {
+        let socket: SocketAddr = "[::1]:7431".parse().expect("a socket address");
+        assert_eq!(Address::from(socket).to_string(), "http://[::1]:7431");
+    }
+}

@@ -1,0 +1,64 @@
+//! How long to wait before trying again: longer each time, and never in step with others.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    time::Duration,
+};
+
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Exponential waiting times with jitter.
+pub(super) struct Backoff {
+    limit: Duration,
+}
+
+impl Backoff {
+    pub fn new() -> Self {
+        Self { limit: FIRST }
+    }
+
+    /// Something worked: the next failure is a first one.
+    pub fn reset(&mut self) {
+        self.limit = FIRST;
+    }
+
+    /// The next waiting time: between half of the present limit and all of it.
+    pub fn next(&mut self) -> Duration {
+        let half = self.limit / 2;
+        self.limit = (self.limit * 2).min(LONGEST);
+        half + half.mul_f64(unit_interval(random()))
+    }
+
+    /// Waits.
+    pub async fn wait(&mut self) {
+        tokio::time::sleep(self.next()).await;
+    }
+}
+
+/// Some number that other processes are unlikely to see. Nothing computed depends on it.
+pub(super) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+fn unit_interval(number: u64) -> f64 {
+    (number >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_limit_and_start_again() {
+        let mut backoff = Backoff::new();
+        assert!(backoff.next() <= FIRST);
+        for _ in 0..20 {
+            backoff.next();
+        }
+        let late = backoff.next();
+        assert!(late >= LONGEST / 2 && late <= LONGEST, "{late:?}");
+        backoff.reset();
+        assert!(backoff.next() <= FIRST);
+    }
+}

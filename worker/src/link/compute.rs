@@ -1,0 +1,133 @@
+//! One lease on one thread: units become reports, a panic becomes a failed unit, and the rest of the lease goes on.
+
+use std::{
+    any::Any,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use bistable_common::{ids::Block, sweep::Sweep, trajectory::Trajectory, wire::v1};
+
+use super::{event::End, lease::Lease, runner::Runner};
+use crate::{
+    data::Dataset,
+    unit::{Mode, RunError, Work},
+};
+
+/// So many failures without a result between them condemn a lease: each is a message, and leases can be long.
+pub(super) const HOPELESS: usize = 64;
+
+/// A lease that is ready to run.
+pub(super) struct Job {
+    pub lease: Lease,
+    pub sweep: Arc<Sweep>,
+    pub data: Option<Arc<Dataset>>,
+    pub mode: Mode,
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Where a job's results go. `false`: nobody listens any more, stop.
+pub(super) trait Outlet {
+    fn unit(&mut self, report: v1::UnitReport) -> bool;
+    fn failed(&mut self, failure: v1::UnitFailed) -> bool;
+}
+
+/// Runs `job` to its end.
+pub(super) fn compute(runner: &dyn Runner, job: &Job, outlet: &mut dyn Outlet) -> End {
+    let mut blocks = job.lease.blocks.clone();
+    let mut failures = 0;
+    while !blocks.is_empty() {
+        let (next, result) = run_from(runner, job, blocks.clone(), outlet);
+        let error = match result {
+            Err(Failure::Stopped) => return End::Stopped,
+            Ok(()) if next >= blocks.end => return End::Complete,
+            Ok(()) => "the numerics left the unit out".to_owned(),
+            Err(Failure::Unit(error)) => error,
+        };
+        if next >= blocks.end {
+            return End::Complete;
+        }
+        failures = if next > blocks.start { 1 } else { failures + 1 };
+        if !outlet.failed(failure(&job.lease, next, error)) || failures >= HOPELESS {
+            return End::Stopped;
+        }
+        blocks.start = next + 1;
+    }
+    End::Complete
+}
+
+/// What a lease's holder says of a unit that it cannot run.
+pub(super) fn failure(lease: &Lease, block: u32, error: String) -> v1::UnitFailed {
+    v1::UnitFailed {
+        token: lease.token.0.to_vec().into(),
+        unit: Some(lease.unit(block).into()),
+        error,
+    }
+}
+
+enum Failure {
+    Stopped,
+    Unit(String),
+}
+
+/// Runs `blocks`; returns the first block that has no result, and how it went.
+fn run_from(
+    runner: &dyn Runner,
+    job: &Job,
+    blocks: Range<u32>,
+    outlet: &mut dyn Outlet,
+) -> (u32, Result<(), Failure>) {
+    let mut next = blocks.start;
+    let mut started = Instant::now();
+    let mut done = |block: Block, trajectory: Trajectory| {
+        let report = v1::UnitReport {
+            unit: Some(job.lease.unit(block.0).into()),
+            token: job.lease.token.0.to_vec().into(),
+            trajectory: trajectory.encode().into(),
+            compute_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        };
+        next = block.0.saturating_add(1);
+        if !outlet.unit(report) {
+            job.stop.store(true, Ordering::Relaxed);
+        }
+        started = Instant::now();
+    };
+    let work = work(job, blocks);
+    let caught = catch_unwind(AssertUnwindSafe(|| runner.run(&work, &job.stop, &mut done)));
+    let result = match caught {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(RunError::Stopped)) => Err(Failure::Stopped),
+        Ok(Err(error @ (RunError::Data | RunError::Precision))) => {
+            Err(Failure::Unit(error.to_string()))
+        }
+        Err(panic) => Err(Failure::Unit(message_of(&*panic))),
+    };
+    (next, result)
+}
+
+fn work(job: &Job, blocks: Range<u32>) -> Work {
+    Work {
+        sweep: job.sweep.clone(),
+        data: job.data.clone(),
+        cell: job.lease.cell,
+        replicate: job.lease.replicate,
+        blocks,
+        mode: job.mode,
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!(
+        "the numerics panicked: {}",
+        text.unwrap_or("without a message")
+    )
+}

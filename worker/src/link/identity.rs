@@ -1,0 +1,42 @@
+//! Who a worker says it is.
+
+use std::{env, fs, process};
+
+use bistable_common::{
+    ids::Hash,
+    wire::{PROTOCOL, v1},
+};
+
+use super::backoff::random;
+
+/// The hello of a new worker process.
+pub(super) fn hello(threads: usize, numerics: Hash) -> v1::Hello {
+    let host = host();
+    v1::Hello {
+        protocol: PROTOCOL,
+        worker: format!("{host}-{}-{:08x}", process::id(), random() >> 32),
+        host,
+        slots: u32::try_from(threads).unwrap_or(u32::MAX),
+        numerics: numerics.0.to_vec().into(),
+        build: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// What every report says of the worker of `hello`.
+pub(super) fn sender(hello: &v1::Hello) -> v1::ReportRequest {
+    v1::ReportRequest {
+        worker: hello.worker.clone(),
+        numerics: hello.numerics.clone(),
+        build: hello.build.clone(),
+        units: Vec::new(),
+    }
+}
+
+fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| env::var("HOSTNAME").ok())
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
+}

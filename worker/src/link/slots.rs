@@ -1,0 +1,90 @@
+//! The threads that the numerics run on: one lease each, so that sums keep their order and the async side stays awake.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use bistable_common::wire::v1;
+use tokio::sync::mpsc;
+
+use super::{
+    compute::{self, Job, Outlet},
+    event::{Event, Output},
+    runner::Runner,
+};
+
+/// The door to the threads. They end when it is dropped.
+pub(super) struct Slots {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Slots {
+    /// Starts `threads` threads, with room for as many leases again in front of them.
+    pub fn start(
+        threads: usize,
+        runner: &Arc<dyn Runner>,
+        outputs: &mpsc::Sender<Output>,
+        events: &mpsc::Sender<Event>,
+    ) -> io::Result<Self> {
+        let (jobs, waiting) = mpsc::channel(2 * threads);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for index in 0..threads {
+            let slot = Slot {
+                waiting: waiting.clone(),
+                runner: runner.clone(),
+                outputs: outputs.clone(),
+                events: events.clone(),
+            };
+            thread::Builder::new()
+                .name(format!("bistable-{index}"))
+                .spawn(move || slot.serve())?;
+        }
+        Ok(Self { jobs })
+    }
+
+    /// Queues `job`; gives it back if more leases came than were asked for.
+    pub fn give(&self, job: Job) -> Result<(), Job> {
+        self.jobs
+            .try_send(job)
+            .map_err(mpsc::error::TrySendError::into_inner)
+    }
+}
+
+struct Slot {
+    waiting: Arc<Mutex<mpsc::Receiver<Job>>>,
+    runner: Arc<dyn Runner>,
+    outputs: mpsc::Sender<Output>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Slot {
+    fn serve(mut self) {
+        while let Some(job) = self.next() {
+            let runner = self.runner.clone();
+            let end = compute::compute(&*runner, &job, &mut self);
+            let token = job.lease.token;
+            let computed = self.events.blocking_send(Event::Computed(token));
+            let ended = self.outputs.blocking_send(Output::End(token, end));
+            if computed.is_err() || ended.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.blocking_recv()
+    }
+}
+
+impl Outlet for Slot {
+    fn unit(&mut self, report: v1::UnitReport) -> bool {
+        self.outputs.blocking_send(Output::Unit(report)).is_ok()
+    }
+
+    fn failed(&mut self, failure: v1::UnitFailed) -> bool {
+        self.events.blocking_send(Event::Failed(failure)).is_ok()
+    }
+}

@@ -1,0 +1,36 @@
+//! `bistable-worker`: a worker and nothing else, for nodes that only compute.
+
+use std::process::ExitCode;
+
+use bistable_worker::cli::{self, WorkerArgs};
+use clap::Parser;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Compute units for a Bistable coordinator
+///
+/// The worker leases units from a coordinator, runs them on threads of its own, and keeps every result until the
+/// coordinator has acknowledged it. It needs no files: data sets come from the coordinator too. It outlives a
+/// coordinator that restarts. On SIGINT or SIGTERM it reports what is done, hands back the rest, and leaves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bistable-worker",
+    version,
+    after_help = "Example:\n  bistable-worker --coordinator node1:7431,node2:7431 --threads 8"
+)]
+struct Cli {
+    #[command(flatten)]
+    args: WorkerArgs,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli::log_to_stderr(LevelFilter::INFO);
+    match cli::work(cli.args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

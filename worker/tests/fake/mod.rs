@@ -1,0 +1,226 @@
+//! A coordinator that does nothing by itself: it shows the test what workers say, and says what the test tells it to.
+
+use std::net::SocketAddr;
+
+use bistable_common::wire::v1::{
+    self, session_request, session_response,
+    work_service_server::{WorkService, WorkServiceServer},
+};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Request, Response, Status, Streaming, transport::Server};
+
+type Answer<T> = Result<Response<T>, Status>;
+type Answers<T> = ReceiverStream<Result<T, Status>>;
+
+/// A running fake.
+pub struct Fake {
+    pub address: SocketAddr,
+    pub sessions: mpsc::Receiver<Session>,
+    pub beats: mpsc::Receiver<Beat>,
+    pub reports: mpsc::Receiver<Report>,
+    server: JoinHandle<()>,
+}
+
+/// A session that a worker opened.
+pub struct Session {
+    pub hello: v1::Hello,
+    outbound: mpsc::Sender<Result<v1::SessionResponse, Status>>,
+    inbound: Streaming<v1::SessionRequest>,
+}
+
+/// A heartbeat stream that a worker opened.
+pub struct Beat {
+    pub outbound: mpsc::Sender<Result<v1::BeatResponse, Status>>,
+    pub inbound: Streaming<v1::BeatRequest>,
+}
+
+/// A call that waits for its answer.
+pub struct Report {
+    pub request: v1::ReportRequest,
+    answer: oneshot::Sender<Result<v1::ReportResponse, Status>>,
+}
+
+impl Fake {
+    pub async fn start() -> Self {
+        Self::with_data(Vec::new()).await
+    }
+
+    /// One that has `data`, and calls it by every hash.
+    pub async fn with_data(data: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let (session, sessions) = mpsc::channel(16);
+        let (beat, beats) = mpsc::channel(16);
+        let (report, reports) = mpsc::channel(16);
+        let service = WorkServiceServer::new(Service {
+            session,
+            beat,
+            report,
+            data,
+        });
+        let server = tokio::spawn(async move {
+            let _ = Server::builder()
+                .add_service(service)
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await;
+        });
+        Self {
+            address,
+            sessions,
+            beats,
+            reports,
+            server,
+        }
+    }
+
+    /// The next session, welcomed.
+    pub async fn session(&mut self) -> Session {
+        let session = self.sessions.recv().await.expect("a session");
+        session
+            .say(session_response::Message::Welcome(v1::Welcome {
+                beat_interval_ms: 10,
+            }))
+            .await;
+        session
+    }
+
+    pub async fn report(&mut self) -> Report {
+        self.reports.recv().await.expect("a report")
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Session {
+    pub async fn say(&self, message: session_response::Message) {
+        let response = v1::SessionResponse {
+            message: Some(message),
+        };
+        self.outbound.send(Ok(response)).await.expect("a listener");
+    }
+
+    pub async fn refuse(self, status: Status) {
+        self.outbound.send(Err(status)).await.expect("a listener");
+    }
+
+    /// What the worker says next, credit apart.
+    pub async fn hear(&mut self) -> Option<session_request::Message> {
+        loop {
+            match self.next().await {
+                Some(session_request::Message::Credit(_)) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// What the worker says next.
+    pub async fn next(&mut self) -> Option<session_request::Message> {
+        self.inbound.message().await.ok()?.and_then(|m| m.message)
+    }
+}
+
+impl Report {
+    /// Acknowledges every unit.
+    pub fn accept(self) {
+        let outcomes = vec![v1::Outcome::Accepted as i32; self.request.units.len()];
+        let _ = self.answer.send(Ok(v1::ReportResponse { outcomes }));
+    }
+
+    pub fn refuse(self, status: Status) {
+        let _ = self.answer.send(Err(status));
+    }
+
+    /// The blocks it reports.
+    pub fn blocks(&self) -> Vec<u32> {
+        let block = |unit: &v1::UnitReport| unit.unit.as_ref().expect("a unit").block;
+        self.request.units.iter().map(block).collect()
+    }
+}
+
+struct Service {
+    session: mpsc::Sender<Session>,
+    beat: mpsc::Sender<Beat>,
+    report: mpsc::Sender<Report>,
+    data: Vec<u8>,
+}
+
+fn gone<T>(_: T) -> Status {
+    Status::unavailable("the test is over")
+}
+
+#[tonic::async_trait]
+impl WorkService for Service {
+    type SessionStream = Answers<v1::SessionResponse>;
+    type BeatStream = Answers<v1::BeatResponse>;
+    type FetchDataStream = Answers<v1::FetchDataResponse>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::SessionRequest>>,
+    ) -> Answer<Self::SessionStream> {
+        let mut inbound = request.into_inner();
+        let first = inbound.message().await?.and_then(|m| m.message);
+        let Some(session_request::Message::Hello(hello)) = first else {
+            return Err(Status::invalid_argument("no hello"));
+        };
+        let (outbound, responses) = mpsc::channel(16);
+        let session = Session {
+            hello,
+            outbound,
+            inbound,
+        };
+        self.session.send(session).await.map_err(gone)?;
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+
+    async fn beat(&self, request: Request<Streaming<v1::BeatRequest>>) -> Answer<Self::BeatStream> {
+        let (outbound, responses) = mpsc::channel(16);
+        let inbound = request.into_inner();
+        let beat = Beat { outbound, inbound };
+        self.beat.send(beat).await.map_err(gone)?;
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+
+    async fn report(&self, request: Request<v1::ReportRequest>) -> Answer<v1::ReportResponse> {
+        let (answer, answered) = oneshot::channel();
+        let request = request.into_inner();
+        let report = Report { request, answer };
+        self.report.send(report).await.map_err(gone)?;
+        answered.await.map_err(gone)?.map(Response::new)
+    }
+
+    async fn stat_data(&self, _: Request<v1::StatDataRequest>) -> Answer<v1::StatDataResponse> {
+        Err(Status::unimplemented("no data here"))
+    }
+
+    async fn fetch_data(&self, _: Request<v1::FetchDataRequest>) -> Answer<Self::FetchDataStream> {
+        if self.data.is_empty() {
+            return Err(Status::not_found("no data here"));
+        }
+        let (pieces, responses) = mpsc::channel(16);
+        for chunk in self.data.chunks(self.data.len().div_ceil(8)) {
+            let piece = v1::FetchDataResponse {
+                total_bytes: self.data.len() as u64,
+                chunk: chunk.to_vec().into(),
+            };
+            pieces.send(Ok(piece)).await.map_err(gone)?;
+        }
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+
+    async fn upload_data(
+        &self,
+        _: Request<Streaming<v1::UploadDataRequest>>,
+    ) -> Answer<v1::UploadDataResponse> {
+        Err(Status::unimplemented("no data here"))
+    }
+}

@@ -1,0 +1,130 @@
+//! Numerics that do what a test tells them, and a sweep for them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bistable_common::{
+    ids::{Block, Hash},
+    spec::{
+        Clock, Direction, Order, Precision, ProblemSpec, QuadraticSpec, Sampling, Schedule, Solver,
+        Start, StepRule, StepSize,
+    },
+    sweep::{Cell, Facts, Indices, SolverName, Sweep},
+    trajectory::{Stop, Trajectory},
+};
+use bistable_worker::{
+    link::Runner,
+    unit::{RunError, Work},
+};
+
+/// What happens to a block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It gets a result.
+    Done,
+    /// The numerics panic.
+    Panics,
+    /// The numerics say that it cannot be run.
+    Unfit,
+    /// It runs until it is stopped.
+    Endless,
+}
+
+/// Gives every block its fate.
+pub struct Scripted(pub fn(u32) -> Fate);
+
+impl Runner for Scripted {
+    fn fingerprint(&self) -> Hash {
+        Hash::of(b"scripted")
+    }
+
+    fn run(
+        &self,
+        work: &Work,
+        stop: &AtomicBool,
+        done: &mut dyn FnMut(Block, Trajectory),
+    ) -> Result<(), RunError> {
+        for block in work.blocks.clone() {
+            let fate = (self.0)(block);
+            assert!(fate != Fate::Panics, "block {block} is cursed");
+            if fate == Fate::Unfit {
+                return Err(RunError::Data);
+            }
+            while fate == Fate::Endless && !stop.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Err(RunError::Stopped);
+            }
+            done(Block(block), trajectory());
+        }
+        Ok(())
+    }
+}
+
+fn trajectory() -> Trajectory {
+    Trajectory {
+        base_stop: Stop::Completed,
+        base_states: vec![[7; 32]],
+        curve: Vec::new(),
+        experiments: Vec::new(),
+    }
+}
+
+/// A sweep of one cell and one replicate, with many blocks.
+pub fn sweep() -> Sweep {
+    let facts = Facts {
+        scheme: 1,
+        problem: ProblemSpec::Quadratic(QuadraticSpec {
+            dim_x: 2,
+            dim_y: 2,
+            mu_f: 0.5,
+            l_f: 1.0,
+            mu_g: 0.5,
+            l_g: 1.0,
+            mean: 1.0,
+            noise: 1.0,
+            seed: 1,
+        }),
+        data: None,
+        test: 1,
+        precision: Precision::F64,
+        seed: 1,
+        replicates: 1,
+        indices: Indices::All,
+        cells: vec![cell()],
+    };
+    let name = SolverName {
+        label: "ssgd".to_owned(),
+        preset: "ssgd".to_owned(),
+    };
+    Sweep::new("fake".to_owned(), 0.95, vec![name], facts).expect("a sweep")
+}
+
+fn cell() -> Cell {
+    Cell {
+        m1: 16 * 1024,
+        m2: 1,
+        ks: vec![1],
+        solver: Solver {
+            schedule: Schedule {
+                inner_steps: 1,
+                start: Start::Warm,
+                order: Order::InnerFirst,
+            },
+            direction: Direction::Partial,
+            eta_x: constant(),
+            eta_y: constant(),
+            sampling: Sampling::Uniform,
+            batch_x: 1,
+            batch_y: 1,
+        },
+    }
+}
+
+fn constant() -> StepSize {
+    StepSize {
+        scale: 0.1,
+        rule: StepRule::Constant,
+        clock: Clock::Outer,
+    }
+}

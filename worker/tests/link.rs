@@ -1,0 +1,388 @@
+//! The link against a coordinator that misbehaves on purpose.
+
+#[path = "fake/mod.rs"]
+mod fake;
+#[path = "fake/runner.rs"]
+mod runner;
+
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+
+use bistable_common::{
+    ids::Hash,
+    wire::v1::{self, session_request as request, session_response as response},
+};
+use bistable_worker::link::{self, LinkConfig, LinkError};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tonic::Status;
+
+use fake::{Fake, Session};
+use runner::{Fate, Scripted, sweep};
+
+const TOKEN: [u8; 16] = [1; 16];
+
+/// A worker of one thread, and the means to end it.
+struct Worker {
+    shutdown: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), LinkError>>,
+}
+
+impl Worker {
+    fn start(fake: &Fake, fate: fn(u32) -> Fate) -> Self {
+        let (shutdown, asked) = oneshot::channel::<()>();
+        let config = LinkConfig {
+            threads: 1,
+            runner: Arc::new(Scripted(fate)),
+            ..LinkConfig::new(vec![fake.address.into()])
+        };
+        let task = tokio::spawn(link::run(config, async {
+            let _ = asked.await;
+        }));
+        Self {
+            shutdown: Some(shutdown),
+            task,
+        }
+    }
+
+    fn ask_to_leave(&mut self) {
+        drop(self.shutdown.take());
+    }
+
+    async fn end(self) -> Result<(), LinkError> {
+        drop(self.shutdown);
+        self.task.await.expect("no panic")
+    }
+}
+
+/// A test that hangs has failed.
+async fn within_a_minute(test: impl Future<Output = ()>) {
+    timeout(Duration::from_secs(60), test)
+        .await
+        .expect("an end");
+}
+
+async fn lease(session: &Session, token: [u8; 16], blocks: std::ops::Range<u32>) {
+    let sweep = sweep();
+    let id = sweep.id().to_string();
+    let document = v1::SweepDocument {
+        sweep: id.clone(),
+        canonical_json: sweep.to_canonical_json(),
+    };
+    session.say(response::Message::Sweep(document)).await;
+    let lease = v1::Lease {
+        token: token.to_vec().into(),
+        sweep: id,
+        cell: 0,
+        replicate: 0,
+        first_block: blocks.start,
+        end_block: blocks.end,
+        attempt: 1,
+    };
+    session.say(response::Message::Lease(lease)).await;
+}
+
+fn finished(token: [u8; 16]) -> Option<request::Message> {
+    let token = token.to_vec().into();
+    Some(request::Message::Finished(v1::Finished { token }))
+}
+
+fn handed_back(token: [u8; 16]) -> Option<request::Message> {
+    let token = token.to_vec().into();
+    Some(request::Message::HandBack(v1::HandBack { token }))
+}
+
+async fn revoke(session: &Session, token: [u8; 16]) {
+    let token = token.to_vec().into();
+    let revoke = response::Message::Revoke(v1::Revoke { token });
+    session.say(revoke).await;
+}
+
+#[tokio::test]
+async fn a_worker_says_who_it_is_and_asks_for_a_lease_a_thread() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let mut session = fake.session().await;
+        assert_eq!(session.hello.protocol, 1);
+        assert_eq!(session.hello.slots, 1);
+        assert_eq!(session.hello.numerics[..], Hash::of(b"scripted").0);
+        let credit = request::Message::Credit(v1::Credit { leases: 1 });
+        assert_eq!(session.next().await, Some(credit));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_is_finished_only_after_its_reports_are_acknowledged() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 3..4).await;
+        for _ in 0..2 {
+            let report = fake.report().await;
+            assert_eq!(report.blocks(), [3]);
+            report.refuse(Status::unavailable("not now"));
+        }
+        let report = fake.report().await;
+        assert_eq!(report.blocks(), [3]);
+        report.accept();
+        assert_eq!(session.hear().await, finished(TOKEN));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lost_session_loses_no_unit() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let session = fake.session().await;
+        lease(&session, TOKEN, 0..2).await;
+        let unanswered = fake.report().await;
+        drop(session);
+        drop(unanswered);
+        let mut session = fake.session().await;
+        let mut seen = BTreeSet::new();
+        while seen.len() < 2 {
+            let report = fake.report().await;
+            seen.extend(report.blocks());
+            report.accept();
+        }
+        assert_eq!(session.hear().await, finished(TOKEN));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_session_is_told_of_the_leases_still_held() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Endless);
+        let session = fake.session().await;
+        lease(&session, TOKEN, 0..1).await;
+        fake.beats.recv().await.expect("a heartbeat");
+        drop(session);
+        let mut session = fake.session().await;
+        let mut beat = fake.beats.recv().await.expect("a heartbeat");
+        let first = beat.inbound.message().await.expect("a beat");
+        assert_eq!(first.expect("a beat").tokens, [TOKEN.to_vec()]);
+        let revoked = vec![TOKEN.to_vec().into()];
+        let answer = v1::BeatResponse { revoked };
+        beat.outbound.send(Ok(answer)).await.expect("a listener");
+        // The thread is free again, so there is room for another lease.
+        let next = session.next().await;
+        assert!(
+            matches!(next, Some(request::Message::Credit(_))),
+            "{next:?}"
+        );
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoked_lease_stops_without_a_word() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |block| {
+            if block == 9 {
+                Fate::Done
+            } else {
+                Fate::Endless
+            }
+        });
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..1).await;
+        revoke(&session, TOKEN).await;
+        lease(&session, [2; 16], 9..10).await;
+        fake.report().await.accept();
+        assert_eq!(session.hear().await, finished([2; 16]));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn foreign_numerics_end_the_worker() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let session = fake.sessions.recv().await.expect("a session");
+        session
+            .refuse(Status::failed_precondition("your numerics differ"))
+            .await;
+        let error = worker.task.await.expect("no panic").expect_err("an error");
+        assert!(
+            error.to_string().contains("your numerics differ"),
+            "{error}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_standby_is_asked_again() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let session = fake.sessions.recv().await.expect("a session");
+        session.refuse(Status::unavailable("not the leader")).await;
+        fake.session().await;
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_unit_and_the_rest_goes_on() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(
+            &fake,
+            |block| {
+                if block == 1 { Fate::Panics } else { Fate::Done }
+            },
+        );
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..3).await;
+        let Some(request::Message::UnitFailed(failure)) = session.hear().await else {
+            panic!("not a failure");
+        };
+        assert_eq!(failure.unit.map(|unit| unit.block), Some(1));
+        assert!(
+            failure.error.contains("block 1 is cursed"),
+            "{}",
+            failure.error
+        );
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            let report = fake.report().await;
+            seen.extend(report.blocks());
+            report.accept();
+        }
+        assert_eq!(seen, [0, 2]);
+        assert_eq!(session.hear().await, finished(TOKEN));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_that_only_fails_goes_back() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Unfit);
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..1000).await;
+        let mut failed = Vec::new();
+        let end = loop {
+            match session.hear().await {
+                Some(request::Message::UnitFailed(failure)) => {
+                    failed.push(failure.unit.expect("a unit").block);
+                }
+                other => break other,
+            }
+        };
+        assert_eq!(end, handed_back(TOKEN));
+        assert!(!failed.is_empty() && failed.len() < 1000);
+        assert_eq!(failed, Vec::from_iter(0..failed.len() as u32));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_leaving_worker_reports_what_is_done_and_hands_back_the_rest() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let mut worker = Worker::start(&fake, |block| {
+            if block == 0 {
+                Fate::Done
+            } else {
+                Fate::Endless
+            }
+        });
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..3).await;
+        let report = fake.report().await;
+        assert_eq!(report.blocks(), [0]);
+        worker.ask_to_leave();
+        report.accept();
+        assert_eq!(session.hear().await, handed_back(TOKEN));
+        assert_eq!(session.hear().await, None, "it hangs up");
+        drop(session);
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn units_that_are_ready_together_travel_together_each_once() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..1000).await;
+        let (mut seen, mut calls) = (Vec::new(), 0);
+        while seen.len() < 1000 {
+            let report = fake.report().await;
+            assert!(report.blocks().len() <= 256);
+            seen.extend(report.blocks());
+            calls += 1;
+            report.accept();
+        }
+        assert_eq!(seen, Vec::from_iter(0..1000));
+        assert!(calls < 500, "{calls} calls");
+        assert_eq!(session.hear().await, finished(TOKEN));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_refused_result_does_not_take_others_with_it() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..4).await;
+        let mut accepted = BTreeSet::new();
+        while accepted.len() < 3 {
+            let report = fake.report().await;
+            if report.blocks().contains(&2) {
+                report.refuse(Status::invalid_argument("block 2 makes no sense"));
+            } else {
+                accepted.extend(report.blocks());
+                report.accept();
+            }
+        }
+        let Some(request::Message::UnitFailed(failure)) = session.hear().await else {
+            panic!("not a failure");
+        };
+        assert_eq!(failure.unit.map(|unit| unit.block), Some(2));
+        assert_eq!(session.hear().await, finished(TOKEN));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nonsense_ends_the_session_and_not_the_worker() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 5..5).await;
+        assert_eq!(session.hear().await, None);
+        let session = fake.session().await;
+        lease(&session, TOKEN, u32::MAX - 1..u32::MAX).await;
+        let session = fake.session().await;
+        lease(&session, TOKEN, 0..1).await;
+        assert_eq!(fake.report().await.blocks(), [0]);
+        worker.task.abort();
+    })
+    .await;
+}
