@@ -48,7 +48,7 @@ pub fn tree<R: Real>(lanes: &Lanes<R>) -> R {
     let mut width = LANES / 2;
     while width > 0 {
         for j in 0..width {
-            sums[j] = sums[j] + sums[j + width];
+            sums[j] += sums[j + width];
         }
         width /= 2;
     }
