@@ -81,10 +81,17 @@ fn measure(name: &str, document: &str, experiments: f64) -> Outcome<()> {
     let start = Instant::now();
     let before = [coordinator.ticks()?, worker.ticks()?];
     let submitted = client(&url, &["submit", &file.display().to_string(), "--json"])?;
-    let id = submitted.split('"').nth(3).ok_or("no identifier")?.to_owned();
+    let id = submitted
+        .split('"')
+        .nth(3)
+        .ok_or("no identifier")?
+        .to_owned();
     client(&url, &["watch", &id])?;
     let seconds = start.elapsed().as_secs_f64();
-    let used = [coordinator.ticks()? - before[0], worker.ticks()? - before[1]];
+    let used = [
+        coordinator.ticks()? - before[0],
+        worker.ticks()? - before[1],
+    ];
     println!(
         "{name}: {experiments} experiments in {seconds:.2} s, {:.0} a second; coordinator {:.2} % of the CPU used",
         experiments / seconds,

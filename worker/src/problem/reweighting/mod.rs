@@ -10,6 +10,8 @@ mod gram;
 mod network;
 mod oracle;
 mod pass;
+#[cfg(test)]
+mod tests;
 
 use bistable_common::{
     ids::Replicate,
