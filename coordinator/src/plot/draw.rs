@@ -17,7 +17,7 @@ use super::{
     palette::{Look, look},
 };
 
-const PANEL_WIDTH: u32 = 680;
+const PANEL_WIDTH: u32 = 720;
 const PANEL_HEIGHT: u32 = 540;
 const HEAD: u32 = 110;
 const NOTE: u32 = 34;
@@ -103,7 +103,7 @@ fn draw_panel(root: &Area, area: &Area, panel: &Panel, styles: usize) -> Painted
         .margin_top(52)
         .margin_right(28)
         .x_label_area_size(78)
-        .y_label_area_size(140)
+        .y_label_area_size(180)
         .build_cartesian_2d(x.clone(), y.clone())?;
     chart
         .configure_mesh()
