@@ -339,6 +339,13 @@ fn what_is_too_large_is_refused_and_not_quoted() {
         &broken("T = [1, 4]", &many),
         &["more than 1048576 points (K included)"],
     );
+    says(
+        &broken("replicates = 3", "replicates = 1000000"),
+        &[
+            "units = 135000000: at most 2^24",
+            "cut the sweep into several",
+        ],
+    );
 }
 
 #[test]

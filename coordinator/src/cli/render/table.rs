@@ -197,21 +197,23 @@ fn section(estimates: &[Estimate], varying: &[Axis], columns: &[Column]) -> Opti
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+    let aligned = |(axis, text): (&Axis, String)| match axis.name {
+        "label" => Cell::new(text),
+        _ => right(text),
+    };
     let axes = varying.iter().map(|axis| axis.name.to_owned());
     let names = columns.iter().map(|(name, _)| (*name).to_owned());
-    table.set_header(axes.chain(names).map(right));
+    let heads = varying.iter().zip(axes).map(aligned);
+    table.set_header(heads.chain(names.map(right)));
     let mut above = None;
     for estimate in estimates {
         let place = place_cells(above, estimate, varying);
         let values = columns
             .iter()
             .map(|(_, get)| get(estimate).unwrap_or_else(|| absence(estimate).to_owned()));
-        table.add_row(place.into_iter().chain(values).map(right));
+        let place = varying.iter().zip(place).map(aligned);
+        table.add_row(place.chain(values.map(right)));
         above = Some(estimate);
-    }
-    let names = varying.iter().position(|axis| axis.name == "label");
-    if let Some(column) = names.and_then(|at| table.column_mut(at)) {
-        column.set_cell_alignment(CellAlignment::Left);
     }
     Some(table)
 }
