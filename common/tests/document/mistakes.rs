@@ -341,10 +341,11 @@ fn what_is_too_large_is_refused_and_not_quoted() {
     );
     says(
         &broken("replicates = 3", "replicates = 1000000"),
-        &[
-            "units = 135000000: at most 2^24",
-            "cut the sweep into several",
-        ],
+        &["cells x replicates = 6000000: at most 2^22"],
+    );
+    says(
+        &broken("replicates = 3", "replicates = 600000"),
+        &["units = 81000000: at most 2^26"],
     );
 }
 

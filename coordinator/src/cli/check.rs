@@ -148,8 +148,7 @@ fn counted(count: u64, what: &str) -> String {
 
 fn megabytes(bytes: u64) -> String {
     match bytes {
-        ..1_000_000 => "1 MB".to_owned(),
-        ..10_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000)),
+        ..10_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000).max(1)),
         _ => format!("{} GB", bytes.div_ceil(1_000_000_000)),
     }
 }
