@@ -88,10 +88,17 @@ pub fn first_draws(facts: &Facts, cell: &Cell, replicate: Replicate) -> Vec<Opti
     let mut sampler = Sampler::new(facts.seed, replicate, cell, Level::Outer);
     let mut first = vec![None; cell.m1 as usize];
     let mut batch = Vec::with_capacity(cell.solver.batch_x as usize);
+    let mut left = first.len();
     for round in 0..cell.last_k() {
+        // However large K is: once every index is drawn there is nothing to find.
+        if left == 0 {
+            break;
+        }
         sampler.batch(round, 0, &mut batch);
         for &index in &batch {
-            first[index as usize].get_or_insert(round);
+            let draw = &mut first[index as usize];
+            left -= usize::from(draw.is_none());
+            draw.get_or_insert(round);
         }
     }
     first

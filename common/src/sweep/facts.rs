@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{CellId, Hash, SweepId},
+    plan::Plan,
     spec::{Misfit, Precision, ProblemSpec, Solver, StepRule, StepSize},
 };
 
@@ -121,6 +122,10 @@ pub const MAX_T: u32 = 1 << 16;
 pub const MAX_WIDTH: u32 = 1 << 14;
 /// The largest number of cells and of replicates.
 pub const MAX_COUNT: u32 = 1 << 20;
+/// The largest number of runs, that is of cells times replicates: a query keeps something for each.
+pub const MAX_RUNS: u64 = 1 << 22;
+/// The largest number of units: a query passes over all of them.
+pub const MAX_UNITS: u64 = 1 << 26;
 
 impl Facts {
     /// Checks everything that can be checked without the data set.
@@ -156,15 +161,32 @@ impl Facts {
             "a data set exactly where the problem needs one",
         )?;
         check_problem(&self.problem)?;
-        self.cells.iter().enumerate().try_for_each(|(index, cell)| {
-            check_cell(cell)?;
-            cell.solver
-                .fits(&self.problem, &cell.ks)
-                .map_err(|misfit| InvalidFacts::Misfit {
-                    cell: index,
-                    misfit,
-                })
-        })
+        self.cells
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, cell)| {
+                check_cell(cell)?;
+                cell.solver
+                    .fits(&self.problem, &cell.ks)
+                    .map_err(|misfit| InvalidFacts::Misfit {
+                        cell: index,
+                        misfit,
+                    })
+            })?;
+        let runs = u64::from(cells) * u64::from(self.replicates);
+        require(
+            runs <= MAX_RUNS,
+            "cells x replicates",
+            runs,
+            "at most 2^22; cut the sweep into several",
+        )?;
+        let units = Plan::new(self).units();
+        require(
+            units <= MAX_UNITS,
+            "units",
+            units,
+            "at most 2^26 blocks of 16 experiments over all cells and replicates; cut the sweep into several",
+        )
     }
 
     /// The bytes that name the sweep: canonical JSON, fields in the order of their declaration.

@@ -339,6 +339,14 @@ fn what_is_too_large_is_refused_and_not_quoted() {
         &broken("T = [1, 4]", &many),
         &["more than 1048576 points (K included)"],
     );
+    says(
+        &broken("replicates = 3", "replicates = 1000000"),
+        &["cells x replicates = 6000000: at most 2^22"],
+    );
+    says(
+        &broken("replicates = 3", "replicates = 600000"),
+        &["units = 81000000: at most 2^26"],
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    cost::{self, Shape},
+    cost::{self, Cost, Shape},
     document::Document,
     failure::Failure,
     output::{Form, Show},
@@ -16,7 +16,8 @@ use super::{
 
 /// Check a sweep document and say what it would run
 ///
-/// Needs no coordinator. The time is a rough prediction for this machine with all its cores.
+/// Needs no coordinator. Nothing is run: the memory is what a worker's thread allocates for the largest cell, the time a
+/// rough prediction (within a factor of two on a recent machine) for all cores of this one.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bistable check sweep.toml
@@ -44,6 +45,7 @@ struct Outlook {
     experiments: u64,
     units: u64,
     bytes_per_thread: u64,
+    data_bytes: u64,
     threads: usize,
     seconds: f64,
 }
@@ -66,27 +68,29 @@ impl Outlook {
     fn of(sweep: &Sweep, shape: Option<Shape>) -> Self {
         let plan = Plan::new(sweep.facts());
         let threads = thread::available_parallelism().map_or(1, usize::from);
+        let cost = Cost::of(sweep, shape);
         Self {
             id: sweep.id().to_string(),
             name: sweep.name().to_owned(),
             problem: sweep.facts().problem.name(),
             replicates: plan.replicates(),
             cells: (0..plan.cells())
-                .map(|cell| CellOutlook::of(sweep, CellId(cell)))
+                .zip(cost::cell_counts(sweep))
+                .map(|(cell, counts)| CellOutlook::of(sweep, CellId(cell), counts))
                 .collect(),
             experiments: plan.experiments(),
             units: plan.units(),
-            bytes_per_thread: cost::bytes_per_thread(sweep, shape) as u64,
+            bytes_per_thread: cost.bytes_per_thread as u64,
+            data_bytes: cost.data_bytes,
             threads,
-            seconds: cost::seconds(sweep, shape) / threads as f64,
+            seconds: cost.seconds / threads as f64,
         }
     }
 }
 
 impl CellOutlook {
-    fn of(sweep: &Sweep, id: CellId) -> Self {
+    fn of(sweep: &Sweep, id: CellId, (experiments, units): (u64, u64)) -> Self {
         let cell = sweep.cell(id);
-        let (units, experiments) = cost::cell_counts(sweep, id);
         Self {
             label: sweep.solver_name(id).label.clone(),
             m1: cell.m1,
@@ -107,34 +111,59 @@ impl Show for Outlook {
         }
         let _ = writeln!(
             text,
-            "{} cells x {} replicates: {} experiments in {} units",
-            self.cells.len(),
-            self.replicates,
-            self.experiments,
-            self.units
+            "{} x {}: {} in {}",
+            counted(self.cells.len() as u64, "cell"),
+            counted(u64::from(self.replicates), "replicate"),
+            counted(self.experiments, "experiment"),
+            counted(self.units, "unit")
         );
         let _ = writeln!(
             text,
-            "about {:.0} MB a thread, and roughly {} on the {} cores of this machine",
-            (self.bytes_per_thread as f64 / 1e6).ceil(),
-            duration(self.seconds),
-            self.threads
+            "memory: at most {} a thread{}",
+            megabytes(self.bytes_per_thread),
+            match self.data_bytes {
+                0 => String::new(),
+                bytes => format!(", and {} for the data set", megabytes(bytes)),
+            }
         );
+        let _ = writeln!(
+            text,
+            "time: roughly {} on {} of this machine",
+            duration(self.seconds),
+            counted(self.threads as u64, "core")
+        );
+        if self.replicates == 1 {
+            text += "one replicate: there will be no confidence intervals\n";
+        }
         text
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    match bytes {
+        ..10_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000).max(1)),
+        _ => format!("{} GB", bytes.div_ceil(1_000_000_000)),
     }
 }
 
 fn line(cell: &CellOutlook) -> String {
     let ks: Vec<_> = cell.ks.iter().map(u64::to_string).collect();
     format!(
-        "{}: m1 = {}, m2 = {}, T = {}, K = {}: {} experiments in {} units",
+        "{}: m1 = {}, m2 = {}, T = {}, K = {}: {} in {}",
         cell.label,
         cell.m1,
         cell.m2,
         cell.t,
         ks.join(", "),
-        cell.experiments,
-        cell.units
+        counted(cell.experiments, "experiment"),
+        counted(cell.units, "unit")
     )
 }
 
@@ -148,9 +177,6 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
             args.file.display()
         )));
     };
-    let shape = prepared.data.map(|data| Shape {
-        features: data.features(),
-        classes: data.classes(),
-    });
+    let shape = prepared.data.as_deref().map(Shape::from);
     args.form.show(&Outlook::of(&sweep, shape))
 }

@@ -1,114 +1,120 @@
-//! What a sweep costs, roughly: operations are counted, and divided by a rate that was measured once.
+//! What a sweep costs, roughly: how long it takes one thread, from times that were measured once on the reference task,
+//! and how much memory a thread needs, as the worker allocates it.
 //!
-//! The count: a gradient of one sample takes 6 operations a parameter in a network (forward 2, backward 4), 2 an entry
-//! of the matrix in a quadratic; the reverse sweep through an inner step costs two gradients. A replica runs from the
-//! first outer iteration that reads its index, so on average it skips what `replica_share` leaves out.
+//! A replica runs from the first outer iteration that reads its index, so on average it skips what `replica_share` leaves
+//! out.
 
 use bistable_common::{
-    ids::CellId,
-    plan::Plan,
-    spec::{Direction, Precision, ProblemSpec, Solver},
+    plan::{BLOCK, Plan},
+    spec::{Direction, Precision, ProblemSpec, ReweightingSpec, Solver},
     sweep::{Cell, Indices, Sweep},
-    trajectory::CURVE_POINTS,
+    trajectory::curve_rounds,
 };
+use bistable_worker::{coupled, data::Dataset};
 
-/// Operations a second on one thread.
-const RATE: f64 = 4e9;
-/// Replicas whose states are kept at once.
-const REPLICAS: f64 = 16.0;
-const SAMPLE_BYTES: f64 = 4.0;
+/// Seconds a parameter and sample of a network: an inner step.
+const INNER: f64 = 18e-12;
+/// The second pass through an inner step, for the unrolled direction through more than one.
+const REVERSE: f64 = 36e-12;
+/// The outer gradient, with the inner products that replace the second pass.
+const OUTER: f64 = 24e-12;
+/// A forward pass.
+const FORWARD: f64 = 13e-12;
+/// Seconds a component of the state for each K, and for each fork: a distance, a copy.
+const STATE: f64 = 0.3e-9;
+/// Seconds an entry of a quadratic's matrices or batches.
+const ENTRY: f64 = 1e-9;
+/// Seconds to draw a batch.
+const DRAW: f64 = 0.15e-6;
 
-/// A data set's shape, as far as it costs.
-#[derive(Debug, Clone, Copy)]
+/// Numbers that are handled side by side: rows are padded to a multiple.
+const LANES: f64 = 16.0;
+/// Samples that are evaluated side by side.
+const EVALUATED: f64 = 16.0;
+
+/// A data set, as far as it costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Shape {
-    pub features: u32,
-    pub classes: u32,
-}
-
-/// A problem's sizes.
-struct Sizes {
-    /// Dimension of y.
-    inner: f64,
-    /// Operations of one sample's gradient.
-    gradient: f64,
     features: f64,
+    classes: f64,
+    /// Mean number of values in a sample that are not zero.
+    nonzero: f64,
+    /// Bytes of the whole.
+    bytes: u64,
 }
 
-/// Predicted seconds of the whole sweep on one thread.
-pub(super) fn seconds(sweep: &Sweep, shape: Option<Shape>) -> f64 {
-    let facts = sweep.facts();
-    let sizes = sizes(&facts.problem, shape);
-    let operations: f64 = facts
-        .cells
-        .iter()
-        .map(|cell| replicate_operations(cell, facts.indices, facts.test, &sizes))
-        .sum();
-    operations * f64::from(facts.replicates) / RATE
+impl From<&Dataset> for Shape {
+    fn from(data: &Dataset) -> Self {
+        let nonzero = |sample| data.image(sample).iter().filter(|&&byte| byte != 0).count() as u64;
+        let all: u64 = (0..data.samples()).map(nonzero).sum();
+        Self {
+            features: f64::from(data.features()),
+            classes: f64::from(data.classes()),
+            nonzero: all as f64 / f64::from(data.samples()),
+            bytes: data.content().len() as u64,
+        }
+    }
 }
 
-/// Predicted bytes that a thread needs for the largest cell.
-pub(super) fn bytes_per_thread(sweep: &Sweep, shape: Option<Shape>) -> f64 {
-    let facts = sweep.facts();
-    let sizes = sizes(&facts.problem, shape);
-    let scalar = match facts.precision {
-        Precision::F32 => 4.0,
-        Precision::F64 => 8.0,
-    };
-    let of_cell = |cell: &Cell| {
-        let state = sizes.inner + outer_dimension(&facts.problem, cell);
-        let states = 2.0 + REPLICAS + cell.ks.len() as f64;
-        let tape = f64::from(cell.solver.schedule.inner_steps) * sizes.inner;
-        let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + f64::from(facts.test);
-        (states * state + tape) * scalar + samples * sizes.features * SAMPLE_BYTES
-    };
-    facts.cells.iter().map(of_cell).fold(0.0, f64::max)
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            features: 784.0,
+            classes: 10.0,
+            nonzero: 150.0,
+            bytes: 0,
+        }
+    }
 }
 
-/// Units and experiments of every cell, over all replicates.
-pub(super) fn cell_counts(sweep: &Sweep, cell: CellId) -> (u64, u64) {
+/// What a sweep costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cost {
+    /// Of the whole sweep on one thread.
+    pub seconds: f64,
+    /// That a thread needs at most, in its largest cell.
+    pub bytes_per_thread: f64,
+    /// Of the data set, which all threads share.
+    pub data_bytes: u64,
+}
+
+impl Cost {
+    /// Predicts the cost of `sweep`; `shape` is that of its data set, if it has one.
+    pub fn of(sweep: &Sweep, shape: Option<Shape>) -> Self {
+        let facts = sweep.facts();
+        let data_bytes = shape.map_or(0, |shape| shape.bytes);
+        let model = Model {
+            problem: &facts.problem,
+            precision: facts.precision,
+            indices: facts.indices,
+            test: f64::from(facts.test),
+            shape: shape.unwrap_or_default(),
+        };
+        let replicate: f64 = facts.cells.iter().map(|cell| model.seconds(cell)).sum();
+        Self {
+            seconds: replicate * f64::from(facts.replicates),
+            bytes_per_thread: (facts.cells.iter())
+                .map(|cell| model.bytes(cell))
+                .fold(0.0, f64::max),
+            data_bytes,
+        }
+    }
+}
+
+/// Experiments and units of every cell, over all replicates.
+pub(super) fn cell_counts(sweep: &Sweep) -> Vec<(u64, u64)> {
     let plan = Plan::new(sweep.facts());
     let replicates = u64::from(plan.replicates());
-    let blocks = u64::from(plan.blocks(cell));
-    let positions = positions(sweep.facts().indices, sweep.cell(cell));
-    (blocks * replicates, u64::from(positions) * replicates)
-}
-
-fn sizes(problem: &ProblemSpec, shape: Option<Shape>) -> Sizes {
-    match problem {
-        ProblemSpec::Reweighting(spec) => {
-            let shape = shape.unwrap_or(Shape {
-                features: 784,
-                classes: 10,
-            });
-            let widths = spec.hidden.iter().copied().chain([shape.classes]);
-            let mut input = f64::from(shape.features);
-            let mut inner = 0.0;
-            for width in widths.map(f64::from) {
-                inner += (input + 1.0) * width;
-                input = width;
-            }
-            Sizes {
-                inner,
-                gradient: 6.0 * inner,
-                features: f64::from(shape.features),
-            }
-        }
-        ProblemSpec::Quadratic(spec) => {
-            let all = f64::from(spec.dim_x) + f64::from(spec.dim_y);
-            Sizes {
-                inner: f64::from(spec.dim_y),
-                gradient: 2.0 * all * all,
-                features: all,
-            }
-        }
-    }
-}
-
-fn outer_dimension(problem: &ProblemSpec, cell: &Cell) -> f64 {
-    match problem {
-        ProblemSpec::Reweighting(_) => f64::from(cell.m2),
-        ProblemSpec::Quadratic(spec) => f64::from(spec.dim_x),
-    }
+    let ids = (0..plan.cells()).map(bistable_common::ids::CellId);
+    ids.zip(&sweep.facts().cells)
+        .map(|(id, cell)| {
+            let positions = u64::from(positions(sweep.facts().indices, cell));
+            (
+                positions * replicates,
+                u64::from(plan.blocks(id)) * replicates,
+            )
+        })
+        .collect()
 }
 
 fn positions(indices: Indices, cell: &Cell) -> u32 {
@@ -118,26 +124,186 @@ fn positions(indices: Indices, cell: &Cell) -> u32 {
     }
 }
 
-fn replicate_operations(cell: &Cell, indices: Indices, test: u32, sizes: &Sizes) -> f64 {
-    let run = cell.last_k() as f64 * iteration_operations(&cell.solver, sizes);
-    let share = match indices {
-        Indices::All => replica_share(cell),
-        // Chosen among the drawn ones.
-        Indices::Count(_) => replica_share(cell) / drawn_share(cell),
-    };
-    let replicas = f64::from(positions(indices, cell)) * share.min(1.0);
-    let samples = f64::from(cell.m1) + f64::from(test);
-    let curve = CURVE_POINTS as f64 * samples * sizes.gradient / 3.0;
-    run * (1.0 + replicas) + curve
+/// Seconds of the loop's operations.
+struct Times {
+    inner_step: f64,
+    reverse_step: f64,
+    outer_step: f64,
+    /// Of one sample.
+    evaluation: f64,
 }
 
-fn iteration_operations(solver: &Solver, sizes: &Sizes) -> f64 {
-    let inner = f64::from(solver.schedule.inner_steps) * f64::from(solver.batch_y);
+/// What all cells of a sweep have in common.
+struct Model<'a> {
+    problem: &'a ProblemSpec,
+    precision: Precision,
+    indices: Indices,
+    test: f64,
+    shape: Shape,
+}
+
+impl Model<'_> {
+    /// Of one replicate.
+    fn seconds(&self, cell: &Cell) -> f64 {
+        let times = self.times(&cell.solver);
+        let run = cell.last_k() as f64 * iteration(&cell.solver, &times);
+        let all = f64::from(positions(self.indices, cell));
+        let (share, drawn) = match self.indices {
+            Indices::All => (replica_share(cell), drawn_share(cell)),
+            // Chosen among the drawn ones.
+            Indices::Count(_) => (replica_share(cell) / drawn_share(cell), 1.0),
+        };
+        let copies = all * (drawn + cell.ks.len() as f64) * self.state(cell) * STATE;
+        let records = all * cell.ks.len() as f64 * 4.0 * times.evaluation;
+        let samples = f64::from(cell.m1) + self.test;
+        let curve = curve_rounds(&cell.ks).len() as f64 * samples * times.evaluation;
+        let base_runs = (all / self.group(cell)).ceil().max(1.0);
+        run * (base_runs + all * share.min(1.0)) + copies + records + curve
+    }
+
+    fn times(&self, solver: &Solver) -> Times {
+        let (inner, outer) = (f64::from(solver.batch_y), f64::from(solver.batch_x));
+        match self.problem {
+            ProblemSpec::Reweighting(spec) => {
+                let parameters = Network::of(spec, &self.shape).parameters;
+                Times {
+                    inner_step: inner * parameters * INNER,
+                    reverse_step: inner * parameters * REVERSE,
+                    outer_step: outer * parameters * OUTER,
+                    evaluation: parameters * FORWARD,
+                }
+            }
+            ProblemSpec::Quadratic(spec) => {
+                let (x, y) = (f64::from(spec.dim_x), f64::from(spec.dim_y));
+                Times {
+                    inner_step: DRAW + (inner + y) * (x + y) * ENTRY,
+                    reverse_step: (x + y) * y * ENTRY,
+                    outer_step: DRAW + (outer + x + y) * (x + y) * ENTRY,
+                    evaluation: (1.0 + x + y) * (x + y) * ENTRY,
+                }
+            }
+        }
+    }
+
+    /// Bytes that a thread needs for its samples, the base run, the forks and the loop's scratch space.
+    fn bytes(&self, cell: &Cell) -> f64 {
+        let scalar = self.scalar();
+        // The state at every K, the initial one (twice), and the two that are run.
+        let states = cell.ks.len() as f64 + 4.0;
+        let forks = f64::from(positions(self.indices, cell)).min(self.group(cell));
+        let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + self.test;
+        let sample = match self.problem {
+            ProblemSpec::Reweighting(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
+            ProblemSpec::Quadratic(spec) => f64::from(spec.dim_x + spec.dim_y) * scalar,
+        };
+        // First draws and index orders.
+        let draws = 32.0 * f64::from(cell.m1);
+        (states + forks) * self.state(cell) * scalar
+            + self.scratch_words(&cell.solver) * scalar
+            + samples * sample
+            + draws
+    }
+
+    /// Replicas that share a base run.
+    fn group(&self, cell: &Cell) -> f64 {
+        let bytes = (self.state(cell) * self.scalar()) as u64;
+        f64::from(coupled::blocks_per_base_run(bytes)) * f64::from(BLOCK)
+    }
+
+    fn scalar(&self) -> f64 {
+        match self.precision {
+            Precision::F32 => 4.0,
+            Precision::F64 => 8.0,
+        }
+    }
+
+    /// Components of x and y.
+    fn state(&self, cell: &Cell) -> f64 {
+        match self.problem {
+            ProblemSpec::Reweighting(spec) => {
+                Network::of(spec, &self.shape).padded + f64::from(cell.m2)
+            }
+            ProblemSpec::Quadratic(spec) => f64::from(spec.dim_x + spec.dim_y),
+        }
+    }
+
+    /// What `Problem::scratch_bytes` counts, which cannot be asked before there is a problem.
+    fn scratch_words(&self, solver: &Solver) -> f64 {
+        let steps = f64::from(solver.schedule.inner_steps);
+        let unrolled = solver.direction == Direction::Unrolled;
+        match self.problem {
+            ProblemSpec::Reweighting(spec) => {
+                let network = Network::of(spec, &self.shape);
+                let (inner, outer) = (f64::from(solver.batch_y), f64::from(solver.batch_x));
+                let tape = if unrolled { steps } else { 1.0 };
+                let second = if unrolled && steps > 1.0 { 1.0 } else { 0.0 };
+                let pass = |batch: f64| batch * network.pass;
+                tape * (pass(inner) + second * network.upper + 2.0 * inner)
+                    + pass(outer)
+                    + pass(EVALUATED)
+                    + second * (pass(inner) + network.padded)
+                    + inner.max(outer) * (network.widest + 2.0)
+                    + self.shape.features * LANES
+            }
+            ProblemSpec::Quadratic(spec) => {
+                let (x, y) = (f64::from(spec.dim_x), f64::from(spec.dim_y));
+                let tape = if unrolled { steps } else { 0.0 };
+                (tape + 3.0) * y + 2.0 * x + (x + y)
+            }
+        }
+    }
+}
+
+/// A network's sizes.
+struct Network {
+    /// Without padding.
+    parameters: f64,
+    /// With padding.
+    padded: f64,
+    /// Those above the first layer, with padding.
+    upper: f64,
+    /// Words of a sample's way through it.
+    pass: f64,
+    /// The longest padded row.
+    widest: f64,
+}
+
+impl Network {
+    fn of(spec: &ReweightingSpec, shape: &Shape) -> Self {
+        let pad = |width: f64| (width / LANES).ceil() * LANES;
+        let mut sizes = Self {
+            parameters: 0.0,
+            padded: 0.0,
+            upper: 0.0,
+            pass: 2.0 * pad(shape.classes),
+            widest: pad(shape.classes),
+        };
+        let (mut fan_in, mut inputs) = (shape.features, shape.features);
+        let hidden = spec.hidden.iter().map(|&width| f64::from(width));
+        for (l, outputs) in hidden.chain([shape.classes]).enumerate() {
+            let width = pad(outputs);
+            let rows = if l == 0 { width } else { outputs };
+            let layer = inputs * rows + width;
+            sizes.parameters += (fan_in + 1.0) * outputs;
+            sizes.padded += layer;
+            sizes.upper += if l == 0 { 0.0 } else { layer };
+            if l < spec.hidden.len() {
+                sizes.pass += 4.0 * width;
+                sizes.widest = sizes.widest.max(width);
+            }
+            (fan_in, inputs) = (outputs, width);
+        }
+        sizes
+    }
+}
+
+fn iteration(solver: &Solver, times: &Times) -> f64 {
+    let steps = f64::from(solver.schedule.inner_steps);
     let reverse = match solver.direction {
-        Direction::Partial => 0.0,
-        Direction::Unrolled => 2.0 * inner,
+        Direction::Unrolled if steps > 1.0 => steps * times.reverse_step,
+        Direction::Unrolled | Direction::Partial => 0.0,
     };
-    (inner + reverse + f64::from(solver.batch_x)) * sizes.gradient
+    steps * times.inner_step + reverse + times.outer_step
 }
 
 /// The probability that an outer iteration reads a given index.
@@ -155,4 +321,105 @@ fn drawn_share(cell: &Cell) -> f64 {
 fn replica_share(cell: &Cell) -> f64 {
     let k = cell.last_k() as f64;
     1.0 - drawn_share(cell) / (k * read_chance(cell))
+}
+
+#[cfg(test)]
+mod tests {
+    use bistable_common::{
+        ids::Replicate,
+        sweep::{Format, Source, parse},
+    };
+    use bistable_worker::{
+        problem::{Plain, Problem, Quadratic, Reweighting},
+        solver::shape,
+    };
+
+    use super::*;
+    use crate::cli::catalog::LocalCatalog;
+
+    fn example(text: &str) -> (Sweep, Option<Shape>) {
+        let source = Source {
+            name: "example",
+            text,
+            format: Format::Toml,
+        };
+        let wanted = bistable_common::sweep::data_source(&source).expect("a document");
+        let catalog =
+            LocalCatalog::load(wanted.as_ref(), std::path::Path::new("")).expect("bundled data");
+        let shape = catalog.dataset().map(|data| Shape::from(&**data));
+        (parse(&source, &catalog).expect("a sweep"), shape)
+    }
+
+    fn model<'a>(sweep: &'a Sweep, shape: Option<Shape>) -> Model<'a> {
+        let facts = sweep.facts();
+        Model {
+            problem: &facts.problem,
+            precision: facts.precision,
+            indices: facts.indices,
+            test: f64::from(facts.test),
+            shape: shape.unwrap_or_default(),
+        }
+    }
+
+    /// The model's words are the worker's, cell by cell.
+    fn assert_words<P: Problem>(
+        sweep: &Sweep,
+        shape_of_data: Option<Shape>,
+        make: impl Fn(&Cell) -> P,
+    ) {
+        let model = model(sweep, shape_of_data);
+        for cell in &sweep.facts().cells {
+            let problem = make(cell);
+            let dims = problem.dims();
+            assert_eq!(model.state(cell), (dims.x + dims.y) as f64);
+            let bytes = problem.scratch_bytes(shape(&cell.solver)) as f64;
+            assert_eq!(model.scratch_words(&cell.solver) * model.scalar(), bytes);
+        }
+    }
+
+    #[test]
+    fn memory_is_counted_as_the_worker_allocates_it() {
+        let (sweep, shape) = example(include_str!("../../../deploy/examples/quickstart.toml"));
+        let facts = sweep.facts();
+        let data = Dataset::bundled();
+        let ProblemSpec::Reweighting(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_words(&sweep, shape, |cell| {
+            Reweighting::<f32>::new(spec, facts, cell, Replicate(0), &data).expect("it fits")
+        });
+        let (sweep, shape) = example(include_str!("../../../deploy/examples/quadratic.toml"));
+        let facts = sweep.facts();
+        let ProblemSpec::Quadratic(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_words(&sweep, shape, |cell| {
+            Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
+        });
+    }
+
+    #[test]
+    fn the_reference_task_takes_what_was_measured() {
+        let (sweep, shape) = example(include_str!("../../../deploy/examples/quickstart.toml"));
+        let model = model(&sweep, shape);
+        let mut solver = sweep.facts().cells[0].solver.clone();
+        let mut at = |steps| {
+            solver.schedule.inner_steps = steps;
+            iteration(&solver, &model.times(&solver)) * 1e6
+        };
+        assert!((60.0..80.0).contains(&at(1)), "{}", at(1));
+        assert!((650.0..850.0).contains(&at(8)), "{}", at(8));
+        assert!((2700.0..3500.0).contains(&at(32)), "{}", at(32));
+    }
+
+    #[test]
+    fn the_largest_sweep_has_a_cost() {
+        let (sweep, _) = example(
+            "name = \"huge\"\nreplicates = 10\nindices = \"all\"\n[problem]\nkind = \"quadratic\"\n\
+             dim_x = 1024\ndim_y = 1024\n[grid]\nm1 = 16777216\nm2 = 16777216\nK = 1099511627776\nT = 65536\n\
+             [[solvers]]\npreset = \"tsgd\"\nbatch_x = 1048576\n",
+        );
+        let cost = Cost::of(&sweep, None);
+        assert!(cost.seconds > 1e9 && cost.bytes_per_thread > 1e9);
+    }
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bistable_common::{sweep::Sweep, wire::v1};
 use clap::{Args, ValueEnum};
 
 use super::{
@@ -17,8 +18,9 @@ use super::{
 
 /// Write the raw trajectories of a sweep
 ///
-/// One row for each cell, replicate, replaced index and K, in that order; or, with --what curves, the curves of the base
-/// runs. Nothing is averaged.
+/// One row for each cell, replicate, replaced index and K, in that order, with the cell's solver, m1, m2, T, step and batch
+/// sizes; or, with --what curves, the curves of the base runs. Nothing is averaged. dx2 and dy2 are squared distances; an
+/// index that was never drawn has no first_drawn, and distances of exactly 0.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bistable export 3fa1 --format csv --output distances.csv
@@ -78,16 +80,26 @@ impl From<WhatName> for What {
 /// Runs the command.
 pub(super) async fn run(args: ExportArgs) -> Result<(), Failure> {
     let (mut client, id) = args.target.find().await?;
+    let sweep = sweep(&client.sweep(id.clone()).await?)?;
     let mut trajectories = client.trajectories(id).await?;
     let failed = |error| failure(args.output.as_deref(), &error);
     let out = open(args.output.as_deref()).map_err(failed)?;
     let mut rows =
-        TrajectoryRows::new(out, args.what.into(), args.format.into()).map_err(failed)?;
+        TrajectoryRows::new(out, &sweep, args.what.into(), args.format.into()).map_err(failed)?;
     while let Some(unit) = trajectories.message().await? {
         rows.unit(&unit).map_err(failed)?;
     }
     rows.finish().map_err(failed)?;
     Ok(())
+}
+
+/// The sweep itself, which says what the numbers of its cells stand for.
+fn sweep(answer: &v1::GetSweepResponse) -> Result<Sweep, Failure> {
+    Sweep::from_canonical_json(&answer.canonical_json).map_err(|error| {
+        Failure::Other(format!(
+            "this build cannot read the coordinator's sweep: {error}"
+        ))
+    })
 }
 
 fn open(file: Option<&Path>) -> io::Result<Box<dyn Write + Send>> {

@@ -21,6 +21,10 @@ pub(super) enum Progress {
 }
 
 impl Progress {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a terminal's clock, which nothing is computed from"
+    )]
     pub fn new() -> Self {
         if stderr().is_terminal() {
             Self::Bar(bar(0, SWEEP))
@@ -32,6 +36,10 @@ impl Progress {
     }
 
     /// Shows `status`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a terminal's clock, which nothing is computed from"
+    )]
     pub fn show(&mut self, status: &v1::SweepStatus) {
         match self {
             Self::Bar(bar) => {

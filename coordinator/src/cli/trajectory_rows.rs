@@ -2,7 +2,11 @@
 
 use std::io::{self, Write};
 
-use bistable_common::wire::v1;
+use bistable_common::{
+    ids::CellId,
+    sweep::{Cell, Sweep},
+    wire::v1,
+};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::render::{Value, csv_line};
@@ -27,9 +31,21 @@ pub enum Format {
     JsonLines,
 }
 
-const DISTANCES: [&str; 17] = [
+/// Where in the grid a row is.
+const PLACE: [&str; 10] = [
     "cell",
+    "label",
+    "m1",
+    "m2",
+    "T",
+    "eta_x",
+    "eta_y",
+    "batch_x",
+    "batch_y",
     "replicate",
+];
+
+const DISTANCES: [&str; 15] = [
     "block",
     "index",
     "first_drawn",
@@ -47,9 +63,7 @@ const DISTANCES: [&str; 17] = [
     "error_perturbed_at_replacement",
 ];
 
-const CURVES: [&str; 9] = [
-    "cell",
-    "replicate",
+const CURVES: [&str; 7] = [
     "base_diverged_at",
     "K",
     "val_loss",
@@ -59,17 +73,18 @@ const CURVES: [&str; 9] = [
     "drawn",
 ];
 
-type Row = Vec<Value<'static>>;
+type Row<'a> = Vec<Value<'a>>;
 
 impl What {
-    fn columns(self) -> &'static [&'static str] {
-        match self {
+    fn columns(self) -> impl Iterator<Item = &'static str> {
+        let own: &[&str] = match self {
             Self::Distances => &DISTANCES,
             Self::Curves => &CURVES,
-        }
+        };
+        PLACE.iter().chain(own).copied()
     }
 
-    fn rows(self, unit: &v1::StreamTrajectoriesResponse) -> Vec<Row> {
+    fn rows<'a>(self, sweep: &'a Sweep, unit: &v1::StreamTrajectoriesResponse) -> Vec<Row<'a>> {
         let v1::StreamTrajectoriesResponse {
             unit,
             base_diverged_at,
@@ -78,22 +93,55 @@ impl What {
             experiments,
         } = unit;
         let key = unit.clone().unwrap_or_default();
-        match self {
+        let own = match self {
             Self::Distances => experiments
                 .iter()
-                .flat_map(|experiment| distance_rows(&key, experiment))
+                .flat_map(|experiment| distance_rows(key.block, experiment))
                 .collect(),
-            Self::Curves if key.block == 0 => curve_rows(&key, *base_diverged_at, curve),
+            Self::Curves if key.block == 0 => curve_rows(*base_diverged_at, curve),
             Self::Curves => Vec::new(),
-        }
+        };
+        let place = place(sweep, &key);
+        let row = |own: Row<'a>| place.iter().copied().chain(own).collect();
+        own.into_iter().map(row).collect()
     }
+}
+
+/// The values of [`PLACE`]; a cell that the sweep does not have is named by its number alone.
+fn place<'a>(sweep: &'a Sweep, key: &v1::UnitId) -> Row<'a> {
+    let known = (key.cell as usize) < sweep.facts().cells.len();
+    let axes = match known {
+        true => axes(sweep, CellId(key.cell)),
+        false => [Value::Absent; 8],
+    };
+    let (cell, replicate) = (count(key.cell), count(key.replicate));
+    [cell].into_iter().chain(axes).chain([replicate]).collect()
+}
+
+fn axes(sweep: &Sweep, id: CellId) -> [Value<'_>; 8] {
+    let Cell {
+        m1,
+        m2,
+        ks: _,
+        solver,
+    } = sweep.cell(id);
+    [
+        Value::Text(&sweep.solver_name(id).label),
+        count(*m1),
+        count(*m2),
+        count(solver.schedule.inner_steps),
+        Value::Size(solver.eta_x.scale),
+        Value::Size(solver.eta_y.scale),
+        count(solver.batch_x),
+        count(solver.batch_y),
+    ]
 }
 
 fn count(number: u32) -> Value<'static> {
     Value::Count(u64::from(number))
 }
 
-fn distance_rows(key: &v1::UnitId, experiment: &v1::Experiment) -> Vec<Row> {
+fn distance_rows(block: u32, experiment: &v1::Experiment) -> Vec<Row<'static>> {
     let v1::Experiment {
         index,
         first_drawn,
@@ -102,9 +150,7 @@ fn distance_rows(key: &v1::UnitId, experiment: &v1::Experiment) -> Vec<Row> {
     } = experiment;
     let row = |record: Option<&v1::DistanceRecord>| {
         let mut row = vec![
-            count(key.cell),
-            count(key.replicate),
-            count(key.block),
+            count(block),
             count(*index),
             (*first_drawn).into(),
             (*diverged_at).into(),
@@ -140,11 +186,9 @@ fn replace_one(at: Option<v1::ReplaceOne>) -> [Value<'static>; 4] {
     ]
 }
 
-fn curve_rows(key: &v1::UnitId, diverged_at: Option<u64>, curve: &[v1::CurvePoint]) -> Vec<Row> {
+fn curve_rows(diverged_at: Option<u64>, curve: &[v1::CurvePoint]) -> Vec<Row<'static>> {
     let row = |point: Option<&v1::CurvePoint>| {
         vec![
-            count(key.cell),
-            count(key.replicate),
             diverged_at.into(),
             point.map(|point| point.k).into(),
             point.map(|point| point.val_loss).into(),
@@ -161,13 +205,13 @@ fn curve_rows(key: &v1::UnitId, diverged_at: Option<u64>, curve: &[v1::CurvePoin
 }
 
 /// A row with the names of its columns.
-struct Named<'a>(&'a [&'static str], &'a Row);
+struct Named<'a>(What, &'a Row<'a>);
 
 impl Serialize for Named<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(names, row) = self;
+        let Self(what, row) = self;
         let mut map = serializer.serialize_map(Some(row.len()))?;
-        for (name, value) in names.iter().zip(row.iter()) {
+        for (name, value) in what.columns().zip(row.iter()) {
             map.serialize_entry(name, value)?;
         }
         map.end()
@@ -175,23 +219,29 @@ impl Serialize for Named<'_> {
 }
 
 /// Writes trajectories as rows.
-pub struct TrajectoryRows<W> {
+pub struct TrajectoryRows<'a, W> {
     out: W,
+    sweep: &'a Sweep,
     what: What,
     format: Format,
 }
 
-impl<W: Write> TrajectoryRows<W> {
+impl<'a, W: Write> TrajectoryRows<'a, W> {
     /// Begins; a CSV header is written even if no row follows.
     ///
     /// # Errors
     /// If `out` fails.
-    pub fn new(mut out: W, what: What, format: Format) -> io::Result<Self> {
+    pub fn new(mut out: W, sweep: &'a Sweep, what: What, format: Format) -> io::Result<Self> {
         if format == Format::Csv {
-            let names = what.columns().iter().map(|name| Value::Text(name));
+            let names = what.columns().map(Value::Text);
             out.write_all(csv_line(names).as_bytes())?;
         }
-        Ok(Self { out, what, format })
+        Ok(Self {
+            out,
+            sweep,
+            what,
+            format,
+        })
     }
 
     /// Writes the rows of one unit.
@@ -199,11 +249,11 @@ impl<W: Write> TrajectoryRows<W> {
     /// # Errors
     /// If `out` fails.
     pub fn unit(&mut self, unit: &v1::StreamTrajectoriesResponse) -> io::Result<()> {
-        for row in self.what.rows(unit) {
+        for row in self.what.rows(self.sweep, unit) {
             match self.format {
                 Format::Csv => self.out.write_all(csv_line(row).as_bytes())?,
                 Format::JsonLines => {
-                    serde_json::to_writer(&mut self.out, &Named(self.what.columns(), &row))?;
+                    serde_json::to_writer(&mut self.out, &Named(self.what, &row))?;
                     self.out.write_all(b"\n")?;
                 }
             }
@@ -242,7 +292,7 @@ mod tests {
         v1::StreamTrajectoriesResponse {
             unit: Some(v1::UnitId {
                 sweep: "00112233445566ff".to_owned(),
-                cell: 3,
+                cell: 0,
                 replicate: 1,
                 block,
             }),
@@ -278,7 +328,8 @@ mod tests {
     }
 
     fn write(what: What, format: Format) -> String {
-        let mut rows = TrajectoryRows::new(Vec::new(), what, format).expect("a header");
+        let sweep = crate::board::fixture::sweep(100, 2, 1);
+        let mut rows = TrajectoryRows::new(Vec::new(), &sweep, what, format).expect("a header");
         rows.unit(&unit(0)).expect("rows");
         rows.unit(&unit(1)).expect("rows");
         String::from_utf8(rows.finish().expect("an end")).expect("text")
@@ -289,9 +340,15 @@ mod tests {
         let text = write(What::Distances, Format::Csv);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 1 + 3 + 3);
-        assert_eq!(lines[1], "3,1,0,42,6,,10,1e-20,0.0,1.0,0.5,0.25,0.125,,,,");
-        assert_eq!(lines[3], "3,1,0,43,2,5,,,,,,,,,,,");
-        assert!(lines.iter().all(|line| line.matches(',').count() == 16));
+        assert_eq!(
+            lines[1],
+            "0,ssgd,100,10,1,5.0,0.01,1,1,1,0,42,6,,10,1e-20,0.0,1.0,0.5,0.25,0.125,,,,"
+        );
+        assert_eq!(
+            lines[3],
+            "0,ssgd,100,10,1,5.0,0.01,1,1,1,0,43,2,5,,,,,,,,,,,"
+        );
+        assert!(lines.iter().all(|line| line.matches(',').count() == 24));
     }
 
     #[test]
@@ -300,10 +357,20 @@ mod tests {
         assert_eq!(
             text.lines().collect::<Vec<_>>(),
             [
-                "cell,replicate,base_diverged_at,K,val_loss,test_loss,val_error,test_error,drawn",
-                "3,1,,10,2.0,2.5,0.5,,7"
+                "cell,label,m1,m2,T,eta_x,eta_y,batch_x,batch_y,replicate,base_diverged_at,K,val_loss,test_loss,\
+                 val_error,test_error,drawn",
+                "0,ssgd,100,10,1,5.0,0.01,1,1,1,,10,2.0,2.5,0.5,,7"
             ]
         );
+    }
+
+    #[test]
+    fn a_cell_that_the_sweep_lacks_is_a_number() {
+        let sweep = crate::board::fixture::sweep(100, 2, 1);
+        let mut unit = unit(0);
+        unit.unit.as_mut().expect("a unit").cell = 3;
+        let rows = What::Curves.rows(&sweep, &unit);
+        assert_eq!((rows[0][0], rows[0][1]), (Value::Count(3), Value::Absent));
     }
 
     #[test]
@@ -317,6 +384,10 @@ mod tests {
         assert_eq!(rows[0]["K"], 10);
         assert_eq!(rows[0]["dx2"], 1e-20);
         assert_eq!(rows[2]["K"], serde_json::Value::Null);
-        assert_eq!(rows[0].as_object().map(serde_json::Map::len), Some(17));
+        assert_eq!(rows[0].as_object().map(serde_json::Map::len), Some(25));
+        assert_eq!(
+            (&rows[0]["label"], &rows[0]["m1"]),
+            (&"ssgd".into(), &100.into())
+        );
     }
 }

@@ -90,7 +90,8 @@ impl Client {
         let results = ResultServiceClient::new(channel.clone());
         Self {
             address,
-            sweeps: SweepServiceClient::new(channel.clone()),
+            sweeps: SweepServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_ANSWER_BYTES),
             results: results.max_decoding_message_size(MAX_ANSWER_BYTES),
             work: WorkServiceClient::new(channel),
         }
@@ -113,6 +114,12 @@ impl Client {
     pub async fn list(&mut self) -> Result<Vec<v1::SweepStatus>, ClientError> {
         let response = self.sweeps.list_sweeps(v1::ListSweepsRequest {}).await?;
         Ok(response.into_inner().sweeps)
+    }
+
+    /// A sweep: its status, and its canonical form.
+    pub async fn sweep(&mut self, id: String) -> Result<v1::GetSweepResponse, ClientError> {
+        let request = v1::GetSweepRequest { id };
+        Ok(self.sweeps.get_sweep(request).await?.into_inner())
     }
 
     /// A sweep's status, now and whenever it changes.

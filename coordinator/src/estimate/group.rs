@@ -8,7 +8,7 @@ use bistable_common::{
 };
 
 use super::{
-    Axis, Estimate, Interval, Query,
+    Axis, Estimate, Interval, Parts, Query,
     quantity::{Quantity, Values},
     replicate::{Run, Whole},
 };
@@ -186,6 +186,7 @@ impl Group {
         if keeps(Axis::Solver) {
             estimate.label.clone_from(&name.label);
             estimate.solver.clone_from(&name.preset);
+            estimate.parts = Some(Parts::from(solver));
         }
         estimate.m1 = count(Axis::M1, cell.m1);
         estimate.m2 = count(Axis::M2, cell.m2);

@@ -5,6 +5,7 @@
 
 mod group;
 mod interval;
+mod parts;
 mod quantity;
 mod query;
 mod replicate;
@@ -14,6 +15,7 @@ mod report;
 mod tests;
 
 pub use interval::Interval;
+pub use parts::Parts;
 pub use query::{Axis, Query};
 pub use report::report;
 
@@ -29,6 +31,8 @@ pub struct Estimate {
     pub problem: String,
     /// The preset the solver started from, or "custom".
     pub solver: String,
+    /// Which parts the solver is made of; `None` if solvers are grouped away.
+    pub parts: Option<Parts>,
     /// Validation samples.
     pub m1: Option<u64>,
     /// Training samples.

@@ -150,7 +150,9 @@ fn range(scale: Scale, values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     }
     let least = match scale {
         Scale::Log => LEAST_DECADES,
-        Scale::Linear if lo == hi => lo.abs().max(1e-12) * 0.2,
+        // Nothing but zeros: any range will do, and a round one looks it.
+        Scale::Linear if lo == 0.0 && hi == 0.0 => 2.0,
+        Scale::Linear if lo == hi => lo.abs().max(1e-290) * 0.2,
         Scale::Linear => 0.0,
     };
     let widen = ((least - (hi - lo)) / 2.0).max(0.0) + MARGIN * (hi - lo).max(least);
@@ -240,7 +242,10 @@ mod tests {
         );
         let small = labels(&Fitted::round(Scale::Linear, [0.0, 2.4e-4]));
         assert_eq!(small[..3], ["0", "0.5·10⁻⁴", "1.0·10⁻⁴"]);
-        assert!(!Fitted::round(Scale::Linear, [0.0]).ticks.is_empty());
+        assert_eq!(
+            labels(&Fitted::round(Scale::Linear, [0.0, 0.0])),
+            ["−1.0", "−0.5", "0", "0.5", "1.0"]
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{
     palette::{Look, look},
 };
 
-const PANEL_WIDTH: u32 = 680;
+const PANEL_WIDTH: u32 = 720;
 const PANEL_HEIGHT: u32 = 540;
 const HEAD: u32 = 110;
 const NOTE: u32 = 34;
@@ -65,12 +65,22 @@ fn paint(figure: &Figure, drawing: &mut String) -> Painted {
     root.fill(&WHITE)?;
     headline(&root, figure)?;
     for (row, panels) in figure.rows.iter().enumerate() {
+        let shared: Vec<f64> = panels
+            .iter()
+            .filter(|panel| panel.shared)
+            .flat_map(extent)
+            .collect();
         for (column, panel) in panels.iter().enumerate() {
             let x = (column as u32 * PANEL_WIDTH) as i32;
             let y = (HEAD + row as u32 * PANEL_HEIGHT) as i32;
             let (right, bottom) = (x + PANEL_WIDTH as i32, y + PANEL_HEIGHT as i32);
             let area = root.clone().shrink((x, y), (right - x, bottom - y));
-            draw_panel(&root, &area, panel, figure.legend.len())?;
+            let extent = match panel.shared {
+                true => shared.clone(),
+                false => extent(panel),
+            };
+            let y = Fitted::round(panel.y.scale, extent);
+            draw_panel(&root, &area, panel, &y, figure.legend.len())?;
         }
     }
     draw_legend(&root, figure, (columns * PANEL_WIDTH) as i32 + 12)?;
@@ -93,17 +103,16 @@ fn headline(root: &Area, figure: &Figure) -> Painted {
     Ok(())
 }
 
-fn draw_panel(root: &Area, area: &Area, panel: &Panel, styles: usize) -> Painted {
+fn draw_panel(root: &Area, area: &Area, panel: &Panel, y: &Fitted, styles: usize) -> Painted {
     let marks = || panel.series.iter().flat_map(|series| &series.marks);
     let xs: Vec<f64> = marks().map(|mark| mark.x).collect();
     let x = Fitted::grid(panel.x.scale, &xs);
-    let y = Fitted::round(panel.y.scale, extent(panel));
     let mut chart = ChartBuilder::on(area)
         .margin(14)
         .margin_top(52)
         .margin_right(28)
         .x_label_area_size(78)
-        .y_label_area_size(140)
+        .y_label_area_size(180)
         .build_cartesian_2d(x.clone(), y.clone())?;
     chart
         .configure_mesh()
@@ -124,7 +133,7 @@ fn draw_panel(root: &Area, area: &Area, panel: &Panel, styles: usize) -> Painted
         chart.draw_series(once(zero))?;
     }
     for series in &panel.series {
-        draw_series(&mut chart, series, &x, &y, styles)?;
+        draw_series(&mut chart, series, &x, y, styles)?;
     }
     Ok(())
 }

@@ -30,6 +30,8 @@ pub(super) struct Panel {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
+    /// Whether the vertical axis has the range of all such panels in the row.
+    pub shared: bool,
     /// What is drawn.
     pub series: Vec<Series>,
 }

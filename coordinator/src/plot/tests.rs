@@ -33,6 +33,9 @@ fn estimate(label: &str, m1: u64, k: u64, t: u64) -> Estimate {
         eta_y: Some(0.01),
         batch_x: Some(8),
         batch_y: Some(8),
+        start: "warm".to_owned(),
+        order: "inner_first".to_owned(),
+        direction: "unrolled".to_owned(),
         replicates: 5,
         indices: 5 * m1,
         beta1: around(beta, 0.1 * beta),
@@ -211,30 +214,4 @@ fn a_directory_that_cannot_be_made_is_named() {
             .to_string()
             .contains(&file.path().display().to_string())
     );
-}
-
-/// Not a check: pictures to look at, in the directory that the environment names.
-#[test]
-#[ignore = "writes pictures for people"]
-fn gallery() {
-    let Some(dir) = std::env::var_os("BISTABLE_GALLERY").map(PathBuf::from) else {
-        return;
-    };
-    let mut full = grid("tsgd", &[500, 1000, 2000], &[1000, 2000, 5000], &[1, 8, 32]);
-    full[0].beta1 = around(0.0, 0.0);
-    full[8].diverged = 2;
-    full[8].beta1 = None;
-    full[13].beta1 = around(0.02, 0.03);
-    full.extend(grid("ssgd", &[250, 1000], &[10, 100, 1000], &[1]));
-    full.extend(grid(
-        "many",
-        &[500],
-        &[1000, 2000, 3000, 4000, 5000],
-        &[1, 2, 4, 8, 16, 32],
-    ));
-    for estimate in &mut full[27..33] {
-        (estimate.val_error, estimate.test_error) = (None, None);
-        (estimate.gap_holdout_error, estimate.gap_replace_one_error) = (None, None);
-    }
-    write_all(&dir, &response(full)).expect("plots");
 }

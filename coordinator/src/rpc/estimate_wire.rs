@@ -3,7 +3,7 @@
 use bistable_common::{ids::SweepId, sweep::Sweep, wire::v1};
 use tonic::Status;
 
-use crate::estimate::{Axis, Estimate, Interval, Query, Report};
+use crate::estimate::{Axis, Estimate, Interval, Parts, Query, Report};
 
 /// Reads a request. What no sweep could answer is refused as INVALID_ARGUMENT; a filter that matches nothing is not.
 ///
@@ -87,6 +87,7 @@ impl From<Estimate> for v1::Estimate {
             label,
             problem,
             solver,
+            parts,
             m1,
             m2,
             k,
@@ -117,6 +118,14 @@ impl From<Estimate> for v1::Estimate {
             diverged,
             missing,
         } = estimate;
+        let Parts {
+            start,
+            order,
+            direction,
+            step_x,
+            step_y,
+            sampling,
+        } = parts.unwrap_or_default();
         Self {
             label,
             problem,
@@ -150,6 +159,12 @@ impl From<Estimate> for v1::Estimate {
             gap_width_ratio,
             diverged,
             missing,
+            start,
+            order,
+            direction,
+            step_x,
+            step_y,
+            sampling,
         }
     }
 }

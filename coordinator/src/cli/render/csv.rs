@@ -4,7 +4,7 @@ use bistable_common::wire::v1;
 
 use super::{
     Value, csv_line,
-    fields::{AXES, LOSSES, QUANTITIES, SUPPORT, WIDTH_RATIO},
+    fields::{AXES, LOSSES, PARTS, QUANTITIES, SUPPORT, WIDTH_RATIO},
 };
 
 /// The estimates as CSV with a header. A quantity has three columns: its name, and the same with `_lo` and `_hi`; what
@@ -19,7 +19,7 @@ pub fn csv(response: &v1::QueryEstimatesResponse) -> String {
 }
 
 fn header() -> Vec<String> {
-    let axes = AXES.iter().map(|(name, _)| name.to_string());
+    let axes = AXES.iter().chain(&PARTS).map(|(name, _)| name.to_string());
     let counts = |list: [(&str, _); 2]| list.map(|(name, _): (_, fn(&_) -> _)| name.to_owned());
     let quantities = QUANTITIES
         .iter()
@@ -32,7 +32,9 @@ fn header() -> Vec<String> {
 }
 
 fn row(estimate: &v1::Estimate) -> Vec<Value<'_>> {
-    let mut row: Vec<Value> = AXES.iter().map(|(_, get)| get(estimate)).collect();
+    let mut row: Vec<Value> = (AXES.iter().chain(&PARTS))
+        .map(|(_, get)| get(estimate))
+        .collect();
     row.extend(SUPPORT.map(|(_, get)| Value::Count(get(estimate))));
     for (_, get) in QUANTITIES {
         let interval = get(estimate);
@@ -55,7 +57,7 @@ mod tests {
         let text = csv(&samples::response());
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(lines.len(), 1 + samples::response().estimates.len());
-        assert!(lines.iter().all(|line| line.len() == 11 + 2 + 48 + 3));
+        assert!(lines.iter().all(|line| line.len() == 11 + 6 + 2 + 48 + 3));
         let column = |name| lines[0].iter().position(|&n| n == name).expect("a column");
         assert_eq!(lines[1][column("beta1")], "0.0159");
         assert_eq!(lines[1][column("beta1_hi")], "0.0168");

@@ -23,6 +23,16 @@ pub(super) const AXES: [GetValue; 11] = [
     ("batch_y", |e| e.batch_y.into()),
 ];
 
+/// Which algorithm ran.
+pub(super) const PARTS: [GetValue; 6] = [
+    ("start", |e| Value::Text(&e.start)),
+    ("order", |e| Value::Text(&e.order)),
+    ("direction", |e| Value::Text(&e.direction)),
+    ("step_x", |e| Value::Text(&e.step_x)),
+    ("step_y", |e| Value::Text(&e.step_y)),
+    ("sampling", |e| Value::Text(&e.sampling)),
+];
+
 /// What is behind an estimate.
 pub(super) const SUPPORT: [Get<u64>; 2] =
     [("replicates", |e| e.replicates), ("indices", |e| e.indices)];

@@ -3,7 +3,7 @@
 use bistable_common::wire::v1;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::fields::{AXES, LOSSES, QUANTITIES, SUPPORT, WIDTH_RATIO};
+use super::fields::{AXES, LOSSES, PARTS, QUANTITIES, SUPPORT, WIDTH_RATIO};
 
 /// The answer as a JSON object, `{"digest", "sweep", "estimates"}`. Absent values are `null`.
 pub fn json(response: &v1::QueryEstimatesResponse) -> String {
@@ -60,7 +60,7 @@ impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(estimate) = self;
         let mut map = serializer.serialize_map(None)?;
-        for (name, get) in AXES {
+        for (name, get) in AXES.into_iter().chain(PARTS) {
             map.serialize_entry(name, &get(estimate))?;
         }
         for (name, get) in SUPPORT {
@@ -98,13 +98,14 @@ mod tests {
         let mut expected = "label problem solver m1 m2 K T eta_x eta_y batch_x batch_y replicates indices beta1 \
             beta1_x beta1_y beta2_sq beta2_sq_x beta2_sq_y val_loss test_loss val_error test_error gap_holdout_loss \
             gap_holdout_error gap_replace_one_loss gap_replace_one_error gap_replace_one_plain_loss \
-            gap_replace_one_plain_error gap_width_ratio diverged missing"
+            gap_replace_one_plain_error gap_width_ratio diverged missing start order direction step_x step_y sampling"
             .split_whitespace()
             .collect::<Vec<_>>();
         keys.sort_unstable();
         expected.sort_unstable();
         assert_eq!(keys, expected);
         assert_eq!(row["K"], 1000);
+        assert_eq!(row["direction"], "unrolled");
         assert_eq!(
             row["beta1"],
             serde_json::json!({"mean": 0.0159, "lo": 0.015, "hi": 0.0168})

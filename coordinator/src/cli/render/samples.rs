@@ -38,6 +38,12 @@ pub fn estimate(m1: u64, k: u64) -> v1::Estimate {
         gap_holdout_loss: interval(-0.012, 0.027),
         gap_replace_one_loss: interval(1.0e-4, 1e-5),
         gap_width_ratio: Some(2700.0),
+        start: "warm".to_owned(),
+        order: "inner_first".to_owned(),
+        direction: "unrolled".to_owned(),
+        step_x: "constant".to_owned(),
+        step_y: "constant".to_owned(),
+        sampling: "uniform".to_owned(),
         ..v1::Estimate::default()
     }
 }

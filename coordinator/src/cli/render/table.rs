@@ -49,11 +49,18 @@ pub fn table(response: &QueryEstimatesResponse) -> String {
         confidence,
         estimates,
     } = response;
-    let level = size(100.0 * confidence);
-    let mut text = format!("{name} ({id}), intervals at {level} % over replicates\n");
+    let lone = !estimates.is_empty() && estimates.iter().all(|e| e.replicates <= 1);
+    let intervals = match lone {
+        true => "one replicate, so no intervals".to_owned(),
+        false => format!("intervals at {} % over replicates", percent(*confidence)),
+    };
+    let mut text = format!("{name} ({id}), {intervals}\n");
     let (fixed, mut varying) = split_axes(estimates);
     if !fixed.is_empty() {
         let _ = writeln!(text, "{}", fixed.join(", "));
+    }
+    for line in algorithms(estimates) {
+        let _ = writeln!(text, "{line}");
     }
     for (title, columns) in [
         ("Stability", &STABILITY[..]),
@@ -79,6 +86,32 @@ pub fn table(response: &QueryEstimatesResponse) -> String {
     text
 }
 
+/// A level as a percentage, without the noise of binary fractions.
+fn percent(level: f64) -> String {
+    let text = format!("{:.6}", 100.0 * level);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A line for each solver: which algorithm ran.
+fn algorithms(estimates: &[Estimate]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for e in estimates.iter().filter(|e| !e.direction.is_empty()) {
+        let origin = match e.solver == e.label {
+            true => String::new(),
+            false => format!(" ({})", e.solver),
+        };
+        let line = format!(
+            "{}{origin}: {} direction, {}, {} start, {} sampling, eta_x {}, eta_y {}",
+            e.label, e.direction, e.order, e.start, e.sampling, e.step_x, e.step_y
+        );
+        // Those of one solver follow each other.
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
 /// An axis or a count of what is behind the estimates.
 #[derive(Clone, Copy)]
 struct Axis {
@@ -101,9 +134,8 @@ fn text(value: Value) -> String {
     }
 }
 
-/// Axes with one value throughout, as `name = value`, and those that vary. The solver's preset is named only where
-/// its label is another.
-fn split_axes(estimates: &[Estimate]) -> (Vec<String>, Vec<Axis>) {
+/// The axes as columns: K last, since it varies fastest. Which preset a label stands for is said by [`algorithms`].
+fn columns() -> impl Iterator<Item = Axis> {
     let counts: [Axis; 2] = [
         Axis {
             name: SUPPORT[0].0,
@@ -115,16 +147,21 @@ fn split_axes(estimates: &[Estimate]) -> (Vec<String>, Vec<Axis>) {
         },
     ];
     let axes = AXES.map(|(name, get)| Axis { name, get });
+    let (last, others): (Vec<Axis>, Vec<Axis>) = axes
+        .into_iter()
+        .filter(|axis| axis.name != "solver")
+        .partition(|axis| axis.name == "K");
+    others.into_iter().chain(last).chain(counts)
+}
+
+/// Axes with one value throughout, as `name = value`, and those that vary.
+fn split_axes(estimates: &[Estimate]) -> (Vec<String>, Vec<Axis>) {
     let (mut fixed, mut varying) = (Vec::new(), Vec::new());
     let Some(first) = estimates.first() else {
         return (fixed, varying);
     };
-    let renamed = estimates.iter().any(|e| e.label != e.solver);
-    for axis in axes.into_iter().chain(counts) {
+    for axis in columns() {
         let value = (axis.get)(first);
-        if axis.name == "solver" && !renamed {
-            continue;
-        }
         if estimates.iter().any(|e| (axis.get)(e) != value) {
             varying.push(axis);
         } else if value != Value::Absent && value != Value::Text("") {
@@ -132,6 +169,20 @@ fn split_axes(estimates: &[Estimate]) -> (Vec<String>, Vec<Axis>) {
         }
     }
     (fixed, varying)
+}
+
+/// An estimate's place as the cells of its row; what the row above says too is left out, from the left.
+fn place_cells(above: Option<&Estimate>, estimate: &Estimate, varying: &[Axis]) -> Vec<String> {
+    let mut same = above.is_some();
+    let cell = |axis: &Axis| {
+        let value = (axis.get)(estimate);
+        same = same && !axis.is_support() && above.is_some_and(|above| (axis.get)(above) == value);
+        match same {
+            true => String::new(),
+            false => text(value),
+        }
+    };
+    varying.iter().map(cell).collect()
 }
 
 /// A table of the columns that have something to say; `None` if none has.
@@ -146,15 +197,23 @@ fn section(estimates: &[Estimate], varying: &[Axis], columns: &[Column]) -> Opti
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+    let aligned = |(axis, text): (&Axis, String)| match axis.name {
+        "label" => Cell::new(text),
+        _ => right(text),
+    };
     let axes = varying.iter().map(|axis| axis.name.to_owned());
     let names = columns.iter().map(|(name, _)| (*name).to_owned());
-    table.set_header(axes.chain(names).map(right));
+    let heads = varying.iter().zip(axes).map(aligned);
+    table.set_header(heads.chain(names.map(right)));
+    let mut above = None;
     for estimate in estimates {
-        let place = varying.iter().map(|axis| text((axis.get)(estimate)));
+        let place = place_cells(above, estimate, varying);
         let values = columns
             .iter()
             .map(|(_, get)| get(estimate).unwrap_or_else(|| absence(estimate).to_owned()));
-        table.add_row(place.chain(values).map(right));
+        let place = varying.iter().zip(place).map(aligned);
+        table.add_row(place.chain(values.map(right)));
+        above = Some(estimate);
     }
     Some(table)
 }
@@ -222,11 +281,11 @@ mod tests {
     #[test]
     fn a_table_fits_and_says_each_thing_once() {
         let text = table(&samples::response());
-        println!("{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 120));
         assert_eq!(text.matches("eta_x = 5").count(), 1);
         assert!(text.contains("m2 = 2000") && !text.contains("m1 = "));
-        assert!(text.contains("1.59e-2 ± 0.09e-2"));
+        assert!(text.contains("0.0159 ± 0.0009"));
+        assert!(text.contains("ssgd: unrolled direction, inner_first, warm start"));
         assert!(text.contains("2700"));
         assert!(!text.contains("0-1 error"), "nothing to say about errors");
         assert!(!text.contains("One replicate") && !text.contains("Diverged"));
@@ -242,13 +301,39 @@ mod tests {
         response.estimates[2].replicates = 1;
         response.estimates[2].missing = 40;
         let text = table(&response);
-        println!("{text}");
         assert!(text.contains("One replicate is no sample"));
         assert!(text.contains("3 at m1 = 500, K = 2000."));
         assert!(text.contains("40 at m1 = 1000, K = 1000."));
         assert!(text.contains(" diverged"));
         assert!(text.ends_with(&format!("digest {}\n", "ab".repeat(32))));
         assert!(text.lines().all(|line| line.chars().count() <= 120));
+    }
+
+    #[test]
+    fn a_row_leaves_out_what_the_row_above_says() {
+        let text = table(&samples::response());
+        let place = |line: &str| -> Vec<String> {
+            line.split_whitespace().take(2).map(str::to_owned).collect()
+        };
+        let rows: Vec<_> = text
+            .lines()
+            .filter(|line| line.contains("0.0159"))
+            .map(place)
+            .collect();
+        assert_eq!(rows[0], ["500", "1000"]);
+        assert_eq!(rows[1][0], "2000", "m1 is the one above");
+        assert_eq!(rows[2], ["1000", "1000"]);
+    }
+
+    #[test]
+    fn one_replicate_has_no_intervals_and_says_so_first() {
+        let mut response = samples::response();
+        for estimate in &mut response.estimates {
+            estimate.replicates = 1;
+        }
+        let text = table(&response);
+        let first = text.lines().next().expect("a line");
+        assert!(first.ends_with("one replicate, so no intervals"), "{first}");
     }
 
     #[test]

@@ -94,6 +94,13 @@ fn fixed(estimate: &Estimate) -> String {
         size("η_y", estimate.eta_y),
         count("B_x", estimate.batch_x),
         count("B_y", estimate.batch_y),
+        (!estimate.direction.is_empty()).then(|| {
+            let order = estimate.order.replace('_', " ");
+            format!(
+                "{} direction, {order}, {} start",
+                estimate.direction, estimate.start
+            )
+        }),
     ];
     axes.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

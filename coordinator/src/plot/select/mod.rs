@@ -175,6 +175,7 @@ impl Plan {
                 title: quantity.title.to_owned(),
                 scale: self.y_scale,
             },
+            shared: quantity.risk,
             series,
         })
     }
