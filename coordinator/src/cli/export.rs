@@ -17,8 +17,8 @@ use super::{
 
 /// Write the raw trajectories of a sweep
 ///
-/// One row for each cell, replicate, replaced index and K, in that order; or, with --what curves, the curves of the base
-/// runs. Nothing is averaged.
+/// One row for each cell, replicate, replaced index and K, or, with --what curves, the curves of the base runs. Nothing is
+/// averaged. Rows come by cell, replicate and block; the indices of a replicate come in the order that it drew for them.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bistable export 3fa1 --format csv --output distances.csv
