@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    board::{Board, Event, SessionId},
+    board::{Board, Event, Mode, SessionId},
     store::{Change, Store, StoreError, blocking},
 };
 use clock::Clock;
@@ -60,6 +60,15 @@ pub(crate) enum DispatchError {
     Recording(Arc<StoreError>),
     #[error("the coordinator is stopping")]
     Stopping,
+}
+
+/// What a coordinator does about the sweeps that its store says are running when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backlog {
+    /// They go on.
+    GoesOn,
+    /// Each waits until it is submitted or resumed. The store still says that it is running.
+    Waits,
 }
 
 /// A handle of the dispatcher.
@@ -98,14 +107,18 @@ impl Dispatch {
         store: Arc<dyn Store>,
         numerics: Hash,
         lease_timeout: Duration,
+        backlog: Backlog,
         seed: [u8; 32],
     ) -> Result<(Self, Tasks), StoreError> {
         let clock = Clock::start();
         let registry = Registry::default();
         let mut board = Board::new(seed, lease_timeout);
         let loaded = blocking(&store, move |store| rebuild(store, numerics)).await?;
-        for (known, sweep) in loaded {
+        for (known, mut sweep) in loaded {
             registry.put(known);
+            if backlog == Backlog::Waits && sweep.mode == Mode::Running {
+                sweep.mode = Mode::Paused;
+            }
             board.handle(clock.now(), Event::SweepAdded(sweep));
         }
         let (commands, receiver) = mpsc::channel(QUEUE);

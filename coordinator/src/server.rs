@@ -17,6 +17,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::server::Router;
 
+pub use crate::dispatch::Backlog;
 use crate::{
     dispatch::{Dispatch, Tasks},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
@@ -44,6 +45,8 @@ pub struct Config {
     pub beat_interval: Duration,
     /// How long a lease lives without a beat.
     pub lease_timeout: Duration,
+    /// What becomes of the sweeps that an earlier life left unfinished.
+    pub backlog: Backlog,
 }
 
 impl Config {
@@ -57,6 +60,7 @@ impl Config {
             bundled: Some(Dataset::bundled()),
             beat_interval: Duration::from_secs(1),
             lease_timeout: Duration::from_secs(10),
+            backlog: Backlog::GoesOn,
         }
     }
 }
@@ -102,6 +106,7 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
         bundled,
         beat_interval,
         lease_timeout,
+        backlog,
     } = config;
     let refused = |error| ServerError::Listen {
         addr: listen,
@@ -114,7 +119,7 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     }
     let seed = random_seed()?;
     let shared = Arc::clone(&store);
-    let (dispatch, tasks) = Dispatch::start(shared, numerics, lease_timeout, seed).await?;
+    let (dispatch, tasks) = Dispatch::start(shared, numerics, lease_timeout, backlog, seed).await?;
     let shared = Arc::clone(&store);
     let context = Context::new(dispatch, shared, numerics, beat_interval, bundled);
     let router = router(context).await?;

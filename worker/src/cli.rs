@@ -1,6 +1,10 @@
 //! The command line of a worker, shared by `bistable-worker` and `bistable worker`.
 
-use std::{future::Future, path::PathBuf};
+use std::{
+    future::Future,
+    io::{IsTerminal, stderr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use tokio::signal;
@@ -99,9 +103,14 @@ pub fn log_to_stderr(level: LevelFilter) {
     let filter = EnvFilter::builder()
         .with_default_directive(level.into())
         .from_env_lossy();
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+        .with_writer(stderr)
+        .with_target(false);
+    // A terminal gets colours unless NO_COLOR says otherwise, a file never.
+    if stderr().is_terminal() {
+        log.init();
+    } else {
+        log.with_ansi(false).init();
+    }
 }

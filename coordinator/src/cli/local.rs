@@ -15,7 +15,7 @@ use tokio::{
 use super::failure::Failure;
 use crate::{
     client::Client,
-    server::{self, Config, Server},
+    server::{self, Backlog, Config, Server},
     store::{self, StoreError},
 };
 
@@ -52,7 +52,12 @@ impl Local {
     /// Starts both; `threads` = 0 means one a core.
     pub async fn start(store: String, threads: usize, mode: Mode) -> Result<Self, Failure> {
         let any_port = (Ipv4Addr::LOCALHOST, 0).into();
-        let server = server::start(config(any_port, store).await?).await?;
+        let config = Config {
+            // What else is in the store is somebody's, but not what was asked for.
+            backlog: Backlog::Waits,
+            ..config(any_port, store).await?
+        };
+        let server = server::start(config).await?;
         let (leave, asked) = oneshot::channel::<()>();
         let link = LinkConfig {
             threads,

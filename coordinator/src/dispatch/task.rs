@@ -225,6 +225,7 @@ impl Dispatcher {
         if submitted == Submitted::ForeignNumerics {
             return Err(DispatchError::ForeignNumerics(id));
         }
+        tracing::info!(sweep = %id, name = known.sweep.name(), "a sweep was submitted");
         self.registry.put(known);
         match self.board.progress(id) {
             // What the board knows is newer than what was read, and it must not lose its leases.

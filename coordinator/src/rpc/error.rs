@@ -64,7 +64,10 @@ fn store_code(error: &StoreError) -> Code {
         StoreError::Damaged(_) => Code::DataLoss,
         // The disk is full, the file is locked, the task was torn down: what was asked may be asked again.
         StoreError::Sqlite(_) | StoreError::Interrupted => Code::Unavailable,
-        StoreError::Address(_) | StoreError::Newer { .. } => Code::Internal,
+        StoreError::Address(_)
+        | StoreError::InUse { .. }
+        | StoreError::Lock { .. }
+        | StoreError::Newer { .. } => Code::Internal,
     }
 }
 

@@ -10,7 +10,7 @@ mod conformance;
 mod sqlite;
 mod types;
 
-use std::sync::Arc;
+use std::{io, path::PathBuf, sync::Arc};
 
 use bistable_common::{
     ids::{Block, CellId, Hash, Replicate, SweepId, UnitKey},
@@ -29,6 +29,24 @@ pub enum StoreError {
     /// The store's address means nothing.
     #[error(transparent)]
     Address(#[from] InvalidAddress),
+    /// Another coordinator has it.
+    #[error(
+        "the store {} is in use by another coordinator (`bistable run` or `bistable serve`); wait for its end, or name another file with --store",
+        path.display()
+    )]
+    InUse {
+        /// The store.
+        path: PathBuf,
+    },
+    /// Whether another coordinator has it cannot be found out.
+    #[error("cannot lock the store with {}: {error}", path.display())]
+    Lock {
+        /// The file that is locked.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        error: io::Error,
+    },
     /// A newer build wrote it.
     #[error(
         "the store has schema {found}, this build knows schemas up to {known}; use the newer build"

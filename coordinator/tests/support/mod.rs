@@ -20,7 +20,7 @@ use bistable_common::{
 };
 use bistable_coordinator::{
     board::Timestamp,
-    server::{Config, Server, start},
+    server::{Backlog, Config, Server, start},
     store::{self, Store},
 };
 use tokio::sync::mpsc;
@@ -63,6 +63,7 @@ impl World {
             bundled: None,
             beat_interval: Duration::from_secs(1),
             lease_timeout,
+            backlog: Backlog::GoesOn,
         };
         let server = start(config).await.expect("a server");
         let url = format!("http://{}", server.addr());

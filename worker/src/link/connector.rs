@@ -2,7 +2,7 @@
 //!
 //! It only carries messages. What they mean is the desk's business, which outlives every session.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, pin::pin, time::Duration};
 
 use bistable_common::{
     ids::LeaseToken,
@@ -20,7 +20,7 @@ use super::{
     address::Address,
     backoff::Backoff,
     beat::Heart,
-    event::{Connection, Event},
+    event::{Connection, Event, Goodbye},
 };
 
 /// Messages to the coordinator that may wait; one that reads none of so many is as good as away.
@@ -43,7 +43,7 @@ enum Over {
     Lost(String),
     /// No other one will.
     Refused(String),
-    /// The desk is gone.
+    /// Nobody here wants a session any more.
     Left,
 }
 
@@ -60,19 +60,19 @@ impl Connector {
         let mut backoff = Backoff::new();
         for address in self.addresses.iter().cycle() {
             let Err(over) = self.session(address, &mut backoff).await;
-            let event = match over {
-                Over::Left => return,
-                Over::Refused(reason) => Event::Refused(LinkError::Refused {
-                    address: address.to_string(),
-                    reason,
-                }),
+            let (event, last) = match over {
+                Over::Left => (Event::Down, true),
+                Over::Refused(reason) => {
+                    let address = address.to_string();
+                    let error = LinkError::Refused { address, reason };
+                    (Event::Refused(error), true)
+                }
                 Over::Lost(reason) => {
                     tracing::warn!("no session with {address}: {reason}");
-                    Event::Down
+                    (Event::Down, false)
                 }
             };
-            let refused = matches!(event, Event::Refused(_));
-            if self.events.send(event).await.is_err() || refused {
+            if self.events.send(event).await.is_err() || last {
                 return;
             }
             backoff.wait().await;
@@ -103,10 +103,19 @@ impl Connector {
             tokens: self.tokens.clone(),
             events: self.events.clone(),
         };
+        let mut listening = pin!(self.listen(inbound));
         tokio::select! {
-            over = self.listen(inbound) => over,
+            // An end that was asked for is no loss, however quickly it comes.
+            biased;
+            said = broken_off => match said {
+                Ok(Goodbye) => {
+                    let Err(_ended) = listening.await;
+                    Err(Over::Left)
+                }
+                Err(_) => Err(Over::Lost("broken off".to_owned())),
+            },
+            over = &mut listening => over,
             reason = heart.beat(address) => Err(Over::Lost(reason)),
-            _ = broken_off => Err(Over::Lost("broken off".to_owned())),
         }
     }
 

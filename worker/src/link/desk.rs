@@ -19,7 +19,7 @@ use bistable_common::{
     wire::v1::{self, session_request::Message, session_response},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::AbortHandle,
 };
 
@@ -27,7 +27,7 @@ use super::{
     Client, LinkError,
     compute::{HOPELESS, Job, failure},
     data::Data,
-    event::{Connection, End, Event},
+    event::{Connection, End, Event, Goodbye},
     lease::Lease,
     slots::Slots,
 };
@@ -139,8 +139,10 @@ impl Desk {
     }
 
     /// Says nothing more, without breaking the session off: the coordinator shall hear everything before the worker goes.
-    pub fn hang_up(mut self) -> Option<oneshot::Sender<()>> {
-        self.connection.take().map(|connection| connection.alive)
+    /// Whether there is a session that has yet to end.
+    pub fn hang_up(mut self) -> bool {
+        let connection = self.connection.take();
+        connection.is_some_and(|connection| connection.alive.send(Goodbye).is_ok())
     }
 
     fn on_up(&mut self, connection: Connection) {

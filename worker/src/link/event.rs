@@ -40,8 +40,11 @@ pub(super) struct Connection {
     /// For calls beside the session.
     pub client: Client,
     /// Dropping it breaks the session off.
-    pub alive: oneshot::Sender<()>,
+    pub alive: oneshot::Sender<Goodbye>,
 }
+
+/// The worker has said all it had to say; the coordinator may end the session when it has heard it.
+pub(super) struct Goodbye;
 
 /// How the numerics left a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

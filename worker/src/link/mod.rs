@@ -202,7 +202,7 @@ async fn leave(mut desk: Desk, mut events: mpsc::Receiver<Event>) -> Result<(), 
     if timeout(GRACE, settle).await.is_err() {
         tracing::warn!("left before everything was acknowledged; it will be computed again");
     }
-    if let Some(_alive) = desk.hang_up() {
+    if desk.hang_up() {
         let closed = async { while !matches!(events.recv().await, Some(Event::Down) | None) {} };
         let _ = timeout(FAREWELL, closed).await;
     }

@@ -2,6 +2,7 @@
 
 mod data;
 mod leases;
+mod lock;
 mod results;
 mod schema;
 mod sweeps;
@@ -18,6 +19,7 @@ use bistable_common::{
 };
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use self::lock::Lock;
 use super::{
     Change, Lifecycle, Outcome, Store, StoreError, StoredData, StoredSweep, Submitted, UnitResult,
 };
@@ -34,12 +36,16 @@ pub struct Sqlite {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// Last, so that every connection is closed before it goes.
+    _lock: Lock,
 }
 
 impl Sqlite {
-    /// Opens the file, creating and migrating it as needed.
+    /// Opens the file, creating and migrating it as needed. Until this store is dropped, no other can be opened there: two
+    /// coordinators would lease the same units.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut writer = Connection::open(path)?;
+        let lock = Lock::take(&writer, path)?;
         writer.busy_timeout(BUSY_TIMEOUT)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         // FULL, not NORMAL: in WAL mode NORMAL may lose the last commits when the machine stops.
@@ -50,6 +56,7 @@ impl Sqlite {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             readers: Mutex::default(),
+            _lock: lock,
         })
     }
 
@@ -207,6 +214,29 @@ mod tests {
                 Arc::new(Sqlite::open(&path).expect("the store opens"))
             })
         });
+    }
+
+    #[test]
+    fn a_store_is_open_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let first = Sqlite::open(&path).expect("the store opens");
+        let second = Sqlite::open(&path);
+        assert!(matches!(second, Err(StoreError::InUse { path: at }) if at == path));
+        drop(first);
+        Sqlite::open(&path).expect("the store opens again");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn another_name_does_not_open_it_twice() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let alias = folder.path().join("alias.db");
+        let _first = Sqlite::open(&path).expect("the store opens");
+        std::os::unix::fs::symlink(&path, &alias).expect("a link");
+        let second = Sqlite::open(&alias);
+        assert!(matches!(second, Err(StoreError::InUse { path: at }) if at == alias));
     }
 
     #[test]

@@ -1,0 +1,157 @@
+//! Processes that die change nothing but time.
+
+use rustix::process::Signal;
+
+use crate::{
+    processes::{
+        Coordinator, Running, Runs, Watch, Worker, digest, id_of, json, number, undisturbed,
+    },
+    sweeps::slow,
+};
+
+#[test]
+fn a_worker_killed_in_the_middle_of_a_unit() {
+    let document = slow(1);
+    let expected = undisturbed(&document, &[]);
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", &document);
+    let coordinator = Coordinator::start(&runs.store());
+    let (id, mut watch) = coordinator.submit_watched(&file);
+    let first = Worker::start(&coordinator);
+    watch.until_under_way();
+    first.process.kill();
+    // The coordinator notices; what was leased is pending again, and nothing that was done is lost.
+    let noticed = watch.until(|status| number(status, "units_leased") == 0);
+    assert_eq!(noticed["state"], "running", "{noticed}");
+    assert!(number(&noticed, "units_done") > 0, "{noticed}");
+    let second = Worker::start(&coordinator);
+    assert_eq!(coordinator.complete(&id), expected);
+    second.process.leave();
+}
+
+#[test]
+fn one_of_two_workers_killed() {
+    let document = slow(2);
+    let expected = undisturbed(&document, &[]);
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", &document);
+    let coordinator = Coordinator::start(&runs.store());
+    let workers = [0, 1].map(|_| Worker::start(&coordinator));
+    let id = coordinator.submit(&file, &[]);
+    let mut watch = coordinator.watch(&id);
+    watch.until(|status| number(status, "workers") == 2 && number(status, "units_done") > 0);
+    let [victim, survivor] = workers;
+    victim.process.kill();
+    watch.until(|status| number(status, "workers") == 1);
+    assert_eq!(coordinator.complete(&id), expected);
+    survivor.process.leave();
+}
+
+#[test]
+fn a_worker_that_leaves_hands_its_units_back() {
+    let document = slow(3);
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", &document);
+    let coordinator = Coordinator::start(&runs.store());
+    let (id, mut watch) = coordinator.submit_watched(&file);
+    let worker = Worker::start(&coordinator);
+    watch.until_under_way();
+    worker.process.leave();
+    let status = coordinator.status(&id);
+    assert_eq!(status["state"], "running", "{status}");
+    assert_eq!(number(&status, "units_leased"), 0, "{status}");
+    assert_eq!(status["last_error"], serde_json::Value::Null, "{status}");
+    coordinator.process.leave();
+}
+
+/// Ends a run in the middle by `end`, and runs it again.
+fn a_run_ended_by(seed: u64, end: impl FnOnce(Running)) {
+    let document = slow(seed);
+    let expected = undisturbed(&document, &[]);
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", &document);
+    let id = id_of(&file);
+    let (run, url) = runs.start(&file, &["--threads", "1"]);
+    let before = Watch::start(&id, &url).until_under_way();
+    end(run);
+
+    // A coordinator without workers shows what the store holds.
+    let coordinator = Coordinator::start(&runs.store());
+    let kept = coordinator.status(&id);
+    assert!(
+        number(&kept, "units_done") >= number(&before, "units_done"),
+        "{kept}"
+    );
+    assert!(
+        number(&kept, "units_done") < number(&kept, "units_total"),
+        "{kept}"
+    );
+    coordinator.process.leave();
+
+    let (again, url) = runs.start(&file, &["--threads", "1"]);
+    let first = Watch::start(&id, &url).until(|_| true);
+    assert!(
+        number(&first, "units_done") >= number(&kept, "units_done"),
+        "{first}"
+    );
+    again.end(Signal::KILL);
+    let last = runs.run(&file, &[]);
+    assert_eq!(digest(&json(&last)), expected);
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on() {
+    a_run_ended_by(4, Running::kill);
+}
+
+#[test]
+fn a_run_that_is_interrupted_goes_on() {
+    a_run_ended_by(5, |run| {
+        let (code, log) = run.end(Signal::INT);
+        assert_eq!(code, Some(130), "{log}");
+        assert!(log.contains("run the same command again"), "{log}");
+        assert!(!log.contains("WARN"), "{log}");
+    });
+}
+
+#[test]
+fn a_complete_run_is_not_run_again() {
+    let document = slow(6);
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", &document);
+    let first = json(&runs.run(&file, &[]));
+    let (again, url) = runs.start(&file, &[]);
+    let (last, code) = Watch::start(&id_of(&file), &url).last();
+    assert_eq!((&last["state"], code), (&"complete".into(), Some(0)));
+    drop(again);
+    assert_eq!(json(&runs.run(&file, &[])), first);
+}
+
+#[test]
+fn a_coordinator_killed_while_its_worker_lives() {
+    let document = slow(7);
+    let expected = undisturbed(&document, &[]);
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", &document);
+    let coordinator = Coordinator::start(&runs.store());
+    let (id, mut watch) = coordinator.submit_watched(&file);
+    let worker = Worker::start(&coordinator);
+    let before = watch.until_under_way();
+    let address = coordinator.address().to_owned();
+    coordinator.process.kill();
+
+    let coordinator = Coordinator::listening(&address, &runs.store());
+    let first = coordinator.status(&id);
+    assert!(
+        number(&first, "units_done") >= number(&before, "units_done"),
+        "{first}"
+    );
+    assert!(
+        number(&first, "units_done") < number(&first, "units_total"),
+        "{first}"
+    );
+    assert_eq!(coordinator.complete(&id), expected);
+    let (code, log) = worker.process.end(Signal::TERM);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}

@@ -1,0 +1,89 @@
+//! Data sets of the user's own: uploaded once, fetched by workers, nowhere named by their place.
+
+use std::{fs, path::PathBuf};
+
+use crate::{
+    processes::{Coordinator, Runs, Worker, assert_fails, digest, id_of, json},
+    sweeps::REWEIGHTING,
+};
+
+const SAMPLES: u32 = 400;
+const SIDE: u32 = 6;
+
+/// An IDX file: its type and dimensions, then `bytes`.
+fn idx(kind: u8, dimensions: &[u32], bytes: impl Iterator<Item = u8>) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, kind];
+    file.extend(dimensions.iter().flat_map(|size| size.to_be_bytes()));
+    file.extend(bytes);
+    file
+}
+
+/// A data set as torchvision lays it out; images of a class resemble each other.
+fn folder(runs: &Runs) -> PathBuf {
+    let class = |sample: u32| (sample * 7 % 10) as u8;
+    let pixel = |at: u32| {
+        let (sample, place) = (at / (SIDE * SIDE), at % (SIDE * SIDE));
+        let noise = at.wrapping_mul(2_654_435_761) >> 26;
+        if place % 10 == u32::from(class(sample)) {
+            190 + noise as u8
+        } else {
+            noise as u8
+        }
+    };
+    let images = idx(
+        3,
+        &[SAMPLES, SIDE, SIDE],
+        (0..SAMPLES * SIDE * SIDE).map(pixel),
+    );
+    let labels = idx(1, &[SAMPLES], (0..SAMPLES).map(class));
+    runs.write("data/MNIST/raw/train-images-idx3-ubyte", images);
+    runs.write("data/MNIST/raw/train-labels-idx1-ubyte", labels);
+    runs.folder.path().join("data")
+}
+
+#[test]
+fn a_folder_travels_to_the_workers() {
+    let local = Runs::new();
+    let data = folder(&local);
+    let data = ["--data-dir", data.to_str().expect("a path")];
+    let file = local.write("sweep.toml", REWEIGHTING);
+    let expected = json(&local.run(&file, &data));
+
+    let runs = Runs::new();
+    let coordinator = Coordinator::start(&runs.store());
+    let id = coordinator.submit(&file, &data);
+    assert_eq!(expected["sweep"]["id"], id.as_str());
+    assert_ne!(id, id_of(&file), "the data is a part of the sweep");
+    // From here on only the coordinator has the data.
+    fs::remove_dir_all(local.folder.path().join("data")).expect("a folder");
+    let workers = [0, 1].map(|_| Worker::start(&coordinator));
+    assert_eq!(coordinator.complete(&id), digest(&expected));
+    assert_eq!(coordinator.results(&id), expected);
+    let cached = |worker: &Worker| fs::read_dir(worker.cache.path()).expect("a cache").count();
+    assert!(workers.iter().any(|worker| cached(worker) > 0));
+    for worker in workers {
+        worker.process.leave();
+    }
+}
+
+#[test]
+fn a_truncated_file_is_named() {
+    let runs = Runs::new();
+    let data = folder(&runs);
+    let images = data.join("MNIST/raw/train-images-idx3-ubyte");
+    let whole = fs::read(&images).expect("a file");
+    fs::write(&images, &whole[..whole.len() - 5]).expect("a file");
+    let (whole, found) = (whole.len().to_string(), (whole.len() - 5).to_string());
+    let parts = ["train-images-idx3-ubyte", "truncated", &whole, &found];
+    let file = runs.write("sweep.toml", REWEIGHTING);
+    let data = ["--data-dir", data.to_str().expect("a path")];
+    assert_fails(&runs.run(&file, &data), &parts);
+    assert!(!runs.store().exists(), "nothing was started");
+
+    let coordinator = Coordinator::start(&runs.store());
+    let file = file.to_str().expect("a path");
+    let submitted = coordinator.ask(&[&["submit", file, "--json"][..], &data].concat());
+    assert_fails(&submitted, &parts);
+    assert_eq!(submitted.stdout, b"");
+    assert!(coordinator.list().is_empty());
+}
