@@ -19,14 +19,17 @@ use bistable_common::{
 use crate::{
     kernel::Real,
     problem::{Iterate, Problem},
-    solver::Stepper,
+    solver::{Stepper, shape},
     unit::{Mode, RunError},
 };
 use base::{Base, Forks};
 
-/// Bytes of forked states that are kept at once: enough for the base run to be a small share of the work, and little
-/// enough for a laptop.
-pub const FORK_BYTES: u64 = 256 << 20;
+/// Bytes of forked states that a thread keeps at once: enough for the base run to be a small share of the work, and little
+/// enough for a node with many cores.
+pub const FORK_BYTES: u64 = 64 << 20;
+
+/// Bytes beyond which a run is refused rather than tried: an allocation that fails would end the whole worker.
+const MAX_RUN_BYTES: u64 = 16 << 30;
 
 /// One (cell, replicate) of a sweep.
 #[derive(Clone, Copy)]
@@ -80,6 +83,11 @@ pub fn run<P: Problem>(
     let draws = Draws { first, order };
     let dims = problem.dims();
     let state_bytes = ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
+    let needed = state_bytes * (setting.cell().ks.len() as u64 + 3)
+        + problem.scratch_bytes(shape(&setting.cell().solver));
+    if needed > MAX_RUN_BYTES {
+        return Err(RunError::Memory { needed });
+    }
     let group = blocks_per_base_run(state_bytes);
     let mut stepper = Stepper::new(problem, setting.facts, setting.cell(), setting.replicate);
     let mut first = blocks.start;

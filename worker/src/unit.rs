@@ -58,6 +58,12 @@ pub enum RunError {
     /// The data set is not the one that the sweep was checked against.
     #[error("the sweep's data set is missing or too small for its samples")]
     Data,
+    /// The run would need more memory than a worker gives it.
+    #[error("a run of this cell needs {} GiB for its states and tape; take fewer K, a smaller T or smaller batches", needed >> 30)]
+    Memory {
+        /// Bytes.
+        needed: u64,
+    },
     /// The problem is not computed in this precision.
     #[error("`quadratic` is computed in f64 only")]
     Precision,

@@ -111,7 +111,7 @@ fn require(
 }
 
 /// The largest batch: far above use, and far below where a sub-step's stream would run into the next one's.
-pub const MAX_BATCH: u32 = 1 << 20;
+pub const MAX_BATCH: u32 = 1 << 16;
 /// The largest number of samples of each kind.
 pub const MAX_SAMPLES: u32 = 1 << 24;
 /// The largest K.
@@ -120,6 +120,10 @@ pub const MAX_K: u64 = 1 << 40;
 pub const MAX_T: u32 = 1 << 16;
 /// The largest width of a layer or dimension of a generated problem.
 pub const MAX_WIDTH: u32 = 1 << 14;
+/// The most weights between the hidden layers of a network.
+pub const MAX_WEIGHTS: u64 = 1 << 26;
+/// The most components of all generated samples of a replicate: 2 GiB of f64.
+pub const MAX_COMPONENTS: u64 = 1 << 28;
 /// The largest number of cells and of replicates.
 pub const MAX_COUNT: u32 = 1 << 20;
 /// The largest number of runs, that is of cells times replicates: a query keeps something for each.
@@ -166,6 +170,7 @@ impl Facts {
             .enumerate()
             .try_for_each(|(index, cell)| {
                 check_cell(cell)?;
+                self.check_generated(cell)?;
                 cell.solver
                     .fits(&self.problem, &cell.ks)
                     .map_err(|misfit| InvalidFacts::Misfit {
@@ -186,6 +191,20 @@ impl Facts {
             "units",
             units,
             "at most 2^26 blocks of 16 experiments over all cells and replicates; cut the sweep into several",
+        )
+    }
+
+    /// Generated samples are all in memory at once.
+    fn check_generated(&self, cell: &Cell) -> Result<(), InvalidFacts> {
+        let ProblemSpec::Quadratic(spec) = &self.problem else {
+            return Ok(());
+        };
+        let samples = u64::from(self.test) + u64::from(cell.m2) + 2 * u64::from(cell.m1);
+        require(
+            samples * u64::from(spec.dim_x + spec.dim_y) <= MAX_COMPONENTS,
+            "m1",
+            cell.m1,
+            "at most 2^28 components in all samples of a replicate; take fewer samples or smaller dimensions",
         )
     }
 
@@ -212,7 +231,17 @@ fn check_problem(problem: &ProblemSpec) -> Result<(), InvalidFacts> {
             )?;
             spec.hidden.iter().try_for_each(|&h| {
                 require(width.contains(&h), "hidden", h, "widths from 1 to 16384")
-            })
+            })?;
+            let pairs = spec.hidden.windows(2);
+            let weights: u64 = pairs
+                .map(|pair| u64::from(pair[0]) * u64::from(pair[1]))
+                .sum();
+            require(
+                weights <= MAX_WEIGHTS,
+                "hidden",
+                format!("{:?}", spec.hidden),
+                "at most 2^26 weights between hidden layers",
+            )
         }
         ProblemSpec::Quadratic(spec) => {
             let dim = 1..=1024;
@@ -288,13 +317,13 @@ fn check_cell(cell: &Cell) -> Result<(), InvalidFacts> {
         batch.contains(&solver.batch_x),
         "batch_x",
         solver.batch_x,
-        "at least 1 (and at most 2^20)",
+        "at least 1 (and at most 65536)",
     )?;
     require(
         batch.contains(&solver.batch_y),
         "batch_y",
         solver.batch_y,
-        "at least 1 (and at most 2^20)",
+        "at least 1 (and at most 65536)",
     )?;
     check_step("eta_x", &solver.eta_x)?;
     check_step("eta_y", &solver.eta_y)

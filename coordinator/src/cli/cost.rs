@@ -416,8 +416,8 @@ mod tests {
     fn the_largest_sweep_has_a_cost() {
         let (sweep, _) = example(
             "name = \"huge\"\nreplicates = 10\nindices = \"all\"\n[problem]\nkind = \"quadratic\"\n\
-             dim_x = 1024\ndim_y = 1024\n[grid]\nm1 = 16777216\nm2 = 16777216\nK = 1099511627776\nT = 65536\n\
-             [[solvers]]\npreset = \"tsgd\"\nbatch_x = 1048576\n",
+             dim_x = 1024\ndim_y = 1024\n[grid]\nm1 = 40000\nm2 = 40000\nK = 1099511627776\nT = 65536\n\
+             [[solvers]]\npreset = \"tsgd\"\nbatch_x = 65536\n",
         );
         let cost = Cost::of(&sweep, None);
         assert!(cost.seconds > 1e9 && cost.bytes_per_thread > 1e9);

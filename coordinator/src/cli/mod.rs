@@ -44,7 +44,8 @@ use self::{
 #[command(after_help = "Examples:
   bistable run                               the bundled quickstart, here
   bistable run sweep.toml --json             a sweep of yours, for a program
-  bistable serve & bistable worker           a coordinator and a worker
+  bistable serve                             a coordinator
+  bistable worker                            a worker for it, in another terminal
   bistable submit sweep.toml                 start a sweep there
   bistable watch 3fa1 && bistable results 3fa1")]
 struct Cli {

@@ -41,23 +41,23 @@ pub(super) struct ResultsArgs {
 #[derive(Debug, Args)]
 struct Filter {
     /// Only these solvers, by label or preset
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME[,NAME...]", value_delimiter = ',')]
     solver: Vec<String>,
 
     /// Only these numbers of validation samples
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, value_name = "N[,N...]", value_delimiter = ',')]
     m1: Vec<u64>,
 
-    /// Only these numbers of outer iterations
-    #[arg(long, value_name = "K", value_delimiter = ',')]
+    /// Only these K, numbers of outer iterations
+    #[arg(long, alias = "K", value_name = "N[,N...]", value_delimiter = ',')]
     k: Vec<u64>,
 
-    /// Only these numbers of inner iterations
-    #[arg(long, value_name = "T", value_delimiter = ',')]
+    /// Only these T, numbers of inner iterations
+    #[arg(long, alias = "T", value_name = "N[,N...]", value_delimiter = ',')]
     t: Vec<u64>,
 
     /// Average over every axis but these
-    #[arg(long, value_name = "AXIS", value_delimiter = ',')]
+    #[arg(long, value_name = "AXIS[,AXIS...]", value_delimiter = ',')]
     group_by: Vec<AxisName>,
 
     /// Confidence level of the intervals [default: the sweep's own]

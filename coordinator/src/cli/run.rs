@@ -38,7 +38,7 @@ pub(super) struct RunArgs {
     /// The sweep document (TOML or JSON), or - for stdin [default: the quickstart]
     file: Option<PathBuf>,
 
-    /// Where results are kept: an SQLite file
+    /// Where results are kept: an SQLite file, as a path or sqlite://PATH
     #[arg(long, value_name = "URL", default_value = "./bistable.sqlite")]
     store: String,
 

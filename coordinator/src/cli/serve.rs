@@ -21,7 +21,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7431")]
     listen: SocketAddr,
 
-    /// Where results are kept: an SQLite file
+    /// Where results are kept: an SQLite file, as a path or sqlite://PATH
     #[arg(long, value_name = "URL", default_value = "./bistable.sqlite")]
     store: String,
 }

@@ -11,6 +11,8 @@ use crate::{
 
 /// Keys of an estimate that name a point of the grid.
 const AXES: &str = "label problem solver m1 m2 K T eta_x eta_y batch_x batch_y";
+/// Keys that say which algorithm ran.
+const PARTS: &str = "start order direction step_x step_y sampling";
 const COUNTS: &str = "replicates indices diverged missing";
 const INTERVALS: &str = "beta1 beta1_x beta1_y beta2_sq beta2_sq_x beta2_sq_y val_loss test_loss val_error test_error \
     gap_holdout_loss gap_holdout_error gap_replace_one_loss gap_replace_one_error gap_replace_one_plain_loss \
@@ -42,7 +44,7 @@ fn results_have_the_documented_keys() {
     let estimates = results["estimates"].as_array().expect("a list");
     // Two m1 and two K each: SSGD at one T, the others at two.
     assert_eq!(estimates.len(), 2 * 2 * (1 + 2 + 2));
-    let documented = [AXES, COUNTS, INTERVALS, "gap_width_ratio"].join(" ");
+    let documented = [AXES, PARTS, COUNTS, INTERVALS, "gap_width_ratio"].join(" ");
     for estimate in estimates {
         assert_eq!(keys(estimate), words(&documented));
         assert_eq!(
@@ -74,19 +76,13 @@ fn submitting_says_the_identifier() {
     assert_eq!(coordinator.status(id)["state"], "running");
 }
 
-/// One row, as the numbers and nulls that CSV and JSON both have.
+/// One row, as the numbers that CSV and JSON both have; `None` for nulls and for texts.
 type Row = Vec<Option<f64>>;
 
 fn csv_rows(text: &str) -> (Vec<String>, Vec<Row>) {
     let mut lines = text.lines();
     let header = lines.next().expect("a header").split(',');
-    let rows = lines.map(|line| {
-        let cells = line.split(',').map(|cell| match cell {
-            "" => None,
-            number => Some(number.parse().expect("a number")),
-        });
-        cells.collect()
-    });
+    let rows = lines.map(|line| line.split(',').map(|cell| cell.parse().ok()).collect());
     (header.map(str::to_owned).collect(), rows.collect())
 }
 

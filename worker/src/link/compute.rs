@@ -102,7 +102,7 @@ fn run_from(
     let result = match caught {
         Ok(Ok(())) => Ok(()),
         Ok(Err(RunError::Stopped)) => Err(Failure::Stopped),
-        Ok(Err(error @ (RunError::Data | RunError::Precision))) => {
+        Ok(Err(error @ (RunError::Data | RunError::Precision | RunError::Memory { .. }))) => {
             Err(Failure::Unit(error.to_string()))
         }
         Err(panic) => Err(Failure::Unit(message_of(&*panic))),

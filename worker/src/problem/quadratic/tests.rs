@@ -92,8 +92,8 @@ fn the_mean_iterate_is_the_closed_form() {
     let (mut facts, _) = setting(testing::quadratic_solver());
     let last = 30;
     let replicates = 400;
-    let mut sum = vec![0.0; 7];
-    let mut squares = vec![0.0; 7];
+    let mut sum = [0.0; 7];
+    let mut squares = [0.0; 7];
     facts.cells[0].ks = vec![last];
     for r in 0..replicates {
         let cell = &facts.cells[0];
