@@ -155,6 +155,20 @@ mod tests {
     }
 
     #[test]
+    fn sub_steps_and_rounds_never_repeat() {
+        let mut seen = std::collections::HashSet::new();
+        let mut key = Key::new(1, Replicate(0), Purpose::Inner);
+        let far = (0..40).map(|bit| 1u64 << bit);
+        for round in far.clone().chain([0, 3]) {
+            for sub_step in (0..100).chain(far.clone().filter(|step| (128..1 << 24).contains(step)))
+            {
+                let first = key.stream(round, sub_step).next_u64();
+                assert!(seen.insert(first), "round {round}, sub-step {sub_step}");
+            }
+        }
+    }
+
+    #[test]
     fn indices_are_uniform_and_in_range() {
         let mut key = Key::new(3, Replicate(0), Purpose::Outer);
         let mut counts = [0u32; 10];

@@ -137,7 +137,7 @@ fn check_oracle<O: Oracle<Real = f64>>(problem: &O) {
 #[test]
 fn reweighting_derivatives_are_finite_differences() {
     for activation in [Activation::Elu, Activation::Tanh] {
-        for hidden in [&[16][..], &[5], &[17, 6], &[8, 20, 3]] {
+        for hidden in [&[16][..], &[5], &[17, 6], &[8, 20, 3], &[80, 70]] {
             check_oracle(&reweighting(hidden, activation));
         }
     }
@@ -195,7 +195,7 @@ fn unrolled_hypergradients_are_finite_differences() {
         let plain = Plain(quadratic());
         check_unrolled(&plain, &somewhere(&plain.0), steps);
         for activation in [Activation::Elu, Activation::Tanh] {
-            for hidden in [&[16][..], &[5], &[17, 6]] {
+            for hidden in [&[16][..], &[5], &[17, 6], &[80]] {
                 let fused = reweighting(hidden, activation);
                 check_unrolled(&fused, &somewhere(&fused), steps);
             }
