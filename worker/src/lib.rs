@@ -1,7 +1,7 @@
 //! Runs coupled bilevel optimizers.
 //!
 //! The numerics ([`kernel`], [`problem`], [`solver`], [`coupled`]) are synchronous and deterministic and know no clock and
-//! no socket; [`unit`] is their one entry. [`link`] is the other side: it leases, beats and reports.
+//! no socket; [`mod@unit`] is their one entry. [`link`] is the other side: it leases, beats and reports.
 
 pub mod cli;
 pub mod coupled;

@@ -1,4 +1,4 @@
-//! The command line: one file a command. A command makes a value, [`output`] shows it; progress and errors go to stderr.
+//! The command line: one file a command. A command makes a value, `output` shows it; progress and errors go to stderr.
 
 mod catalog;
 mod check;
