@@ -1,5 +1,6 @@
 //! Elementary functions with the same bits on every machine: branch-free, so that they vectorise, and built from fused
-//! multiply-adds only. Within 2 ulp of the exact value (tests state it).
+//! multiply-adds only. In f32 exp is within 1.5 ulp of the exact value,
+//! expm1 within 2, tanh and sigmoid within 3 (a test holds them to it).
 
 use super::Real;
 
