@@ -12,7 +12,7 @@ use bistable_common::{
         },
     },
 };
-use bistable_worker::data::Dataset;
+use bistable_worker::{data::Dataset, kernel::Simd};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::server::Router;
@@ -56,7 +56,7 @@ impl Config {
         Self {
             listen,
             store,
-            numerics: bistable_worker::unit::fingerprint(),
+            numerics: bistable_worker::unit::fingerprint(Simd::any()),
             bundled: Some(Dataset::bundled()),
             beat_interval: Duration::from_secs(1),
             lease_timeout: Duration::from_secs(10),

@@ -18,6 +18,7 @@ use bistable_common::{
 };
 use bistable_worker::{
     data::Dataset,
+    kernel::Simd,
     unit::{Mode, Work, run},
 };
 use support::{NUMERICS, World, report};
@@ -118,7 +119,7 @@ fn compute(sweep: &Arc<Sweep>, cell: CellId, replicate: Replicate) -> Vec<(UnitI
         let sweep = sweep.id();
         units.push((UnitId { sweep, key }, trajectory.encode()));
     };
-    run(&work, &AtomicBool::new(false), &mut done).expect("a run");
+    run(&work, Simd::any(), &AtomicBool::new(false), &mut done).expect("a run");
     units
 }
 

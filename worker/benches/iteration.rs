@@ -15,6 +15,7 @@ use bistable_common::{
 };
 use bistable_worker::{
     data::Dataset,
+    kernel::Simd,
     problem::{Problem, Reweighting},
     solver::{Stepper, Twin, shape},
     unit::{Mode, Work, run},
@@ -62,7 +63,15 @@ fn problem(facts: &Facts) -> Reweighting<f32> {
         unreachable!("built above")
     };
     let cell = &facts.cells[0];
-    Reweighting::new(spec, facts, cell, Replicate(0), &Dataset::bundled()).expect("fits")
+    Reweighting::new(
+        Simd::any(),
+        spec,
+        facts,
+        cell,
+        Replicate(0),
+        &Dataset::bundled(),
+    )
+    .expect("fits")
 }
 
 fn inner_step(criterion: &mut Criterion) {
@@ -143,9 +152,14 @@ fn block(criterion: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(16));
     group.bench_function("m1 = 500, K = 500, T = 1", |bencher| {
         bencher.iter(|| {
-            run(&work, &AtomicBool::new(false), &mut |_, unit| {
-                black_box(unit);
-            })
+            run(
+                &work,
+                Simd::any(),
+                &AtomicBool::new(false),
+                &mut |_, unit| {
+                    black_box(unit);
+                },
+            )
         });
     });
     group.finish();

@@ -11,6 +11,7 @@ use tokio::signal;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::{
+    kernel::{Simd, SimdMode, Unavailable},
     link::{self, Address, LinkConfig, LinkError},
     unit::Mode,
 };
@@ -46,22 +47,39 @@ pub struct WorkerArgs {
     /// The results are the same to the last bit; it is slower, and there to prove that.
     #[arg(long)]
     pub naive: bool,
+
+    /// Which instructions to compute with.
+    #[command(flatten)]
+    pub simd: SimdArgs,
 }
 
-impl From<WorkerArgs> for LinkConfig {
-    fn from(args: WorkerArgs) -> Self {
+/// Which instructions to compute with.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct SimdArgs {
+    /// Instructions to compute with
+    ///
+    /// The results are the same to the last bit with any; this is there to prove that.
+    #[arg(long, value_name = "SET", value_enum, default_value_t)]
+    pub simd: SimdMode,
+}
+
+impl TryFrom<WorkerArgs> for LinkConfig {
+    type Error = Unavailable;
+
+    fn try_from(args: WorkerArgs) -> Result<Self, Unavailable> {
         let WorkerArgs {
             coordinator,
             threads,
             cache_dir,
             naive,
+            simd,
         } = args;
-        Self {
+        Ok(Self {
             threads: threads.map_or(0, usize::from),
             cache_dir,
             mode: mode(naive),
-            ..Self::new(coordinator)
-        }
+            ..Self::new(coordinator, Simd::new(simd.simd)?)
+        })
     }
 }
 
@@ -73,7 +91,7 @@ pub fn mode(naive: bool) -> Mode {
 /// Works until the process is told to end.
 pub async fn work(args: WorkerArgs) -> Result<(), LinkError> {
     let asked = asked_to_end()?;
-    link::run(args.into(), asked).await
+    link::run(args.try_into()?, asked).await
 }
 
 /// Resolves when the process is told to end: by SIGINT (Ctrl-C) or, on Unix, SIGTERM. From the call on, the signals do

@@ -17,7 +17,7 @@ use bistable_common::{
 };
 
 use crate::{
-    kernel::Real,
+    kernel::{Real, Simd},
     problem::{Iterate, Problem},
     solver::{Stepper, shape},
     unit::{Mode, RunError},
@@ -42,6 +42,8 @@ pub struct Setting<'a> {
     pub replicate: Replicate,
     /// Forked or naive.
     pub mode: Mode,
+    /// The instructions in use.
+    pub simd: Simd,
 }
 
 impl Setting<'_> {

@@ -17,6 +17,7 @@ use bistable_common::{
 use crate::{
     coupled::{self, Setting},
     data::Dataset,
+    kernel::Simd,
     problem::{Plain, Quadratic, Reweighting},
 };
 
@@ -69,10 +70,11 @@ pub enum RunError {
     Precision,
 }
 
-/// Runs `work`, giving each unit to `done` as soon as it is finished, in the order of blocks. `stop` is read once an
+/// Runs `work` with these instructions, giving each unit to `done` as soon as it is finished, in the order of blocks. `stop` is read once an
 /// outer iteration.
 pub fn run(
     work: &Work,
+    simd: Simd,
     stop: &AtomicBool,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
@@ -82,6 +84,7 @@ pub fn run(
         cell: work.cell,
         replicate: work.replicate,
         mode: work.mode,
+        simd,
     };
     let cell = work.sweep.cell(work.cell);
     let blocks = work.blocks.clone();
@@ -95,11 +98,13 @@ pub fn run(
             let data = work.data.as_deref().ok_or(RunError::Data)?;
             match precision {
                 Precision::F32 => {
-                    let problem = Reweighting::<f32>::new(spec, facts, cell, work.replicate, data);
+                    let problem =
+                        Reweighting::<f32>::new(simd, spec, facts, cell, work.replicate, data);
                     coupled::run(&problem.ok_or(RunError::Data)?, setting, blocks, stop, done)
                 }
                 Precision::F64 => {
-                    let problem = Reweighting::<f64>::new(spec, facts, cell, work.replicate, data);
+                    let problem =
+                        Reweighting::<f64>::new(simd, spec, facts, cell, work.replicate, data);
                     coupled::run(&problem.ok_or(RunError::Data)?, setting, blocks, stop, done)
                 }
             }

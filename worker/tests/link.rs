@@ -11,6 +11,7 @@ use bistable_common::{
     ids::Hash,
     wire::v1::{self, session_request as request, session_response as response},
 };
+use bistable_worker::kernel::Simd;
 use bistable_worker::link::{self, LinkConfig, LinkError};
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tonic::Status;
@@ -32,7 +33,7 @@ impl Worker {
         let config = LinkConfig {
             threads: 1,
             runner: Arc::new(Scripted(fate)),
-            ..LinkConfig::new(vec![fake.address.into()])
+            ..LinkConfig::new(vec![fake.address.into()], Simd::any())
         };
         let task = tokio::spawn(link::run(config, async {
             let _ = asked.await;

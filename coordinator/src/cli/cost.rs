@@ -10,7 +10,7 @@ use bistable_common::{
     sweep::{Cell, Indices, Sweep},
     trajectory::curve_rounds,
 };
-use bistable_worker::{coupled, data::Dataset};
+use bistable_worker::{coupled, data::Dataset, problem::Reweighting, solver::shape};
 
 /// Seconds a parameter and sample of a network: an inner step.
 const INNER: f64 = 25e-12;
@@ -29,8 +29,6 @@ const DRAW: f64 = 0.15e-6;
 
 /// Numbers that are handled side by side: rows are padded to a multiple.
 const LANES: f64 = 16.0;
-/// Samples that are evaluated side by side.
-const EVALUATED: f64 = 16.0;
 
 /// A data set, as far as it costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -199,7 +197,7 @@ impl Model<'_> {
         // First draws and index orders.
         let draws = 32.0 * f64::from(cell.m1);
         (states + forks) * self.state(cell) * scalar
-            + self.scratch_words(&cell.solver) * scalar
+            + self.scratch_bytes(&cell.solver)
             + samples * sample
             + draws
     }
@@ -227,28 +225,24 @@ impl Model<'_> {
         }
     }
 
-    /// What `Problem::scratch_bytes` counts, which cannot be asked before there is a problem.
-    fn scratch_words(&self, solver: &Solver) -> f64 {
-        let steps = f64::from(solver.schedule.inner_steps);
-        let unrolled = solver.direction == Direction::Unrolled;
+    /// Of the loop's scratch space.
+    fn scratch_bytes(&self, solver: &Solver) -> f64 {
         match self.problem {
             ProblemSpec::Reweighting(spec) => {
-                let network = Network::of(spec, &self.shape);
-                let (inner, outer) = (f64::from(solver.batch_y), f64::from(solver.batch_x));
-                let tape = if unrolled { steps } else { 1.0 };
-                let second = if unrolled && steps > 1.0 { 1.0 } else { 0.0 };
-                let pass = |batch: f64| batch * network.pass;
-                tape * (pass(inner) + second * network.upper + 2.0 * inner)
-                    + pass(outer)
-                    + pass(EVALUATED)
-                    + second * (pass(inner) + network.padded)
-                    + inner.max(outer) * (network.widest + 2.0)
-                    + self.shape.features * LANES
+                let (features, classes) =
+                    (self.shape.features as usize, self.shape.classes as usize);
+                let bytes = match self.precision {
+                    Precision::F32 => Reweighting::<f32>::scratch_bytes_on,
+                    Precision::F64 => Reweighting::<f64>::scratch_bytes_on,
+                };
+                bytes(spec, features, classes, shape(solver)) as f64
             }
             ProblemSpec::Quadratic(spec) => {
+                let steps = f64::from(solver.schedule.inner_steps);
+                let unrolled = solver.direction == Direction::Unrolled;
                 let (x, y) = (f64::from(spec.dim_x), f64::from(spec.dim_y));
                 let tape = if unrolled { steps } else { 0.0 };
-                (tape + 3.0) * y + 2.0 * x + (x + y)
+                self.scalar() * ((tape + 3.0) * y + 2.0 * x + (x + y))
             }
         }
     }
@@ -260,12 +254,6 @@ struct Network {
     parameters: f64,
     /// With padding.
     padded: f64,
-    /// Those above the first layer, with padding.
-    upper: f64,
-    /// Words of a sample's way through it.
-    pass: f64,
-    /// The longest padded row.
-    widest: f64,
 }
 
 impl Network {
@@ -274,9 +262,6 @@ impl Network {
         let mut sizes = Self {
             parameters: 0.0,
             padded: 0.0,
-            upper: 0.0,
-            pass: 2.0 * pad(shape.classes),
-            widest: pad(shape.classes),
         };
         let (mut fan_in, mut inputs) = (shape.features, shape.features);
         let hidden = spec.hidden.iter().map(|&width| f64::from(width));
@@ -286,11 +271,6 @@ impl Network {
             let layer = inputs * rows + width;
             sizes.parameters += (fan_in + 1.0) * outputs;
             sizes.padded += layer;
-            sizes.upper += if l == 0 { 0.0 } else { layer };
-            if l < spec.hidden.len() {
-                sizes.pass += 4.0 * width;
-                sizes.widest = sizes.widest.max(width);
-            }
             (fan_in, inputs) = (outputs, width);
         }
         sizes
@@ -330,8 +310,8 @@ mod tests {
         sweep::{Format, Source, parse},
     };
     use bistable_worker::{
-        problem::{Plain, Problem, Quadratic, Reweighting},
-        solver::shape,
+        kernel::Simd,
+        problem::{Plain, Problem, Quadratic},
     };
 
     use super::*;
@@ -373,7 +353,7 @@ mod tests {
             let dims = problem.dims();
             assert_eq!(model.state(cell), (dims.x + dims.y) as f64);
             let bytes = problem.scratch_bytes(shape(&cell.solver)) as f64;
-            assert_eq!(model.scratch_words(&cell.solver) * model.scalar(), bytes);
+            assert_eq!(model.scratch_bytes(&cell.solver), bytes);
         }
     }
 
@@ -386,7 +366,8 @@ mod tests {
             panic!("another problem");
         };
         assert_words(&sweep, shape, |cell| {
-            Reweighting::<f32>::new(spec, facts, cell, Replicate(0), &data).expect("it fits")
+            Reweighting::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &data)
+                .expect("it fits")
         });
         let (sweep, shape) = example(include_str!("../../../deploy/examples/quadratic.toml"));
         let facts = sweep.facts();

@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use bistable_worker::{
     cli::asked_to_end,
     link::{self, LinkConfig, LinkError},
-    unit::Mode,
 };
 use tokio::{
     sync::oneshot,
@@ -49,8 +48,8 @@ where
 }
 
 impl Local {
-    /// Starts both; `threads` = 0 means one a core.
-    pub async fn start(store: String, threads: usize, mode: Mode) -> Result<Self, Failure> {
+    /// Starts both; the worker's coordinator is filled in.
+    pub async fn start(store: String, worker: LinkConfig) -> Result<Self, Failure> {
         let any_port = (Ipv4Addr::LOCALHOST, 0).into();
         let config = Config {
             // What else is in the store is somebody's, but not what was asked for.
@@ -60,9 +59,8 @@ impl Local {
         let server = server::start(config).await?;
         let (leave, asked) = oneshot::channel::<()>();
         let link = LinkConfig {
-            threads,
-            mode,
-            ..LinkConfig::new(vec![server.addr().into()])
+            coordinators: vec![server.addr().into()],
+            ..worker
         };
         let worker = tokio::spawn(link::run(link, async {
             let _ = asked.await;

@@ -7,7 +7,11 @@ use std::{
 };
 
 use bistable_common::wire::v1::{self, SweepState};
-use bistable_worker::cli::{asked_to_end, mode};
+use bistable_worker::{
+    cli::{SimdArgs, asked_to_end, mode},
+    kernel::Simd,
+    link::{LinkConfig, LinkError},
+};
 use clap::Args;
 
 use super::{
@@ -56,6 +60,9 @@ pub(super) struct RunArgs {
     #[arg(long)]
     naive: bool,
 
+    #[command(flatten)]
+    simd: SimdArgs,
+
     /// Print JSON on stdout, for programs
     #[arg(long)]
     json: bool,
@@ -82,8 +89,15 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let prepared = document.prepare(args.data_dir.as_deref())?;
     let asked = asked_to_end().map_err(|error| Failure::Other(error.to_string()))?;
     let mut asked = pin!(asked);
-    let threads = args.threads.map_or(0, usize::from);
-    let mut local = Local::start(args.store.clone(), threads, mode(args.naive)).await?;
+    let link = LinkConfig {
+        threads: args.threads.map_or(0, usize::from),
+        mode: mode(args.naive),
+        ..LinkConfig::new(
+            Vec::new(),
+            Simd::new(args.simd.simd).map_err(LinkError::from)?,
+        )
+    };
+    let mut local = Local::start(args.store.clone(), link).await?;
     let mut client = local.client().await?;
     let result = tokio::select! {
         result = measure(&mut client, prepared) => result,

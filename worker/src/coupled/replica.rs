@@ -6,7 +6,7 @@ use bistable_common::trajectory::{Experiment, Record, ReplaceOne, Stop};
 
 use super::{Draws, Fork, Setting, base::Base, check_stop};
 use crate::{
-    kernel::dispatch::distance2,
+    kernel::ops::distance2,
     problem::{Iterate, Metrics, Problem, Table},
     solver::{Health, Stepper, Twin},
     unit::RunError,
@@ -56,7 +56,7 @@ pub(super) fn run<P: Problem>(
         // A fork that lies ahead, or none: up to here the two runs are one.
         let forked = fork.is_some_and(|fork| fork.round < k);
         let perturbed = if forked { &*state } else { base_state };
-        match record(problem, stepper, cell.m1, index, base_state, perturbed) {
+        match record(problem, setting, index, base_state, perturbed, stepper) {
             Some(record) => experiment.records.push(record),
             None => {
                 experiment.stop = Stop::Diverged { at: k };
@@ -79,12 +79,13 @@ pub(super) fn run<P: Problem>(
 /// Distances and the replace-one losses at one K; `None` if anything is not finite.
 fn record<P: Problem>(
     problem: &P,
-    stepper: &mut Stepper<'_, P>,
-    m1: u32,
+    setting: Setting<'_>,
     index: u32,
     base: &Iterate<P::Real>,
     perturbed: &Iterate<P::Real>,
+    stepper: &mut Stepper<'_, P>,
 ) -> Option<Record> {
+    let m1 = setting.cell().m1;
     let mut at = |state: &Iterate<P::Real>, row: u32| {
         problem.evaluate(stepper.scratch(), state, Table::Validation, &[row])
     };
@@ -99,8 +100,8 @@ fn record<P: Problem>(
         })
     };
     let record = Record {
-        dx2: distance2(&base.x, &perturbed.x),
-        dy2: distance2(&base.y, &perturbed.y),
+        dx2: distance2(setting.simd, &base.x, &perturbed.x),
+        dy2: distance2(setting.simd, &base.y, &perturbed.y),
         loss: four(|metrics| Some(metrics.loss))?,
         error: four(|metrics| metrics.error),
     };

@@ -12,6 +12,7 @@ use bistable_common::{
 
 use crate::{
     data::Dataset,
+    kernel::Simd,
     testing,
     unit::{Mode, RunError, Work, run},
 };
@@ -35,9 +36,12 @@ fn work(facts: &Facts, data: &Arc<Dataset>, mode: Mode) -> Work {
 
 fn units(work: &Work) -> Vec<Trajectory> {
     let mut units = Vec::new();
-    run(work, &AtomicBool::new(false), &mut |_, unit| {
-        units.push(unit)
-    })
+    run(
+        work,
+        Simd::any(),
+        &AtomicBool::new(false),
+        &mut |_, unit| units.push(unit),
+    )
     .expect("runs");
     units
 }
@@ -188,9 +192,12 @@ fn a_number_of_indices_takes_only_drawn_ones_in_the_same_order() {
 fn a_stop_is_heard() {
     let facts = facts(testing::tsgd(1));
     let work = work(&facts, &Dataset::bundled(), Mode::Forked);
-    let outcome = run(&work, &AtomicBool::new(true), &mut |_: Block, _| {
-        panic!("nothing is finished")
-    });
+    let outcome = run(
+        &work,
+        Simd::any(),
+        &AtomicBool::new(true),
+        &mut |_: Block, _| panic!("nothing is finished"),
+    );
     assert_eq!(outcome, Err(RunError::Stopped));
 }
 
@@ -217,6 +224,6 @@ fn the_digest_is_pinned() {
         .expect("consistent");
     assert_eq!(
         digest.finish().to_string(),
-        "39dbb0387a6351e047ca2aef310d3f693cdec312910135d620e0eb0a3de93992"
+        "15ccbabff8814e91fdc4b3956db46254cd985c3998ed997a2775b0912f7062b6"
     );
 }

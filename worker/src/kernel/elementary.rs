@@ -2,87 +2,80 @@
 //! multiply-adds only. In f32 exp is within 1.5 ulp of the exact value,
 //! expm1 within 2, tanh and sigmoid within 3 (a test holds them to it).
 
-use super::Real;
+use super::{
+    Real,
+    simd::{Arithmetic, Scalar},
+};
 
 /// `(s, q)` with `exp(z) = s (1 + q)`, `s` a power of two: from both, `exp` and `exp - 1` follow without cancellation.
-/// `N` values side by side, one operation after the other, so that it vectorises.
 #[inline(always)]
-fn split_exp<R: Real, const N: usize>(z: &[R; N]) -> ([R; N], [R; N]) {
-    // Comparisons written so that a NaN stays one.
-    let z = z.map(|z| if z < R::EXP_MIN { R::EXP_MIN } else { z });
-    let z = z.map(|z| if z > R::EXP_MAX { R::EXP_MAX } else { z });
-    let rounded = z.map(|z| z.mul_add(R::LOG2_E, R::ROUNDER));
-    let mut r = z;
-    for (r, rounded) in r.iter_mut().zip(&rounded) {
-        let n = *rounded - R::ROUNDER;
-        *r = (-n).mul_add(R::LN2_LOW, (-n).mul_add(R::LN2_HIGH, *r));
+fn split_exp<R: Real, S: Arithmetic<R>>(s: S, z: S::V) -> (S::V, S::V) {
+    let (least, largest) = (s.splat(R::EXP_MIN), s.splat(R::EXP_MAX));
+    // Selected so that a NaN stays one.
+    let z = s.select_gt(least, z, least, z);
+    let z = s.select_gt(z, largest, largest, z);
+    let rounder = s.splat(R::ROUNDER);
+    let rounded = s.fma(z, s.splat(R::LOG2_E), rounder);
+    let n = s.sub(rounded, rounder);
+    let r = s.fnma(n, s.splat(R::LN2_HIGH), z);
+    let r = s.fnma(n, s.splat(R::LN2_LOW), r);
+    let mut q = s.splat(R::EXPM1_TAIL[0]);
+    for &coefficient in &R::EXPM1_TAIL[1..] {
+        q = s.fma(q, r, s.splat(coefficient));
     }
-    let mut q = [R::ZERO; N];
-    for &coefficient in R::EXPM1_TAIL {
-        for (q, r) in q.iter_mut().zip(&r) {
-            *q = q.mul_add(*r, coefficient);
-        }
-    }
-    for (q, r) in q.iter_mut().zip(&r) {
-        *q = (*q * *r).mul_add(*r, *r);
-    }
-    (rounded.map(R::exp2_of_rounded), q)
+    (s.exp2_of_rounded(rounded), s.fma(s.mul(q, r), r, r))
 }
 
 /// `exp(z)`; arguments outside the range of normal results are clamped to its ends.
 #[inline(always)]
-pub fn exp_all<R: Real, const N: usize>(z: &[R; N]) -> [R; N] {
-    let (s, mut q) = split_exp(z);
-    for (q, s) in q.iter_mut().zip(s) {
-        *q = s.mul_add(*q, s);
-    }
-    q
+pub fn exp_of<R: Real, S: Arithmetic<R>>(s: S, z: S::V) -> S::V {
+    let (scale, q) = split_exp(s, z);
+    s.fma(scale, q, scale)
 }
 
 /// `exp(z) - 1`, without cancellation near 0.
 #[inline(always)]
-pub fn expm1_all<R: Real, const N: usize>(z: &[R; N]) -> [R; N] {
-    let (s, mut q) = split_exp(z);
-    for (q, s) in q.iter_mut().zip(s) {
-        *q = s.mul_add(*q, s - R::ONE);
-    }
-    q
+pub fn expm1_of<R: Real, S: Arithmetic<R>>(s: S, z: S::V) -> S::V {
+    let (scale, q) = split_exp(s, z);
+    s.fma(scale, q, s.sub(scale, s.splat(R::ONE)))
 }
 
 /// `tanh(z)`.
 #[inline(always)]
-pub fn tanh_all<R: Real, const N: usize>(z: &[R; N]) -> [R; N] {
-    // With z at most 0, expm1(2z) lies in (-1, 0] and the quotient cancels nowhere.
-    let mut t = expm1_all(&z.map(|z| if z > R::ZERO { -z - z } else { z + z }));
-    for (t, z) in t.iter_mut().zip(z) {
-        let quotient = *t / (*t + R::TWO);
-        *t = if *z > R::ZERO { -quotient } else { quotient };
-    }
-    t
-}
-
-/// [`exp_all`] of one value.
-#[inline(always)]
-pub fn exp<R: Real>(z: R) -> R {
-    exp_all(&[z])[0]
-}
-
-/// [`expm1_all`] of one value.
-#[inline(always)]
-pub fn expm1<R: Real>(z: R) -> R {
-    expm1_all(&[z])[0]
-}
-
-/// [`tanh_all`] of one value.
-#[inline(always)]
-pub fn tanh<R: Real>(z: R) -> R {
-    tanh_all(&[z])[0]
+pub fn tanh_of<R: Real, S: Arithmetic<R>>(s: S, z: S::V) -> S::V {
+    let zero = s.splat(R::ZERO);
+    // With -2|z|, expm1 lies in (-1, 0] and the quotient cancels nowhere.
+    let twice = s.add(z, z);
+    let t = expm1_of(s, s.select_gt(z, zero, s.neg(twice), twice));
+    let quotient = s.div(t, s.add(t, s.splat(R::TWO)));
+    s.select_gt(z, zero, s.neg(quotient), quotient)
 }
 
 /// `1 / (1 + exp(-z))`.
 #[inline(always)]
+pub fn sigmoid_of<R: Real, S: Arithmetic<R>>(s: S, z: S::V) -> S::V {
+    let one = s.splat(R::ONE);
+    s.div(one, s.add(one, exp_of(s, s.neg(z))))
+}
+
+/// [`exp_of`] one number.
+pub fn exp<R: Real>(z: R) -> R {
+    exp_of(Scalar, z)
+}
+
+/// [`expm1_of`] one number.
+pub fn expm1<R: Real>(z: R) -> R {
+    expm1_of(Scalar, z)
+}
+
+/// [`tanh_of`] one number.
+pub fn tanh<R: Real>(z: R) -> R {
+    tanh_of(Scalar, z)
+}
+
+/// [`sigmoid_of`] one number.
 pub fn sigmoid<R: Real>(z: R) -> R {
-    R::ONE / (R::ONE + exp(-z))
+    sigmoid_of(Scalar, z)
 }
 
 /// The natural logarithm.

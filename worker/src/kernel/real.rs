@@ -2,6 +2,8 @@
 
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
+use super::simd::{Isa, Lanes};
+
 /// A floating-point type, with the constants that the elementary functions need.
 pub trait Real:
     Copy
@@ -9,6 +11,7 @@ pub trait Real:
     + PartialOrd
     + Send
     + Sync
+    + std::fmt::Debug
     + 'static
     + Add<Output = Self>
     + AddAssign
@@ -46,6 +49,8 @@ pub trait Real:
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// `2^n`, where `rounded` is `n + ROUNDER`.
     fn exp2_of_rounded(rounded: Self) -> Self;
+    /// An instruction set's operations on this type.
+    fn lanes<S: Isa>(isa: S) -> impl Lanes<Self>;
     /// Appends the little-endian bytes.
     fn put_le(self, bytes: &mut Vec<u8>);
 }
@@ -87,6 +92,11 @@ impl Real for f32 {
         Self::from_bits((rounded.to_bits() << 23).wrapping_add(0x3f80_0000))
     }
 
+    #[inline(always)]
+    fn lanes<S: Isa>(isa: S) -> impl Lanes<Self> {
+        isa
+    }
+
     fn put_le(self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.to_le_bytes());
     }
@@ -125,6 +135,11 @@ impl Real for f64 {
     #[inline(always)]
     fn exp2_of_rounded(rounded: Self) -> Self {
         Self::from_bits((rounded.to_bits() << 52).wrapping_add(0x3ff0_0000_0000_0000))
+    }
+
+    #[inline(always)]
+    fn lanes<S: Isa>(isa: S) -> impl Lanes<Self> {
+        isa
     }
 
     fn put_le(self, bytes: &mut Vec<u8>) {

@@ -41,7 +41,10 @@ use self::{
     report::Reporter,
     slots::Slots,
 };
-use crate::unit::Mode;
+use crate::{
+    kernel::{Simd, Unavailable},
+    unit::Mode,
+};
 
 type Client = WorkServiceClient<Channel>;
 
@@ -69,14 +72,14 @@ pub struct LinkConfig {
 }
 
 impl LinkConfig {
-    /// A worker for `coordinators` with everything as usual.
-    pub fn new(coordinators: Vec<Address>) -> Self {
+    /// A worker for `coordinators` with everything as usual, on these instructions.
+    pub fn new(coordinators: Vec<Address>, simd: Simd) -> Self {
         Self {
             coordinators,
             threads: 0,
             cache_dir: None,
             mode: Mode::Forked,
-            runner: Arc::new(Numerics),
+            runner: Arc::new(Numerics(simd)),
         }
     }
 
@@ -91,6 +94,9 @@ impl LinkConfig {
 /// Why a worker cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
+    /// The instructions that were asked for are not there.
+    #[error(transparent)]
+    Simd(#[from] Unavailable),
     /// There is nobody to work for.
     #[error("no coordinator is named")]
     Nowhere,

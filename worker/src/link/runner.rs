@@ -7,7 +7,10 @@ use bistable_common::{
     trajectory::Trajectory,
 };
 
-use crate::unit::{self, RunError, Work};
+use crate::{
+    kernel::Simd,
+    unit::{self, RunError, Work},
+};
 
 /// Runs units and vouches for their bits.
 pub trait Runner: Send + Sync + 'static {
@@ -23,13 +26,13 @@ pub trait Runner: Send + Sync + 'static {
     ) -> Result<(), RunError>;
 }
 
-/// The numerics of this crate.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Numerics;
+/// The numerics of this crate, on some instructions.
+#[derive(Debug, Clone, Copy)]
+pub struct Numerics(pub Simd);
 
 impl Runner for Numerics {
     fn fingerprint(&self) -> Hash {
-        unit::fingerprint()
+        unit::fingerprint(self.0)
     }
 
     fn run(
@@ -38,6 +41,6 @@ impl Runner for Numerics {
         stop: &AtomicBool,
         done: &mut dyn FnMut(Block, Trajectory),
     ) -> Result<(), RunError> {
-        unit::run(work, stop, done)
+        unit::run(work, self.0, stop, done)
     }
 }

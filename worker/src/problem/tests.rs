@@ -6,7 +6,11 @@ use bistable_common::{
 };
 
 use super::{Iterate, Oracle, Plain, Problem, Quadratic, Reweighting, Shape, Table};
-use crate::{data::Dataset, kernel::Aligned, testing};
+use crate::{
+    data::Dataset,
+    kernel::{Aligned, Simd},
+    testing,
+};
 
 const BATCH: [u32; 5] = [3, 7, 0, 7, 11];
 const OUTER: [u32; 4] = [2, 9, 2, 5];
@@ -19,7 +23,15 @@ fn reweighting(hidden: &[u32], activation: Activation) -> Reweighting<f64> {
     };
     facts.problem = ProblemSpec::Reweighting(spec.clone());
     let data = Dataset::bundled();
-    Reweighting::new(&spec, &facts, &facts.cells[0], Replicate(0), &data).expect("fits")
+    Reweighting::new(
+        Simd::any(),
+        &spec,
+        &facts,
+        &facts.cells[0],
+        Replicate(0),
+        &data,
+    )
+    .expect("fits")
 }
 
 fn quadratic() -> Quadratic {

@@ -1,6 +1,6 @@
 //! The self-test: what this build's numerics make, on this machine, of two small fixed sweeps.
 
-use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use bistable_common::{
     ids::{CellId, Hash, Replicate},
@@ -10,22 +10,19 @@ use bistable_common::{
 };
 
 use super::{Mode, Work, run};
-use crate::data::Dataset;
+use crate::{data::Dataset, kernel::Simd};
 
 /// The self-test fingerprint of this build's numerics on this machine: a hash over the trajectories of small fixed
 /// sweeps that touch every problem, activation and preset. Equal fingerprints mean that results may stand in one sweep.
-pub fn fingerprint() -> Hash {
-    static FINGERPRINT: OnceLock<Hash> = OnceLock::new();
-    *FINGERPRINT.get_or_init(|| {
-        let mut bytes = Vec::new();
-        sweeps()
-            .into_iter()
-            .for_each(|sweep| append(Arc::new(sweep), &mut bytes));
-        Hash::of(&bytes)
-    })
+pub fn fingerprint(simd: Simd) -> Hash {
+    let mut bytes = Vec::new();
+    sweeps()
+        .into_iter()
+        .for_each(|sweep| append(Arc::new(sweep), simd, &mut bytes));
+    Hash::of(&bytes)
 }
 
-fn append(sweep: Arc<Sweep>, bytes: &mut Vec<u8>) {
+fn append(sweep: Arc<Sweep>, simd: Simd, bytes: &mut Vec<u8>) {
     let data = sweep.facts().problem.needs_data().then(Dataset::bundled);
     for cell in 0..sweep.facts().cells.len() as u32 {
         let work = Work {
@@ -36,9 +33,14 @@ fn append(sweep: Arc<Sweep>, bytes: &mut Vec<u8>) {
             blocks: 0..1,
             mode: Mode::Forked,
         };
-        let outcome = run(&work, &AtomicBool::new(false), &mut |_, trajectory| {
-            bytes.extend(trajectory.encode());
-        });
+        let outcome = run(
+            &work,
+            simd,
+            &AtomicBool::new(false),
+            &mut |_, trajectory| {
+                bytes.extend(trajectory.encode());
+            },
+        );
         outcome.expect("the self-test's sweeps fit the bundled data");
     }
 }

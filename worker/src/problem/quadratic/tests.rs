@@ -13,6 +13,7 @@ use ndarray::Array1;
 
 use super::{Quadratic, closed_form};
 use crate::{
+    kernel::Simd,
     problem::{Iterate, Plain},
     solver::{Stepper, Twin},
     testing,
@@ -139,9 +140,12 @@ fn trajectories(facts: &Facts, replicate: Replicate) -> Vec<Trajectory> {
         mode: Mode::Forked,
     };
     let mut units = Vec::new();
-    run(&work, &AtomicBool::new(false), &mut |_, unit| {
-        units.push(unit)
-    })
+    run(
+        &work,
+        Simd::any(),
+        &AtomicBool::new(false),
+        &mut |_, unit| units.push(unit),
+    )
     .expect("runs");
     units
 }

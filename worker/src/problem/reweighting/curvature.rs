@@ -1,15 +1,14 @@
 //! The second pass: how a batch's gradient changes along a direction in the parameters (the R-operator, Pearlmutter
 //! 1994), which gives the Hessian-vector product and, on the way, every sample's derivative along that direction.
 //!
-//! Only the weights above the first layer are needed, so a tape of inner steps stays small.
-
-use bistable_common::spec::Activation;
+//! The forward pass's activations are on the tape, and of the weights only those above the first layer are needed, so
+//! nothing is computed twice and the tape stays small.
 
 use super::{
     network::Network,
-    pass::{Batch, Pass, bend},
+    pass::{self, Batch, Pass, Room},
 };
-use crate::kernel::{Real, ops};
+use crate::kernel::{Real, Simd, ops};
 
 /// A step's forward and backward values, and the upper weights at which they were taken.
 #[derive(Clone, Copy)]
@@ -22,14 +21,24 @@ pub struct Taken<'a, R> {
     pub upper: &'a [R],
 }
 
-/// Pushes `lambda`, a direction with the network's layout, through the forward pass. In `tangent`: activations' and
-/// logits' derivatives along it (`a`, `p`), and the change of each hidden slope (`slope`). In `along`: each sample's
-/// derivative of the loss along it.
-#[inline(always)]
+impl<R> Taken<'_, R> {
+    /// The weights of layer `l`, which is not the first.
+    fn weights(&self, network: &Network, l: usize) -> &[R] {
+        let offset = network.upper().start;
+        let weights = &network.layers[l].weights;
+        &self.upper[weights.start - offset..weights.end - offset]
+    }
+}
+
+/// Pushes a direction in the parameters through the forward pass. The first layer's pre-activations' derivatives along it
+/// are in `tangent` already ([`first_tangent`]); `upper` is the direction above. In `tangent`: activations' and logits'
+/// derivatives along it (`a`, `p`), and the change of each hidden slope (`slope`). In `along`: each sample's derivative of
+/// the loss along it.
 pub fn push_forward<R: Real>(
+    simd: Simd,
     network: &Network,
     taken: Taken<'_, R>,
-    lambda: &[R],
+    upper: &[R],
     tangent: &mut Pass<R>,
     along: &mut [R],
 ) {
@@ -37,148 +46,125 @@ pub fn push_forward<R: Real>(
     let offset = network.upper().start;
     for (l, layer) in network.layers.iter().enumerate() {
         let rows = samples * layer.width;
-        let (v, bias) = (&lambda[layer.weights.clone()], &lambda[layer.bias.clone()]);
         let (below, rest) = tangent.hidden.split_at_mut(l);
         let z = match rest.first_mut() {
             Some(values) => &mut values.a[..rows],
             None => &mut tangent.p[..rows],
         };
-        if l == 0 {
-            ops::sparse_forward(taken.batch.data, taken.batch.rows, v, bias, z);
-        } else {
+        if let Some(below) = below.last() {
+            let v = &upper[layer.weights.start - offset..layer.weights.end - offset];
+            let bias = &upper[layer.bias.start - offset..layer.bias.end - offset];
             let inputs = samples * layer.inputs;
-            let w = &taken.upper[layer.weights.start - offset..layer.weights.end - offset];
-            z.chunks_exact_mut(layer.width)
-                .for_each(|z| z.copy_from_slice(bias));
-            ops::dense_forward(
-                &taken.pass.hidden[l - 1].a[..inputs],
-                layer.inputs,
-                v,
-                layer.outputs,
-                z,
-            );
-            ops::dense_forward(&below[l - 1].a[..inputs], layer.inputs, w, layer.outputs, z);
+            pass::fill_rows(z, bias);
+            let a = &taken.pass.hidden[l - 1].a[..inputs];
+            ops::add_dots(simd, a, v, layer.inputs, layer.width, z);
+            let w = taken.weights(network, l);
+            ops::add_dots(simd, &below.a[..inputs], w, layer.inputs, layer.width, z);
         }
         if let (Some(tangent), Some(values)) = (rest.first_mut(), taken.pass.hidden.get(l)) {
-            let (slope, a) = (&values.slope[..rows], &values.a[..rows]);
-            bend_rows(
+            ops::bend_rows(
+                simd,
                 network.activation,
-                a,
-                slope,
+                &values.a[..rows],
+                &values.slope[..rows],
                 &mut tangent.a[..rows],
                 &mut tangent.slope[..rows],
             );
         }
     }
     let width = network.head().width;
-    let logits = tangent.p[..samples * width].chunks_exact(width);
-    let residuals = taken.pass.residual.chunks_exact(width);
-    for ((along, z), residual) in along.iter_mut().zip(logits).zip(residuals) {
-        *along = ops::dot(residual, z);
+    let rows = samples * width;
+    let residual = &taken.pass.residual[..rows];
+    ops::dot_rows(
+        simd,
+        residual,
+        &tangent.p[..rows],
+        width,
+        &mut along[..samples],
+    );
+}
+
+/// Where the first layer's pre-activations' derivatives stand in `tangent`.
+pub fn first_tangent<R: Real>(tangent: &mut Pass<R>) -> &mut [R] {
+    match tangent.hidden.first_mut() {
+        Some(values) => &mut values.a,
+        None => &mut tangent.p,
     }
 }
 
-/// Pulls what [`push_forward`] left in `tangent` back through the network and adds `sum_b factors[b] H_b lambda` to
-/// `lambda`, in place.
-#[inline(always)]
+/// Pulls what [`push_forward`] left in `tangent` back through the network, to each sample's change of `delta` along the
+/// direction: in `delta` of the hidden layers, in `p` of the head. `upper` is the direction above the first layer.
 pub fn pull_back<R: Real>(
+    simd: Simd,
     network: &Network,
     taken: Taken<'_, R>,
-    factors: &[R],
-    scaled: &mut [R],
+    upper: &[R],
     tangent: &mut Pass<R>,
-    lambda: &mut [R],
+    room: &mut Room<R>,
 ) {
     let samples = taken.batch.rows.len();
     let width = network.head().width;
-    let probabilities = taken.pass.p.chunks_exact(width);
-    for (z, p) in tangent.p[..samples * width]
-        .chunks_exact_mut(width)
-        .zip(probabilities)
-    {
-        let mean = ops::dot(p, z);
-        for (z, p) in z.iter_mut().zip(p) {
-            *z = *p * (*z - mean);
-        }
-    }
-    pull_hidden(network, taken, tangent, lambda);
-    for (l, layer) in network.layers.iter().enumerate() {
-        let rows = samples * layer.width;
-        let (values, tangents) = (taken.pass.hidden.get(l), tangent.hidden.get(l));
-        let tangent_delta = tangents.map_or(&tangent.p, |values| &values.delta);
-        let delta = values.map_or(&taken.pass.residual, |values| &values.delta);
-        let (w, bias) =
-            lambda[layer.weights.start..layer.bias.end].split_at_mut(layer.weights.len());
-        ops::scale_rows(
-            &tangent_delta[..rows],
-            factors,
-            layer.width,
-            &mut scaled[..rows],
-        );
-        let Some(below) = l.checked_sub(1) else {
-            ops::sparse_update(taken.batch.data, taken.batch.rows, &scaled[..rows], w, bias);
-            continue;
-        };
-        let inputs = samples * layer.inputs;
-        let a = &taken.pass.hidden[below].a[..inputs];
-        ops::dense_update(
-            &scaled[..rows],
-            layer.outputs,
-            a,
-            layer.inputs,
-            w,
-            Some(bias),
-        );
-        ops::scale_rows(&delta[..rows], factors, layer.width, &mut scaled[..rows]);
-        let a = &tangent.hidden[below].a[..inputs];
-        ops::dense_update(&scaled[..rows], layer.outputs, a, layer.inputs, w, None);
-    }
-}
-
-/// Turns pre-activations' derivatives `z` into activations', and gives the change of the slopes.
-#[inline(always)]
-fn bend_rows<R: Real>(activation: Activation, a: &[R], slope: &[R], z: &mut [R], bent: &mut [R]) {
-    let values = ops::lanes(a).iter().zip(ops::lanes(slope));
-    let tangents = ops::lanes_mut(z).iter_mut().zip(ops::lanes_mut(bent));
-    for ((a, slope), (z, bent)) in values.zip(tangents) {
-        let (mut first, mut second) = (*z, *z);
-        for (((first, second), &a), &slope) in first.iter_mut().zip(&mut second).zip(a).zip(slope) {
-            *second = bend(activation, a, slope) * *second;
-            *first = slope * *first;
-        }
-        (*z, *bent) = (first, second);
-    }
-}
-
-/// The hidden layers' `delta` in `tangent`, from the logits' down.
-#[inline(always)]
-fn pull_hidden<R: Real>(
-    network: &Network,
-    taken: Taken<'_, R>,
-    tangent: &mut Pass<R>,
-    lambda: &[R],
-) {
-    let samples = taken.batch.rows.len();
+    let rows = samples * width;
+    let p = &taken.pass.p[..rows];
+    ops::softmax_along(simd, p, width, &mut tangent.p[..rows]);
     let offset = network.upper().start;
-    let mut above: &[R] = &tangent.p;
-    for (l, values) in tangent.hidden.iter_mut().enumerate().rev() {
+    for l in (0..tangent.hidden.len()).rev() {
         let next = &network.layers[l + 1];
-        let w = &taken.upper[next.weights.start - offset..next.weights.end - offset];
         let (rows, outer) = (samples * next.inputs, samples * next.width);
-        let plain_above = match taken.pass.hidden.get(l + 1) {
-            Some(values) => &values.delta,
-            None => &taken.pass.residual,
+        let (here, above) = tangent.hidden.split_at_mut(l + 1);
+        let values = &mut here[l];
+        let change = match above.first() {
+            Some(above) => &above.delta,
+            None => &tangent.p,
         };
         let up = &mut values.up[..rows];
         up.fill(R::ZERO);
-        ops::dense_backward(&above[..outer], w, next.outputs, next.inputs, up);
-        let v = &lambda[next.weights.clone()];
-        ops::dense_backward(&plain_above[..outer], v, next.outputs, next.inputs, up);
+        let w = taken.weights(network, l + 1);
+        pass::pull(simd, &change[..outer], samples, w, next.inputs, room, up);
+        let v = &upper[next.weights.start - offset..next.weights.end - offset];
+        let delta = &taken.pass.delta(l + 1)[..outer];
+        pass::pull(simd, delta, samples, v, next.inputs, room, up);
         let plain = &taken.pass.hidden[l];
-        let bent = &values.slope[..rows];
         let delta = &mut values.delta[..rows];
-        ops::multiply(bent, &plain.up[..rows], delta);
-        ops::multiply_add(&plain.slope[..rows], up, delta);
-        above = &values.delta;
+        ops::multiply(simd, &values.slope[..rows], &plain.up[..rows], delta);
+        ops::multiply_add(simd, &plain.slope[..rows], up, delta);
+    }
+}
+
+/// The change of `delta` in the first layer, after [`pull_back`].
+pub fn first_change<R: Real>(tangent: &Pass<R>) -> &[R] {
+    match tangent.hidden.first() {
+        Some(values) => &values.delta,
+        None => &tangent.p,
+    }
+}
+
+/// Adds `sum_b factors[b] (change of sample b's gradient)` above the first layer to `target`, the direction itself.
+pub fn add_upper_change<R: Real>(
+    simd: Simd,
+    network: &Network,
+    taken: Taken<'_, R>,
+    factors: &[R],
+    tangent: &Pass<R>,
+    scaled: &mut [R],
+    target: &mut [R],
+) {
+    let samples = taken.batch.rows.len();
+    let mut rest = target;
+    for (l, layer) in network.layers.iter().enumerate().skip(1) {
+        let (w, bias, above) = layer.split(rest);
+        let rows = samples * layer.width;
+        let inputs = samples * layer.inputs;
+        let scaled = &mut scaled[..rows];
+        let change = tangent.hidden.get(l).map_or(&tangent.p, |v| &v.delta);
+        ops::scale_rows(simd, &change[..rows], factors, layer.width, scaled);
+        let a = &taken.pass.hidden[l - 1].a[..inputs];
+        ops::combine(simd, scaled, layer.width, a, layer.inputs, w);
+        ops::add_rows(simd, scaled, bias);
+        let delta = &taken.pass.delta(l)[..rows];
+        ops::scale_rows(simd, delta, factors, layer.width, scaled);
+        let a = &tangent.hidden[l - 1].a[..inputs];
+        ops::combine(simd, scaled, layer.width, a, layer.inputs, w);
+        rest = above;
     }
 }

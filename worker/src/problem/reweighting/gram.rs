@@ -5,7 +5,7 @@ use super::{
     network::Network,
     pass::{Batch, Pass},
 };
-use crate::kernel::{LANES, Real, ops};
+use crate::kernel::{Aligned, Columns, LANES, Real, Simd, ops};
 
 /// A batch with its values.
 #[derive(Clone, Copy)]
@@ -16,98 +16,92 @@ pub struct Side<'a, R> {
     pub pass: &'a Pass<R>,
 }
 
-/// `out[b] = (1/B') sum_j <grad loss_b, grad loss'_j>` over the samples `j` of `outer`. `table` is room for 16 values a
-/// feature, zero before and after.
-#[inline(always)]
-pub fn mean_products<R: Real>(
-    network: &Network,
-    inner: Side<'_, R>,
-    outer: Side<'_, R>,
-    table: &mut [R],
-    out: &mut [R],
-) {
-    let count = R::from_f64(outer.batch.rows.len() as f64);
-    let samples = inner.batch.rows.len();
-    out[..samples].fill(R::ZERO);
-    for (group, rows) in outer.batch.rows.chunks(LANES).enumerate() {
-        scatter(outer.batch, rows, table);
-        for (b, out) in out[..samples].iter_mut().enumerate() {
-            let inputs = gather(inner.batch, inner.batch.rows[b], table);
-            for (lane, input) in inputs.iter().enumerate().take(rows.len()) {
-                *out += product(
-                    network,
-                    inner.pass,
-                    b,
-                    outer.pass,
-                    group * LANES + lane,
-                    *input,
-                );
+/// Room for the inner products of two batches.
+#[derive(Debug)]
+pub struct Products<R> {
+    /// `[outer sample][16 inner samples]`: of the samples, plus 1.
+    inputs: Aligned<R>,
+    /// `[inner sample][outer sample]`: of a layer's `delta`.
+    deltas: Vec<R>,
+    /// The same of a layer's activations.
+    activations: Vec<R>,
+    /// The same of the gradients.
+    gradients: Vec<R>,
+}
+
+impl<R: Real> Products<R> {
+    /// Room for batches of up to so many samples.
+    pub fn new(batch_x: usize, batch_y: usize) -> Self {
+        let pairs = || vec![R::ZERO; batch_x * batch_y];
+        Self {
+            inputs: Aligned::zeros(batch_x * LANES),
+            deltas: pairs(),
+            activations: pairs(),
+            gradients: pairs(),
+        }
+    }
+
+    /// Words that [`Products::new`] allocates.
+    pub fn words(batch_x: usize, batch_y: usize) -> usize {
+        batch_x * (LANES + 3 * batch_y)
+    }
+
+    /// `out[b] = (1/B') sum_j <grad loss_b, grad loss'_j>` over the samples `j` of `outer`.
+    pub fn mean(
+        &mut self,
+        simd: Simd,
+        network: &Network,
+        inner: Side<'_, R>,
+        outer: Side<'_, R>,
+        columns: &mut Columns<R>,
+        out: &mut [R],
+    ) {
+        let (samples, others) = (inner.batch.rows.len(), outer.batch.rows.len());
+        let pairs = samples * others;
+        for (l, layer) in network.layers.iter().enumerate() {
+            let dots = |a: &[R], b: &[R], width: usize, out: &mut [R]| {
+                out.fill(R::ZERO);
+                let (a, b) = (&a[..samples * width], &b[..others * width]);
+                ops::add_dots(simd, a, b, width, others, out);
+            };
+            let deltas = &mut self.deltas[..pairs];
+            dots(
+                inner.pass.delta(l),
+                outer.pass.delta(l),
+                layer.width,
+                deltas,
+            );
+            let gradients = &mut self.gradients[..pairs];
+            match l.checked_sub(1) {
+                None => {
+                    gradients.fill(R::ZERO);
+                    let groups = inner.batch.rows.chunks(LANES);
+                    for (group, rows) in groups.enumerate() {
+                        columns.turn(inner.batch.data, [rows].into_iter());
+                        let inputs = &mut self.inputs[..others * LANES];
+                        ops::gather(simd, outer.batch.data, outer.batch.rows, columns, inputs);
+                        for (lane, b) in (group * LANES..).take(rows.len()).enumerate() {
+                            for j in 0..others {
+                                let pair = b * others + j;
+                                gradients[pair] += deltas[pair] * inputs[j * LANES + lane];
+                            }
+                        }
+                    }
+                }
+                Some(below) => {
+                    let activations = &mut self.activations[..pairs];
+                    let (a, b) = (&inner.pass.hidden[below].a, &outer.pass.hidden[below].a);
+                    dots(a, b, layer.inputs, activations);
+                    for ((gradient, delta), a) in gradients.iter_mut().zip(deltas).zip(activations)
+                    {
+                        *gradient += *delta * (R::ONE + *a);
+                    }
+                }
             }
         }
-        clear(outer.batch, rows, table);
-    }
-    out[..samples]
-        .iter_mut()
-        .for_each(|out| *out = *out / count);
-}
-
-/// `<grad loss_b, grad loss'_j>`, given the inner product of the two samples.
-#[inline(always)]
-fn product<R: Real>(
-    network: &Network,
-    inner: &Pass<R>,
-    b: usize,
-    outer: &Pass<R>,
-    j: usize,
-    input: R,
-) -> R {
-    let mut sum = R::ZERO;
-    let mut below = input;
-    for (l, layer) in network.layers.iter().enumerate() {
-        let (here, there) = (
-            b * layer.width..(b + 1) * layer.width,
-            j * layer.width..(j + 1) * layer.width,
-        );
-        let (delta, other, next) = match (inner.hidden.get(l), outer.hidden.get(l)) {
-            (Some(a), Some(o)) => (
-                &a.delta,
-                &o.delta,
-                ops::dot(&a.a[here.clone()], &o.a[there.clone()]),
-            ),
-            _ => (&inner.residual, &outer.residual, R::ZERO),
-        };
-        sum += ops::dot(&delta[here], &other[there]) * (R::ONE + below);
-        below = next;
-    }
-    sum
-}
-
-#[inline(always)]
-fn scatter<R: Real>(batch: Batch<'_, R>, rows: &[u32], table: &mut [R]) {
-    for (lane, &row) in rows.iter().enumerate() {
-        let (columns, values) = batch.data.row(row);
-        for (&column, &value) in columns.iter().zip(values) {
-            table[usize::from(column) * LANES + lane] = value;
+        let count = R::from_f64(others as f64);
+        for (out, gradients) in out.iter_mut().zip(self.gradients[..pairs].chunks(others)) {
+            *out = gradients.iter().fold(R::ZERO, |sum, &g| sum + g) / count;
         }
     }
-}
-
-#[inline(always)]
-fn clear<R: Real>(batch: Batch<'_, R>, rows: &[u32], table: &mut [R]) {
-    for &row in rows {
-        for &column in batch.data.row(row).0 {
-            table[usize::from(column) * LANES..][..LANES].fill(R::ZERO);
-        }
-    }
-}
-
-#[inline(always)]
-fn gather<R: Real>(batch: Batch<'_, R>, row: u32, table: &[R]) -> [R; LANES] {
-    let (columns, values) = batch.data.row(row);
-    let table = table.as_chunks::<LANES>().0;
-    let mut sums = [R::ZERO; LANES];
-    for (&column, &value) in columns.iter().zip(values) {
-        sums = ops::fma(sums, value, &table[usize::from(column)]);
-    }
-    sums
 }

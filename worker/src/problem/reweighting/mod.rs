@@ -1,17 +1,18 @@
 //! Data reweighting (SBO section 5, after Bao et al. 2021): `x` is one logit a training sample,
 //! `g = (1/B) sum_b sigmoid(x_b) CE(y; zeta_b)`, `f = (1/B) sum_b CE(y; xi_b)`, `y` a fully connected classifier.
 //!
-//! The fused operations work on sparse samples, a tape of activations and the R-operator; with a single inner step the
-//! hypergradient needs only inner products of per-sample gradients, by Gram matrices.
+//! The fused operations work on sparse or dense samples and a tape of activations; with a single inner step the
+//! hypergradient needs only inner products of per-sample gradients, by Gram matrices, with several the R-operator.
 
+mod adjoint;
 mod curvature;
-mod fused;
 mod gram;
 mod network;
 mod oracle;
 mod pass;
 #[cfg(test)]
 mod tests;
+mod unrolled;
 
 use bistable_common::{
     ids::Replicate,
@@ -22,12 +23,13 @@ use bistable_common::{
 use super::{Dims, Iterate, Metrics, Problem, Shape, Table};
 use crate::{
     data::{Dataset, deal},
-    kernel::{Aligned, Real, SparseRows, dispatch, elementary},
+    kernel::{Aligned, Layout, Real, Rows, Simd, ops, padded},
 };
-use fused::{InnerStep, Logits, Unrolled};
-use gram::Side;
+use adjoint::{Adjoint, Sources};
+use gram::{Products, Side};
 use network::Network;
-use pass::{Batch, Pass};
+use pass::{Batch, Pass, Room};
+use unrolled::Unrolled;
 
 /// Samples that are evaluated side by side.
 const EVALUATION_BATCH: usize = 16;
@@ -35,22 +37,25 @@ const EVALUATION_BATCH: usize = 16;
 /// Samples and what they are called.
 #[derive(Debug)]
 struct Labelled<R> {
-    rows: SparseRows<R>,
+    rows: Rows<R>,
     labels: Vec<u8>,
 }
 
 impl<R: Real> Labelled<R> {
-    fn new(data: &Dataset, samples: &[u32], labels: Vec<u8>) -> Self {
-        let mut rows = SparseRows::new(data.features() as usize);
-        samples
-            .iter()
-            .for_each(|&sample| rows.push_bytes(data.image(sample)));
+    /// In the layout that suits them, or in a given one.
+    fn new(data: &Dataset, samples: &[u32], labels: Vec<u8>, layout: Option<Layout>) -> Self {
+        let columns = data.features() as usize;
+        let images = samples.iter().map(|&sample| data.image(sample));
+        let rows = match layout {
+            None => Rows::from_bytes(columns, images),
+            Some(layout) => Rows::with_layout(columns, images, layout),
+        };
         Self { rows, labels }
     }
 
-    fn clean(data: &Dataset, samples: &[u32]) -> Self {
+    fn clean(data: &Dataset, samples: &[u32], layout: Option<Layout>) -> Self {
         let labels = samples.iter().map(|&sample| data.label(sample)).collect();
-        Self::new(data, samples, labels)
+        Self::new(data, samples, labels, layout)
     }
 
     fn batch<'a>(&'a self, rows: &'a [u32]) -> Batch<'a, R> {
@@ -65,6 +70,7 @@ impl<R: Real> Labelled<R> {
 /// The problem in one replicate.
 #[derive(Debug)]
 pub struct Reweighting<R> {
+    simd: Simd,
     network: Network,
     initial: Vec<R>,
     training: Labelled<R>,
@@ -75,11 +81,24 @@ pub struct Reweighting<R> {
 impl<R: Real> Reweighting<R> {
     /// Deals out the data of one replicate of a cell; `None` if the data set is too small.
     pub fn new(
+        simd: Simd,
         spec: &ReweightingSpec,
         facts: &Facts,
         cell: &Cell,
         replicate: Replicate,
         data: &Dataset,
+    ) -> Option<Self> {
+        Self::with_layout(simd, spec, facts, cell, replicate, data, None)
+    }
+
+    fn with_layout(
+        simd: Simd,
+        spec: &ReweightingSpec,
+        facts: &Facts,
+        cell: &Cell,
+        replicate: Replicate,
+        data: &Dataset,
+        layout: Option<Layout>,
     ) -> Option<Self> {
         let deal = deal(facts, cell, replicate, data)?;
         let features = data.features() as usize;
@@ -89,13 +108,26 @@ impl<R: Real> Reweighting<R> {
             data.classes() as usize,
             spec.activation,
         );
+        let validation = [deal.validation, deal.replacement].concat();
         Some(Self {
+            simd,
             initial: network.start(facts.seed, replicate),
-            training: Labelled::new(data, &deal.training, deal.training_labels),
-            validation: Labelled::clean(data, &[deal.validation, deal.replacement].concat()),
-            test: Labelled::clean(data, &deal.test),
+            training: Labelled::new(data, &deal.training, deal.training_labels, layout),
+            validation: Labelled::clean(data, &validation, layout),
+            test: Labelled::clean(data, &deal.test, layout),
             network,
         })
+    }
+
+    /// What [`Problem::scratch_bytes`] will be on data of so many features and classes.
+    pub fn scratch_bytes_on(
+        spec: &ReweightingSpec,
+        features: usize,
+        classes: usize,
+        shape: Shape,
+    ) -> u64 {
+        let network = Network::new(features, &spec.hidden, classes, spec.activation);
+        Scratch::<R>::bytes(&network, shape)
     }
 
     fn table(&self, table: Table) -> &Labelled<R> {
@@ -103,23 +135,6 @@ impl<R: Real> Reweighting<R> {
             Table::Validation => &self.validation,
             Table::Test => &self.test,
         }
-    }
-
-    /// Cross-entropy and 0-1 error of one row of logits, in f64.
-    fn judge(&self, logits: &[R], label: u8) -> [f64; 2] {
-        let logits = &logits[..self.network.head().outputs];
-        let largest = logits[1..]
-            .iter()
-            .fold(logits[0], |m, &z| if z > m { z } else { m });
-        let shifted = |z: R| z.to_f64() - largest.to_f64();
-        let sum: f64 = logits.iter().map(|&z| elementary::exp(shifted(z))).sum();
-        let own = logits[usize::from(label)];
-        let first_largest = logits.iter().position(|&z| z == largest);
-        let wrong = first_largest != Some(usize::from(label));
-        [
-            elementary::ln(sum) - shifted(own),
-            f64::from(u8::from(wrong)),
-        ]
     }
 }
 
@@ -135,6 +150,14 @@ struct Step<R> {
     upper: Vec<R>,
 }
 
+/// `-eta sigmoid(x_b) / B`: what the derivative of sample b's loss is multiplied by.
+fn step_factors<R: Real>(weights: &[R], eta: R, factors: &mut [R]) {
+    let step = -(eta / R::from_f64(weights.len() as f64));
+    for (factor, &weight) in factors.iter_mut().zip(weights) {
+        *factor = step * weight;
+    }
+}
+
 /// Scratch space: the tape, and room for the passes.
 #[derive(Debug)]
 pub struct Scratch<R> {
@@ -142,64 +165,83 @@ pub struct Scratch<R> {
     outer: Pass<R>,
     tangent: Pass<R>,
     evaluation: Pass<R>,
-    /// The adjoint of y; empty if a single step is differentiated through, which needs none.
-    lambda: Aligned<R>,
-    scaled: Vec<R>,
+    adjoint: Adjoint<R>,
+    products: Products<R>,
+    room: Room<R>,
     factors: Vec<R>,
-    products: Vec<R>,
-    /// 16 values a feature, always zero between uses.
-    table: Vec<R>,
+    along: Vec<R>,
 }
 
 impl<R: Real> Scratch<R> {
     fn new(network: &Network, shape: Shape) -> Self {
-        let zeros = |len: usize| vec![R::ZERO; len];
-        let second_pass = needs_second_pass(shape);
+        let needs = Needs::new(network, shape);
         let step = |_| Step {
             rows: Vec::with_capacity(shape.batch_y),
-            weights: Vec::with_capacity(shape.batch_y),
+            weights: Vec::with_capacity(padded(shape.batch_y)),
             eta: R::ZERO,
             pass: Pass::new(network, shape.batch_y),
-            upper: zeros(if second_pass {
-                network.upper().len()
-            } else {
-                0
-            }),
+            upper: vec![R::ZERO; needs.upper],
         };
-        let batch = shape.batch_x.max(shape.batch_y);
         Self {
-            tape: (0..tape_steps(shape)).map(step).collect(),
-            outer: Pass::new(network, shape.batch_x),
-            tangent: Pass::new(network, if second_pass { shape.batch_y } else { 0 }),
+            tape: (0..needs.tape_steps).map(step).collect(),
+            outer: Pass::new(network, needs.outer),
+            tangent: Pass::new(network, needs.tangent),
             evaluation: Pass::new(network, EVALUATION_BATCH),
-            lambda: Aligned::zeros(if second_pass { network.len() } else { 0 }),
-            scaled: zeros(batch * widest(network)),
-            factors: zeros(batch),
-            products: zeros(batch),
-            table: zeros(network.layers[0].fan_in * crate::kernel::LANES),
+            adjoint: Adjoint::new(network, shape.batch_x, shape.batch_y, needs.adjoint_steps),
+            products: Products::new(needs.products, shape.batch_y),
+            room: Room::new(network, needs.batch),
+            factors: vec![R::ZERO; needs.batch],
+            along: vec![R::ZERO; needs.batch],
         }
     }
-}
 
-/// A tape is kept only if it will be read; without one, a single step's room is used over and over.
-fn tape_steps(shape: Shape) -> usize {
-    match shape.direction {
-        Direction::Unrolled => shape.inner_steps,
-        Direction::Partial => 1,
+    fn bytes(network: &Network, shape: Shape) -> u64 {
+        let needs = Needs::new(network, shape);
+        let pass = |batch: usize| Pass::<R>::words(network, batch);
+        let step = pass(shape.batch_y) + needs.upper + 2 * padded(shape.batch_y);
+        let words = needs.tape_steps * step
+            + pass(needs.outer)
+            + pass(needs.tangent)
+            + pass(EVALUATION_BATCH)
+            + Adjoint::<R>::words(network, shape.batch_x, shape.batch_y, needs.adjoint_steps)
+            + Products::<R>::words(needs.products, shape.batch_y)
+            + Room::<R>::words(network, needs.batch)
+            + 2 * needs.batch;
+        (words * size_of::<R>()) as u64
     }
 }
 
-fn needs_second_pass(shape: Shape) -> bool {
-    shape.direction == Direction::Unrolled && shape.inner_steps > 1
+/// Which parts of the scratch space a solver will use.
+struct Needs {
+    /// A tape is kept only if it will be read; without one, a single step's room is used over and over.
+    tape_steps: usize,
+    /// Words of upper weights that a step keeps.
+    upper: usize,
+    /// Samples of the outer, the tangent and any batch.
+    outer: usize,
+    tangent: usize,
+    batch: usize,
+    /// Steps that an adjoint goes back through, if it is formed.
+    adjoint_steps: usize,
+    /// Outer samples whose inner products are taken.
+    products: usize,
 }
 
-fn widest(network: &Network) -> usize {
-    network
-        .layers
-        .iter()
-        .map(|layer| layer.width)
-        .max()
-        .unwrap_or(0)
+impl Needs {
+    fn new(network: &Network, shape: Shape) -> Self {
+        let unrolled = shape.direction == Direction::Unrolled;
+        let second_pass = unrolled && shape.inner_steps > 1;
+        let when = |needed: bool, n: usize| if needed { n } else { 0 };
+        Self {
+            tape_steps: if unrolled { shape.inner_steps } else { 1 },
+            upper: when(second_pass, network.upper().len()),
+            outer: when(unrolled, shape.batch_x),
+            tangent: when(second_pass, shape.batch_y),
+            batch: shape.batch_x.max(shape.batch_y),
+            adjoint_steps: when(second_pass, shape.inner_steps),
+            products: when(unrolled && !second_pass, shape.batch_x),
+        }
+    }
 }
 
 impl<R: Real> Problem for Reweighting<R> {
@@ -225,17 +267,7 @@ impl<R: Real> Problem for Reweighting<R> {
     }
 
     fn scratch_bytes(&self, shape: Shape) -> u64 {
-        let network = &self.network;
-        let pass = |batch: usize| Pass::<R>::words(network, batch);
-        let second = usize::from(needs_second_pass(shape));
-        let step = pass(shape.batch_y) + second * network.upper().len() + 2 * shape.batch_y;
-        let words = tape_steps(shape) * step
-            + pass(shape.batch_x)
-            + pass(EVALUATION_BATCH)
-            + second * (pass(shape.batch_y) + network.len())
-            + shape.batch_x.max(shape.batch_y) * (widest(network) + 2)
-            + network.layers[0].fan_in * crate::kernel::LANES;
-        (words * size_of::<R>()) as u64
+        Scratch::<R>::bytes(&self.network, shape)
     }
 
     fn inner_step(
@@ -252,24 +284,20 @@ impl<R: Real> Problem for Reweighting<R> {
         step.rows.extend_from_slice(batch);
         step.eta = R::from_f64(eta);
         step.weights.clear();
-        step.weights.extend(
-            batch
-                .iter()
-                .map(|&row| elementary::sigmoid(at.x[row as usize])),
-        );
+        let logits = batch.iter().map(|&row| at.x[row as usize]);
+        step.weights.extend(logits);
+        step.weights.resize(padded(batch.len()), R::ZERO);
+        ops::sigmoids(self.simd, &mut step.weights);
+        step.weights.truncate(batch.len());
         if !step.upper.is_empty() {
             step.upper.copy_from_slice(&at.y[self.network.upper()]);
         }
-        dispatch::run(InnerStep {
-            network: &self.network,
-            batch: self.training.batch(batch),
-            weights: &step.weights,
-            eta: step.eta,
-            pass: &mut step.pass,
-            factors: &mut scratch.factors,
-            scaled: &mut scratch.scaled,
-            y: &mut at.y,
-        });
+        let (simd, network, room) = (self.simd, &self.network, &mut scratch.room);
+        let samples = self.training.batch(batch);
+        pass::forward_backward(simd, network, &at.y, samples, room, &mut step.pass);
+        let factors = &mut scratch.factors[..batch.len()];
+        step_factors(&step.weights, step.eta, factors);
+        pass::add_gradient(simd, network, samples, &step.pass, factors, room, &mut at.y);
     }
 
     fn direction(
@@ -284,14 +312,7 @@ impl<R: Real> Problem for Reweighting<R> {
         match direction {
             // f depends on x through y alone.
             Direction::Partial => {}
-            Direction::Unrolled => dispatch::run(Unrolled {
-                network: &self.network,
-                training: &self.training,
-                batch: self.validation.batch(batch),
-                y: &at.y,
-                scratch,
-                out,
-            }),
+            Direction::Unrolled => self.unroll(scratch, at, batch, out),
         }
     }
 
@@ -303,17 +324,15 @@ impl<R: Real> Problem for Reweighting<R> {
         rows: &[u32],
     ) -> Metrics {
         let samples = self.table(table);
-        let width = self.network.head().width;
+        let head = self.network.head();
         let mut sums = [0.0; 2];
         for rows in rows.chunks(EVALUATION_BATCH) {
-            dispatch::run(Logits {
-                network: &self.network,
-                y: &at.y,
-                batch: samples.batch(rows),
-                pass: &mut scratch.evaluation,
-            });
-            for (logits, &row) in scratch.evaluation.p.chunks_exact(width).zip(rows) {
-                let [loss, error] = self.judge(logits, samples.labels[row as usize]);
+            let batch = samples.batch(rows);
+            let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
+            pass::logits(self.simd, &self.network, &at.y, batch, columns, pass);
+            for (logits, &row) in pass.p.chunks_exact(head.width).zip(rows) {
+                let label = samples.labels[row as usize];
+                let [loss, error] = ops::judge(self.simd, &logits[..head.outputs], label);
                 sums = [sums[0] + loss, sums[1] + error];
             }
         }
@@ -322,5 +341,43 @@ impl<R: Real> Problem for Reweighting<R> {
             loss,
             error: Some(error),
         }
+    }
+}
+
+impl<R: Real> Reweighting<R> {
+    /// The hypergradient through the tape, added to `out`.
+    fn unroll(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, batch: &[u32], out: &mut [R]) {
+        let Scratch {
+            tape,
+            outer,
+            tangent,
+            adjoint,
+            products,
+            room,
+            factors,
+            along,
+            ..
+        } = scratch;
+        let (simd, network) = (self.simd, &self.network);
+        let batch = self.validation.batch(batch);
+        pass::forward_backward(simd, network, &at.y, batch, room, outer);
+        let unrolled = Unrolled {
+            simd,
+            network,
+            sources: Sources {
+                outer: &self.validation,
+                inner: &self.training,
+            },
+            tape,
+        };
+        if tape.len() == 1 {
+            let outer = Side { batch, pass: outer };
+            return unrolled.one_step(outer, products, room, along, out);
+        }
+        let samples = batch.rows.len();
+        let share = R::ONE / R::from_f64(samples as f64);
+        factors[..samples].fill(share);
+        adjoint.begin(simd, network, batch, outer, &factors[..samples], room);
+        unrolled.all_steps(adjoint, tangent, room, along, factors, out);
     }
 }

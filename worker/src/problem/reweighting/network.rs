@@ -31,17 +31,26 @@ pub struct Layer {
     pub bias: Range<usize>,
 }
 
+impl Layer {
+    /// This layer's weights and bias, and the parameters above, of a slice that begins with this layer.
+    pub fn split<'a, R>(&self, from: &'a mut [R]) -> (&'a mut [R], &'a mut [R], &'a mut [R]) {
+        let (weights, rest) = from.split_at_mut(self.weights.len());
+        let (bias, above) = rest.split_at_mut(self.bias.len());
+        (weights, bias, above)
+    }
+}
+
 /// A fully connected network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
-    /// First to last; at least two.
+    /// First to last; at least one.
     pub layers: Vec<Layer>,
     /// The hidden layers' nonlinearity.
     pub activation: Activation,
 }
 
 impl Network {
-    /// A network with these widths, hidden ones not empty.
+    /// A network with these widths; without hidden ones, a linear softmax classifier.
     pub fn new(features: usize, hidden: &[u32], classes: usize, activation: Activation) -> Self {
         let mut layers: Vec<Layer> = Vec::with_capacity(hidden.len() + 1);
         let widths = hidden.iter().map(|&h| h as usize).chain([classes]);
@@ -78,6 +87,12 @@ impl Network {
     /// The last layer.
     pub fn head(&self) -> &Layer {
         &self.layers[self.layers.len() - 1]
+    }
+
+    /// The largest width.
+    pub fn widest(&self) -> usize {
+        let widths = self.layers.iter().map(|layer| layer.width);
+        widths.max().unwrap_or(0)
     }
 
     /// Everything above the first layer: all that the second pass needs of the weights.

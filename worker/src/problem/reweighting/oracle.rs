@@ -4,16 +4,16 @@
 use super::{
     Labelled, Reweighting,
     curvature::{self, Taken},
-    pass::{self, Batch, Pass},
+    pass::{self, Batch, Pass, Room},
 };
 use crate::{
-    kernel::{Real, elementary},
+    kernel::{Real, elementary, ops},
     problem::{Dims, Iterate, Metrics, Oracle, Problem, Shape, Table},
 };
 
 impl<R: Real> Reweighting<R> {
-    fn room(&self, batch: usize) -> Vec<R> {
-        vec![R::ZERO; batch * super::widest(&self.network)]
+    fn room(&self, batch: usize) -> Room<R> {
+        Room::new(&self.network, batch)
     }
 
     fn passed<'a>(
@@ -24,8 +24,15 @@ impl<R: Real> Reweighting<R> {
     ) -> (Batch<'a, R>, Pass<R>) {
         let batch = samples.batch(rows);
         let mut pass = Pass::new(&self.network, rows.len());
-        pass::forward_backward(&self.network, y, batch, &mut pass);
+        let room = &mut self.room(rows.len());
+        pass::forward_backward(self.simd, &self.network, y, batch, room, &mut pass);
         (batch, pass)
+    }
+
+    /// Adds the mean gradient of a batch, each sample with its factor.
+    fn add_gradient(&self, batch: Batch<'_, R>, pass: &Pass<R>, factors: &[R], out: &mut [R]) {
+        let room = &mut self.room(batch.rows.len());
+        pass::add_gradient(self.simd, &self.network, batch, pass, factors, room, out);
     }
 
     /// `sigmoid(x_b) / B` for each sample of a batch.
@@ -33,6 +40,21 @@ impl<R: Real> Reweighting<R> {
         let count = R::from_f64(batch.len() as f64);
         let share = |&row: &u32| elementary::sigmoid(at.x[row as usize]) / count;
         batch.iter().map(share).collect()
+    }
+
+    fn losses(&self, y: &[R], samples: &Labelled<R>, rows: &[u32]) -> Vec<f64> {
+        let mut pass = Pass::new(&self.network, rows.len());
+        let columns = &mut self.room(rows.len()).columns;
+        let batch = samples.batch(rows);
+        pass::logits(self.simd, &self.network, y, batch, columns, &mut pass);
+        let head = self.network.head();
+        let losses = pass.p.chunks_exact(head.width).zip(rows);
+        losses
+            .map(|(logits, &row)| {
+                let label = samples.labels[row as usize];
+                ops::judge(self.simd, &logits[..head.outputs], label)[0]
+            })
+            .collect()
     }
 }
 
@@ -54,15 +76,7 @@ impl<R: Real> Oracle for Reweighting<R> {
     fn inner_grad(&self, at: &Iterate<R>, batch: &[u32], out: &mut [R], _: &mut [R]) {
         let (rows, pass) = self.passed(&at.y, &self.training, batch);
         out.fill(R::ZERO);
-        let shares = self.shares(at, batch);
-        pass::add_gradient(
-            &self.network,
-            rows,
-            &pass,
-            &shares,
-            &mut self.room(batch.len()),
-            out,
-        );
+        self.add_gradient(rows, &pass, &self.shares(at, batch), out);
     }
 
     fn outer_grads(&self, at: &Iterate<R>, batch: &[u32], gx: &mut [R], gy: &mut [R], _: &mut [R]) {
@@ -70,32 +84,39 @@ impl<R: Real> Oracle for Reweighting<R> {
         gx.fill(R::ZERO);
         gy.fill(R::ZERO);
         let shares = vec![R::ONE / R::from_f64(batch.len() as f64); batch.len()];
-        pass::add_gradient(
-            &self.network,
-            rows,
-            &pass,
-            &shares,
-            &mut self.room(batch.len()),
-            gy,
-        );
+        self.add_gradient(rows, &pass, &shares, gy);
     }
 
     fn inner_hvp(&self, at: &Iterate<R>, batch: &[u32], v: &[R], out: &mut [R], _: &mut [R]) {
+        let (simd, network) = (self.simd, &self.network);
         let (rows, pass) = self.passed(&at.y, &self.training, batch);
         let taken = Taken {
             batch: rows,
             pass: &pass,
-            upper: &at.y[self.network.upper()],
+            upper: &at.y[network.upper()],
         };
-        let mut tangent = Pass::new(&self.network, batch.len());
-        let mut along = vec![R::ZERO; batch.len()];
-        curvature::push_forward(&self.network, taken, v, &mut tangent, &mut along);
-        // The second pass adds H v to v in place; what was added is the product.
-        out.copy_from_slice(v);
-        let shares = self.shares(at, batch);
         let room = &mut self.room(batch.len());
-        curvature::pull_back(&self.network, taken, &shares, room, &mut tangent, out);
-        out.iter_mut().zip(v).for_each(|(out, v)| *out = *out - *v);
+        let mut tangent = Pass::new(network, batch.len());
+        let first = &network.layers[0];
+        let z = curvature::first_tangent(&mut tangent);
+        pass::fill_rows(z, &v[first.bias.clone()]);
+        let (w, columns) = (&v[first.weights.clone()], &mut room.columns);
+        pass::first_forward(simd, rows.data, batch, w, first.width, columns, z);
+        let upper = &v[network.upper()];
+        let mut along = vec![R::ZERO; batch.len()];
+        curvature::push_forward(simd, network, taken, upper, &mut tangent, &mut along);
+        curvature::pull_back(simd, network, taken, upper, &mut tangent, room);
+        let shares = self.shares(at, batch);
+        out.fill(R::ZERO);
+        let (below, above) = out.split_at_mut(first.bias.end);
+        let change = curvature::first_change(&tangent);
+        let scaled = &mut room.scaled[..change.len()];
+        ops::scale_rows(simd, change, &shares, first.width, scaled);
+        let (w, bias) = below.split_at_mut(first.weights.len());
+        let columns = &mut room.columns;
+        pass::first_update(simd, rows.data, batch, columns, scaled, w, bias);
+        let scaled = &mut room.scaled;
+        curvature::add_upper_change(simd, network, taken, &shares, &tangent, scaled, above);
     }
 
     fn cross_vp(&self, at: &Iterate<R>, batch: &[u32], v: &[R], out: &mut [R], _: &mut [R]) {
@@ -104,14 +125,7 @@ impl<R: Real> Oracle for Reweighting<R> {
         for &row in batch {
             let (rows, pass) = self.passed(&at.y, &self.training, std::slice::from_ref(&row));
             let mut gradient = vec![R::ZERO; v.len()];
-            pass::add_gradient(
-                &self.network,
-                rows,
-                &pass,
-                &[R::ONE],
-                &mut self.room(1),
-                &mut gradient,
-            );
+            self.add_gradient(rows, &pass, &[R::ONE], &mut gradient);
             let along = gradient
                 .iter()
                 .zip(v)
@@ -122,12 +136,12 @@ impl<R: Real> Oracle for Reweighting<R> {
     }
 
     fn inner_value(&self, at: &Iterate<R>, batch: &[u32]) -> f64 {
-        let (_, pass) = self.logits(&at.y, &self.training, batch);
-        let width = self.network.head().width;
-        let terms = pass.p.chunks_exact(width).zip(batch).map(|(logits, &row)| {
-            let weight = elementary::sigmoid(at.x[row as usize].to_f64());
-            weight * self.judge(logits, self.training.labels[row as usize])[0]
-        });
+        let losses = self.losses(&at.y, &self.training, batch);
+        let weight = |&row: &u32| elementary::sigmoid(at.x[row as usize].to_f64());
+        let terms = losses
+            .iter()
+            .zip(batch)
+            .map(|(loss, row)| weight(row) * loss);
         terms.sum::<f64>() / batch.len() as f64
     }
 
@@ -139,19 +153,5 @@ impl<R: Real> Oracle for Reweighting<R> {
             direction: bistable_common::spec::Direction::Partial,
         };
         self.evaluate(&mut self.scratch(shape), at, table, rows)
-    }
-}
-
-impl<R: Real> Reweighting<R> {
-    fn logits<'a>(
-        &self,
-        y: &[R],
-        samples: &'a Labelled<R>,
-        rows: &'a [u32],
-    ) -> (Batch<'a, R>, Pass<R>) {
-        let batch = samples.batch(rows);
-        let mut pass = Pass::new(&self.network, rows.len());
-        pass::logits(&self.network, y, batch, &mut pass);
-        (batch, pass)
     }
 }

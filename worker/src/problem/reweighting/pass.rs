@@ -1,39 +1,37 @@
 //! Forward and backward through the network for a batch: activations, class probabilities and per-sample derivatives of
 //! the cross-entropy, not yet weighted.
 
-use bistable_common::spec::Activation;
-
 use super::network::Network;
-use crate::kernel::{LANES, Real, SparseRows, elementary, ops};
+use crate::kernel::{Aligned, Columns, LANES, Layout, Real, Rows, Simd, ops};
 
 /// A hidden layer's values for a batch, `[sample][width]` each.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct HiddenValues<R> {
     /// Activations.
-    pub a: Vec<R>,
+    pub a: Aligned<R>,
     /// The activation function's derivative.
-    pub slope: Vec<R>,
+    pub slope: Aligned<R>,
     /// The loss's derivative in the activations.
-    pub up: Vec<R>,
+    pub up: Aligned<R>,
     /// The loss's derivative in the pre-activations, `slope * up`.
-    pub delta: Vec<R>,
+    pub delta: Aligned<R>,
 }
 
 /// What a batch leaves behind on its way through the network.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Pass<R> {
     /// Hidden layers, first to last.
     pub hidden: Vec<HiddenValues<R>>,
     /// Logits, then class probabilities, `[sample][width]`; zero in the padding.
-    pub p: Vec<R>,
+    pub p: Aligned<R>,
     /// The loss's derivative in the logits: `p` minus the label.
-    pub residual: Vec<R>,
+    pub residual: Aligned<R>,
 }
 
 impl<R: Real> Pass<R> {
     /// Room for batches of up to `batch` samples.
     pub fn new(network: &Network, batch: usize) -> Self {
-        let rows = |width: usize| vec![R::ZERO; batch * width];
+        let rows = |width: usize| Aligned::zeros(batch * width);
         let values = |width| HiddenValues {
             a: rows(width),
             slope: rows(width),
@@ -56,183 +54,250 @@ impl<R: Real> Pass<R> {
         let hidden: usize = network.hidden().iter().map(|layer| 4 * layer.width).sum();
         batch * (hidden + 2 * network.head().width)
     }
+
+    /// The loss's derivatives in the pre-activations of layer `l`.
+    pub fn delta(&self, l: usize) -> &[R] {
+        match self.hidden.get(l) {
+            Some(values) => &values.delta,
+            None => &self.residual,
+        }
+    }
+}
+
+/// Room that the passes share.
+#[derive(Debug)]
+pub struct Room<R> {
+    /// A batch's samples turned around.
+    pub columns: Columns<R>,
+    /// Rows of the widest layer.
+    pub scaled: Aligned<R>,
+    /// The same, turned around.
+    turned: Aligned<R>,
+}
+
+impl<R: Real> Room<R> {
+    /// Room for batches of up to `batch` samples.
+    pub fn new(network: &Network, batch: usize) -> Self {
+        Self {
+            columns: Columns::new(network.layers[0].fan_in),
+            scaled: Aligned::zeros(batch * network.widest()),
+            turned: Aligned::zeros(batch * network.widest()),
+        }
+    }
+
+    /// Words that [`Room::new`] allocates.
+    pub fn words(network: &Network, batch: usize) -> usize {
+        Columns::<R>::words(network.layers[0].fan_in) + 2 * batch * network.widest()
+    }
 }
 
 /// The rows of a batch, where they come from, and what they are called.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Batch<'a, R> {
     /// The samples.
-    pub data: &'a SparseRows<R>,
+    pub data: &'a Rows<R>,
     /// Their labels.
     pub labels: &'a [u8],
     /// The rows.
     pub rows: &'a [u32],
 }
 
-#[inline(always)]
-fn fill_rows<R: Real>(rows: &mut [R], row: &[R]) {
+/// `z[b] += sum_p x[b][p] w[p]` for rows of `data`.
+pub fn first_forward<R: Real>(
+    simd: Simd,
+    data: &Rows<R>,
+    rows: &[u32],
+    w: &[R],
+    width: usize,
+    columns: &mut Columns<R>,
+    z: &mut [R],
+) {
+    match data.layout() {
+        Layout::Sparse => ops::sparse_forward(simd, data, rows, w, width, z),
+        Layout::Dense => {
+            for (rows, z) in rows.chunks(LANES).zip(z.chunks_mut(LANES * width)) {
+                columns.turn(data, [rows].into_iter());
+                ops::combine(simd, columns.values(), LANES, w, width, z);
+            }
+        }
+    }
+}
+
+/// `w[p] += sum_b x[b][p] delta[b]` and `bias += sum_b delta[b]` for rows of `data`.
+pub fn first_update<R: Real>(
+    simd: Simd,
+    data: &Rows<R>,
+    rows: &[u32],
+    columns: &mut Columns<R>,
+    delta: &[R],
+    w: &mut [R],
+    bias: &mut [R],
+) {
+    let width = bias.len();
+    for (rows, delta) in rows.chunks(LANES).zip(delta.chunks(LANES * width)) {
+        columns.turn(data, [rows].into_iter());
+        ops::sparse_update(simd, columns, delta, width, w);
+    }
+    ops::add_rows(simd, delta, bias);
+}
+
+/// Copies `row` into every row of `rows`.
+pub fn fill_rows<R: Real>(rows: &mut [R], row: &[R]) {
     rows.chunks_exact_mut(row.len())
         .for_each(|r| r.copy_from_slice(row));
 }
 
+/// `u[b] += sum_o delta[b][o] w[o]`, in the order of outputs; `w` has a row for each output that is not padding.
+pub fn pull<R: Real>(
+    simd: Simd,
+    delta: &[R],
+    samples: usize,
+    w: &[R],
+    inputs: usize,
+    room: &mut Room<R>,
+    u: &mut [R],
+) {
+    let (outputs, width) = (w.len() / inputs, delta.len() / samples);
+    let turned = &mut room.turned[..outputs * samples];
+    for (b, delta) in delta.chunks_exact(width).enumerate() {
+        for (turned, delta) in turned[b..].iter_mut().step_by(samples).zip(delta) {
+            *turned = *delta;
+        }
+    }
+    ops::combine(simd, turned, samples, w, inputs, u);
+}
+
 /// Activations up to the logits, which are left in `pass.p`.
-#[inline(always)]
-pub fn logits<R: Real>(network: &Network, y: &[R], batch: Batch<'_, R>, pass: &mut Pass<R>) {
+pub fn logits<R: Real>(
+    simd: Simd,
+    network: &Network,
+    y: &[R],
+    batch: Batch<'_, R>,
+    columns: &mut Columns<R>,
+    pass: &mut Pass<R>,
+) {
     let samples = batch.rows.len();
-    let mut below: Option<&[R]> = None;
-    for (layer, values) in network.hidden().iter().zip(&mut pass.hidden) {
+    for (l, layer) in network.layers.iter().enumerate() {
         let (w, bias) = (&y[layer.weights.clone()], &y[layer.bias.clone()]);
         let rows = samples * layer.width;
-        let z = &mut values.a[..rows];
-        match below {
-            None => ops::sparse_forward(batch.data, batch.rows, w, bias, z),
-            Some(a) => {
-                fill_rows(z, bias);
-                ops::dense_forward(a, layer.inputs, w, layer.outputs, z);
+        let (below, rest) = pass.hidden.split_at_mut(l);
+        let (z, slope) = match rest.first_mut() {
+            Some(values) => (&mut values.a[..rows], Some(&mut values.slope[..rows])),
+            None => (&mut pass.p[..rows], None),
+        };
+        fill_rows(z, bias);
+        match below.last() {
+            None => first_forward(simd, batch.data, batch.rows, w, layer.width, columns, z),
+            Some(below) => {
+                let a = &below.a[..samples * layer.inputs];
+                ops::add_dots(simd, a, w, layer.inputs, layer.width, z);
             }
         }
-        activate(network.activation, z, &mut values.slope[..rows]);
-        below = Some(&values.a[..rows]);
-    }
-    let head = network.head();
-    let z = &mut pass.p[..samples * head.width];
-    fill_rows(z, &y[head.bias.clone()]);
-    let a = below.unwrap_or_default();
-    ops::dense_forward(a, head.inputs, &y[head.weights.clone()], head.outputs, z);
-}
-
-/// Replaces pre-activations by activations, and gives the function's derivative.
-#[inline(always)]
-fn activate<R: Real>(activation: Activation, z: &mut [R], slope: &mut [R]) {
-    let groups = ops::lanes_mut(z).iter_mut().zip(ops::lanes_mut(slope));
-    match activation {
-        Activation::Elu => {
-            for (z, slope) in groups {
-                let (mut a, mut s) = (*z, elementary::expm1_all(z));
-                for (a, s) in a.iter_mut().zip(&mut s) {
-                    let below = *s;
-                    *s = if *a > R::ZERO { R::ONE } else { below + R::ONE };
-                    *a = if *a > R::ZERO { *a } else { below };
-                }
-                (*z, *slope) = (a, s);
-            }
-        }
-        Activation::Tanh => {
-            for (z, slope) in groups {
-                let a = elementary::tanh_all(z);
-                *slope = a.map(|a| (-a).mul_add(a, R::ONE));
-                *z = a;
-            }
-        }
-    }
-}
-
-/// The activation function's second derivative, from its value and slope.
-#[inline(always)]
-pub fn bend<R: Real>(activation: Activation, a: R, slope: R) -> R {
-    match activation {
-        Activation::Elu => {
-            if a < R::ZERO {
-                slope
-            } else {
-                R::ZERO
-            }
-        }
-        Activation::Tanh => -(a + a) * slope,
-    }
-}
-
-/// Replaces logits by probabilities, row by row.
-#[inline(always)]
-fn softmax<R: Real>(p: &mut [R], classes: usize, width: usize) {
-    for row in p.chunks_exact_mut(width) {
-        let largest = row[1..classes]
-            .iter()
-            .fold(row[0], |m, &z| if z > m { z } else { m });
-        for z in ops::lanes_mut(row) {
-            *z = elementary::exp_all(&z.map(|z| z - largest));
-        }
-        row[classes..].fill(R::ZERO);
-        let mut sums = [R::ZERO; LANES];
-        for chunk in row.as_chunks::<LANES>().0 {
-            for (sum, value) in sums.iter_mut().zip(chunk) {
-                *sum += *value;
-            }
-        }
-        let sum = ops::tree(&sums);
-        for p in ops::lanes_mut(row) {
-            *p = p.map(|p| p / sum);
+        if let Some(slope) = slope {
+            ops::activate(simd, network.activation, z, slope);
         }
     }
 }
 
 /// Forward and backward: everything in `pass`, for every sample of the batch.
-#[inline(always)]
 pub fn forward_backward<R: Real>(
+    simd: Simd,
     network: &Network,
     y: &[R],
     batch: Batch<'_, R>,
+    room: &mut Room<R>,
     pass: &mut Pass<R>,
 ) {
-    logits(network, y, batch, pass);
-    let samples = batch.rows.len();
+    logits(simd, network, y, batch, &mut room.columns, pass);
     let head = network.head();
-    let p = &mut pass.p[..samples * head.width];
-    softmax(p, head.outputs, head.width);
-    let residual = &mut pass.residual[..samples * head.width];
-    residual.copy_from_slice(p);
-    for (row, residual) in batch.rows.iter().zip(residual.chunks_exact_mut(head.width)) {
+    let rows = batch.rows.len() * head.width;
+    ops::softmax(simd, &mut pass.p[..rows], head.outputs, head.width);
+    pass.residual[..rows].copy_from_slice(&pass.p[..rows]);
+    for (row, residual) in batch
+        .rows
+        .iter()
+        .zip(pass.residual.chunks_exact_mut(head.width))
+    {
         let label = usize::from(batch.labels[*row as usize]);
         residual[label] = residual[label] - R::ONE;
     }
-    backward(network, &y[network.upper()], samples, pass);
+    backward(simd, network, y, batch.rows.len(), room, pass);
 }
 
-/// The loss's derivatives, from the residual down; `upper` are the weights above the first layer.
-#[inline(always)]
-fn backward<R: Real>(network: &Network, upper: &[R], samples: usize, pass: &mut Pass<R>) {
-    let offset = network.upper().start;
-    let mut above: &[R] = &pass.residual[..samples * network.head().width];
-    for (l, values) in pass.hidden.iter_mut().enumerate().rev() {
+/// The loss's derivatives, from the residual down.
+fn backward<R: Real>(
+    simd: Simd,
+    network: &Network,
+    y: &[R],
+    samples: usize,
+    room: &mut Room<R>,
+    pass: &mut Pass<R>,
+) {
+    for l in (0..pass.hidden.len()).rev() {
         let next = &network.layers[l + 1];
-        let w = &upper[next.weights.start - offset..next.weights.end - offset];
+        let (here, above) = pass.hidden.split_at_mut(l + 1);
+        let values = &mut here[l];
+        let delta = match above.first() {
+            Some(above) => &above.delta,
+            None => &pass.residual,
+        };
         let rows = samples * next.inputs;
         let up = &mut values.up[..rows];
         up.fill(R::ZERO);
-        ops::dense_backward(above, w, next.outputs, next.inputs, up);
-        ops::multiply(&values.slope[..rows], up, &mut values.delta[..rows]);
-        above = &values.delta[..rows];
+        let w = &y[next.weights.clone()];
+        let delta = &delta[..samples * next.width];
+        pull(simd, delta, samples, w, next.inputs, room, up);
+        ops::multiply(simd, &values.slope[..rows], up, &mut values.delta[..rows]);
     }
 }
 
-/// Adds `sum_b factors[b] * (derivative of sample b's loss)` to `target`, a slice with the network's layout. `scaled` is
-/// room for the widest layer's rows.
-#[inline(always)]
+/// Adds `sum_b factors[b] * (derivative of sample b's loss)` to `target`, a slice with the network's layout.
 pub fn add_gradient<R: Real>(
+    simd: Simd,
     network: &Network,
     batch: Batch<'_, R>,
+    pass: &Pass<R>,
+    factors: &[R],
+    room: &mut Room<R>,
+    target: &mut [R],
+) {
+    let first = &network.layers[0];
+    let rows = batch.rows.len() * first.width;
+    let scaled = &mut room.scaled[..rows];
+    ops::scale_rows(simd, &pass.delta(0)[..rows], factors, first.width, scaled);
+    let (w, bias) = target[..first.bias.end].split_at_mut(first.weights.len());
+    first_update(
+        simd,
+        batch.data,
+        batch.rows,
+        &mut room.columns,
+        scaled,
+        w,
+        bias,
+    );
+    let upper = &mut target[first.bias.end..];
+    add_upper_gradient(simd, network, pass, factors, &mut room.scaled, upper);
+}
+
+/// [`add_gradient`] above the first layer; `target` are the parameters from there on.
+pub fn add_upper_gradient<R: Real>(
+    simd: Simd,
+    network: &Network,
     pass: &Pass<R>,
     factors: &[R],
     scaled: &mut [R],
     target: &mut [R],
 ) {
-    let samples = batch.rows.len();
-    for (l, layer) in network.layers.iter().enumerate() {
-        let delta = match pass.hidden.get(l) {
-            Some(values) => &values.delta,
-            None => &pass.residual,
-        };
+    let samples = factors.len();
+    let mut rest = target;
+    for (l, layer) in network.layers.iter().enumerate().skip(1) {
+        let (w, bias, above) = layer.split(rest);
         let rows = samples * layer.width;
         let scaled = &mut scaled[..rows];
-        ops::scale_rows(&delta[..rows], factors, layer.width, scaled);
-        let (w, bias) =
-            target[layer.weights.start..layer.bias.end].split_at_mut(layer.weights.len());
-        match l.checked_sub(1) {
-            None => ops::sparse_update(batch.data, batch.rows, scaled, w, bias),
-            Some(below) => {
-                let a = &pass.hidden[below].a[..samples * layer.inputs];
-                ops::dense_update(scaled, layer.outputs, a, layer.inputs, w, Some(bias));
-            }
-        }
+        ops::scale_rows(simd, &pass.delta(l)[..rows], factors, layer.width, scaled);
+        let a = &pass.hidden[l - 1].a[..samples * layer.inputs];
+        ops::combine(simd, scaled, layer.width, a, layer.inputs, w);
+        ops::add_rows(simd, scaled, bias);
+        rest = above;
     }
 }

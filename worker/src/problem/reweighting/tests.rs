@@ -1,119 +1,96 @@
-//! The wide instructions against the plain path: the same bits.
+//! Every instruction set and either layout of the data against the others: the same bits.
 
 use bistable_common::{
     ids::Replicate,
     spec::{Activation, Direction, ReweightingSpec},
 };
 
-use super::{
-    Reweighting, Scratch,
-    fused::{InnerStep, Logits, Unrolled},
-};
+use super::Reweighting;
 use crate::{
     data::Dataset,
-    kernel::{
-        Real,
-        dispatch::{self, Kernel},
-    },
-    problem::{Problem, Shape},
+    kernel::{Layout, Real, Simd},
+    problem::{Problem, Shape, Table},
     testing,
 };
 
-/// How kernels are run.
-trait Way {
-    fn run<K: Kernel>(kernel: K) -> K::Output;
-}
+const OUTER: [u32; 5] = [3, 9, 3, 31, 0];
 
-struct Widest;
-
-impl Way for Widest {
-    fn run<K: Kernel>(kernel: K) -> K::Output {
-        dispatch::run(kernel)
-    }
-}
-
-struct PlainArrays;
-
-impl Way for PlainArrays {
-    fn run<K: Kernel>(kernel: K) -> K::Output {
-        dispatch::run_plain(kernel)
-    }
-}
-
-const STEPS: usize = 3;
-const BATCHES: [[u32; 5]; STEPS] = [[1, 4, 4, 8, 30], [0, 11, 3, 1, 17], [8, 2, 5, 4, 21]];
-
-fn problem<R: Real>(hidden: &[u32], activation: Activation) -> Reweighting<R> {
+fn problem<R: Real>(
+    simd: Simd,
+    hidden: &[u32],
+    activation: Activation,
+    layout: Layout,
+) -> Reweighting<R> {
     let facts = testing::facts_with(20, 40);
     let spec = ReweightingSpec {
         hidden: hidden.to_vec(),
         activation,
     };
-    let data = Dataset::bundled();
-    Reweighting::new(&spec, &facts, &facts.cells[0], Replicate(0), &data).expect("fits")
+    let (cell, data) = (&facts.cells[0], Dataset::bundled());
+    let layout = Some(layout);
+    Reweighting::with_layout(simd, &spec, &facts, cell, Replicate(0), &data, layout).expect("fits")
 }
 
-/// Everything that three inner steps, a hypergradient and an evaluation leave behind, as bytes.
-fn bits<R: Real, W: Way>(problem: &Reweighting<R>) -> Vec<u8> {
-    let mut scratch: Scratch<R> = problem.scratch(Shape {
-        batch_x: 4,
-        batch_y: 5,
-        inner_steps: STEPS,
+/// Everything that inner steps on batches of `batch` samples, a hypergradient and an evaluation leave behind, as bytes.
+fn bits<R: Real>(problem: &Reweighting<R>, steps: usize, batch: usize) -> Vec<u8> {
+    let mut scratch = problem.scratch(Shape {
+        batch_x: OUTER.len(),
+        batch_y: batch,
+        inner_steps: steps,
         direction: Direction::Unrolled,
     });
     let mut at = problem.start();
-    for (batch, step) in BATCHES.iter().zip(&mut scratch.tape) {
-        step.rows.extend(batch);
-        step.weights.extend(batch.iter().map(|_| R::from_f64(0.5)));
-        step.eta = R::from_f64(0.3);
-        step.upper.copy_from_slice(&at.y[problem.network.upper()]);
-        W::run(InnerStep {
-            network: &problem.network,
-            batch: problem.training.batch(batch),
-            weights: &step.weights,
-            eta: step.eta,
-            pass: &mut step.pass,
-            factors: &mut scratch.factors,
-            scaled: &mut scratch.scaled,
-            y: &mut at.y,
-        });
+    at.x.iter_mut()
+        .enumerate()
+        .for_each(|(j, x)| *x = R::from_f64(j as f64 / 40.0 - 0.5));
+    for t in 0..steps {
+        let rows: Vec<u32> = (0..batch)
+            .map(|b| ((7 * t + 3 * b * b) % 40) as u32)
+            .collect();
+        problem.inner_step(&mut scratch, &mut at, &rows, 0.3, t);
     }
-    W::run(Unrolled {
-        network: &problem.network,
-        training: &problem.training,
-        batch: problem.validation.batch(&[3, 9, 3, 31]),
-        y: &at.y,
-        scratch: &mut scratch,
-        out: &mut at.x,
-    });
-    W::run(Logits {
-        network: &problem.network,
-        y: &at.y,
-        batch: problem.test.batch(&[0, 1, 2]),
-        pass: &mut scratch.evaluation,
-    });
+    let mut out = at.x.clone();
+    problem.direction(&mut scratch, Direction::Unrolled, &at, &OUTER, &mut out);
+    let metrics = problem.evaluate(&mut scratch, &at, Table::Test, &[0, 1, 2]);
     let mut bytes = Vec::new();
-    let values = at.x.iter().chain(&*at.y).chain(&scratch.evaluation.p);
+    let values = out.iter().chain(&*at.y);
     values.for_each(|value| value.put_le(&mut bytes));
+    metrics.loss.put_le(&mut bytes);
     bytes
 }
 
-fn check<R: Real>(hidden: &[u32], activation: Activation) {
-    let problem = problem::<R>(hidden, activation);
-    let plain = bits::<R, PlainArrays>(&problem);
-    assert!(
-        plain == bits::<R, Widest>(&problem),
-        "{hidden:?} {activation:?}"
-    );
-    assert_ne!(plain, vec![0; plain.len()]);
+fn check<R: Real>(hidden: &[u32], activation: Activation, steps: usize, batch: usize) {
+    let of = |simd, layout| {
+        let problem = problem::<R>(simd, hidden, activation, layout);
+        bits(&problem, steps, batch)
+    };
+    let sets = Simd::all();
+    let reference = of(sets[0], Layout::Sparse);
+    assert_ne!(reference, vec![0; reference.len()]);
+    for &simd in &sets {
+        for layout in [Layout::Sparse, Layout::Dense] {
+            assert!(
+                reference == of(simd, layout),
+                "{simd:?} {layout:?} {hidden:?} {activation:?} T = {steps}, batch {batch}"
+            );
+        }
+    }
 }
 
 #[test]
-fn plain_arrays_and_wide_instructions_give_the_same_bits() {
-    for activation in [Activation::Elu, Activation::Tanh] {
-        for hidden in [&[1][..], &[5], &[16], &[70], &[80, 17], &[33, 3, 18]] {
-            check::<f32>(hidden, activation);
-            check::<f64>(hidden, activation);
+fn every_instruction_set_and_layout_gives_the_same_bits() {
+    assert!(Simd::all().len() > 1, "nothing to compare");
+    for (hidden, batch) in [
+        (&[][..], 4),
+        (&[1], 5),
+        (&[16], 20),
+        (&[80, 17], 9),
+        (&[33, 3, 18], 1),
+        (&[272], 8),
+    ] {
+        for steps in [1, 3] {
+            check::<f32>(hidden, Activation::Elu, steps, batch);
+            check::<f64>(hidden, Activation::Tanh, steps, batch);
         }
     }
 }
