@@ -12,11 +12,10 @@ use std::{hint::black_box, time::Instant};
 use bistable_common::spec::{Activation, Direction};
 use bistable_worker::{
     kernel::{
-        Columns, Real, Rows, Simd,
-        ops::{self},
+        Aligned, Columns, Real, Rows, Simd, ops,
         simd::{Arithmetic, Isa, Kernel, Lanes},
     },
-    problem::{Problem, Table},
+    problem::{OuterBatch, Problem, Table},
     solver::shape,
 };
 
@@ -201,11 +200,11 @@ fn kernels(
     head: Work,
 ) {
     let features = rows.columns();
-    let mut w = bistable_worker::kernel::Aligned::from_slice(&vec![0.01f32; features * WIDTH]);
-    let mut z = bistable_worker::kernel::Aligned::from_slice(&vec![0.0f32; BATCH * WIDTH]);
-    let a = bistable_worker::kernel::Aligned::from_slice(&vec![1e-3f32; BATCH * WIDTH]);
-    let mut upper = bistable_worker::kernel::Aligned::from_slice(&vec![0.01f32; CLASSES * WIDTH]);
-    let mut logits = bistable_worker::kernel::Aligned::from_slice(&vec![0.0f32; BATCH * HEAD]);
+    let mut w = Aligned::from_slice(&vec![0.01f32; features * WIDTH]);
+    let mut z = Aligned::from_slice(&vec![0.0f32; BATCH * WIDTH]);
+    let a = Aligned::from_slice(&vec![1e-3f32; BATCH * WIDTH]);
+    let mut upper = Aligned::from_slice(&vec![0.01f32; CLASSES * WIDTH]);
+    let mut logits = Aligned::from_slice(&vec![0.0f32; BATCH * HEAD]);
     let mut columns = Columns::new(features);
     let mut next = 0;
     let mut batch = || {
@@ -234,7 +233,7 @@ fn kernels(
     let time = seconds(|| ops::combine(simd, &logits, HEAD, &a, WIDTH, &mut upper));
     machine.print("head, update", head, time);
     let terms = 128;
-    let many = bistable_worker::kernel::Aligned::from_slice(&vec![1e-3f32; terms * WIDTH]);
+    let many = Aligned::from_slice(&vec![1e-3f32; terms * WIDTH]);
     let coefficients = vec![1e-3f32; terms * HEAD];
     let work = Work::new(2 * BATCH * terms * WIDTH, terms * WIDTH);
     let time = seconds(|| ops::combine(simd, &coefficients, HEAD, &many, WIDTH, &mut z));
@@ -280,13 +279,11 @@ fn whole(simd: Simd, machine: &Machine, batches: &[[u32; BATCH]], step: Work, fo
     machine.print("evaluation of a sample", each, time / 500.0);
     let mut out = vec![0.0; at.x.len()];
     let time = seconds(|| {
-        problem.direction(
-            &mut scratch,
-            Direction::Unrolled,
-            &at,
-            black_box(&[1, 5, 9, 13, 20, 30, 41, 99]),
-            &mut out,
-        );
+        let batch = OuterBatch {
+            rows: black_box(&[1, 5, 9, 13, 20, 30, 41, 99]),
+            replaced: &[],
+        };
+        problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
     });
     machine.print("direction, T = 1", forward + Work::new(4 * 2560, 0), time);
 }

@@ -2,7 +2,8 @@
 //!
 //! Until the base run first reads sample `i` the two are the same floating-point computation, so the perturbed run is a
 //! fork of the base run at that outer iteration (SBO Definition 5; the README says why no bit changes). It then runs to
-//! the end on its own, so that its parameters stay in cache.
+//! the end on its own, so that its parameters stay in cache; replicas of a small problem run sixteen together, a SIMD
+//! lane each, from the first of their forks.
 
 mod base;
 mod replica;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bistable_common::{
     ids::{Block, Replicate},
-    plan::Plan,
+    plan::{BLOCK, Plan},
     sweep::{Cell, Facts},
     trajectory::{Experiment, Trajectory},
 };
@@ -23,6 +24,7 @@ use crate::{
     unit::{Mode, RunError},
 };
 use base::{Base, Forks};
+use replica::Room;
 
 /// Bytes of forked states that a thread keeps at once: enough for the base run to be a small share of the work, and little
 /// enough for a node with many cores.
@@ -47,7 +49,8 @@ pub struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    fn cell(&self) -> &Cell {
+    /// The cell itself.
+    pub fn cell(&self) -> &Cell {
         &self.facts.cells[self.cell.0 as usize]
     }
 }
@@ -60,9 +63,20 @@ struct Draws {
     order: Vec<u32>,
 }
 
-/// Blocks whose forks fit into [`FORK_BYTES`] together.
-pub fn blocks_per_base_run(state_bytes: u64) -> u32 {
-    let block = state_bytes.max(1) * u64::from(bistable_common::plan::BLOCK);
+impl Draws {
+    /// The round in which the run without sample `index` leaves the base run: where it is first read or, to prove that
+    /// this changes nothing, the very first.
+    fn leaves(&self, index: u32, mode: Mode) -> Option<u64> {
+        match mode {
+            Mode::Forked => self.first[index as usize],
+            Mode::Naive => Some(0),
+        }
+    }
+}
+
+/// Blocks whose forks fit into [`FORK_BYTES`] together; a group of replicas shares a fork.
+pub fn blocks_per_base_run(state_bytes: u64, replicas: usize) -> u32 {
+    let block = state_bytes.max(1) * u64::from(BLOCK).div_ceil(replicas as u64);
     u32::try_from(FORK_BYTES / block).unwrap_or(u32::MAX).max(1)
 }
 
@@ -85,13 +99,22 @@ pub fn run<P: Problem>(
     let draws = Draws { first, order };
     let dims = problem.dims();
     let state_bytes = ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
+    let group = problem.group_dims();
+    let group_bytes = ((group.x + group.y) * size_of::<P::Real>()) as u64;
     let needed = state_bytes * (setting.cell().ks.len() as u64 + 3)
+        + 4 * group_bytes
         + problem.scratch_bytes(shape(&setting.cell().solver));
     if needed > MAX_RUN_BYTES {
         return Err(RunError::Memory { needed });
     }
-    let group = blocks_per_base_run(state_bytes);
-    let mut stepper = Stepper::new(problem, setting.facts, setting.cell(), setting.replicate);
+    let group = blocks_per_base_run(state_bytes, P::REPLICAS);
+    let mut stepper = Stepper::new(
+        problem,
+        setting.simd,
+        setting.facts,
+        setting.cell(),
+        setting.replicate,
+    );
     let mut first = blocks.start;
     while first < blocks.end {
         let end = blocks.end.min(first.saturating_add(group));
@@ -124,23 +147,23 @@ fn run_group<P: Problem>(
         let end = draws.order.len();
         &draws.order[end.min(positions.start as usize)..end.min(positions.end as usize)]
     };
-    let replaced: Vec<u32> = blocks
-        .clone()
-        .flat_map(|block| indices(block).iter().copied())
-        .collect();
-    let mut forks = Forks::new(problem, &replaced, draws, setting.mode);
+    let groups = |block: u32| indices(block).chunks(P::REPLICAS);
+    let all = blocks.clone().flat_map(groups);
+    let mut forks = Forks::new(problem, all, draws, setting.mode);
     let with_curve = blocks.start == 0;
     let base = Base::run(
         problem, setting, draws, &mut forks, with_curve, stepper, stop,
     )?;
-    let mut state = problem.start();
+    let mut room = Room::new(stepper);
+    let mut number = 0;
     for block in blocks {
         let mut experiments: Vec<Experiment> = Vec::with_capacity(indices(block).len());
-        for &index in indices(block) {
-            let fork = forks.of(index);
-            experiments.push(replica::run(
-                problem, setting, &base, index, draws, fork, &mut state, stepper, stop,
+        for group in groups(block) {
+            let fork = forks.of(number);
+            experiments.extend(replica::run(
+                problem, setting, &base, group, draws, fork, &mut room, stepper, stop,
             )?);
+            number += 1;
         }
         done(
             Block(block),
@@ -168,7 +191,8 @@ fn check_stop(stop: &AtomicBool) -> Result<(), RunError> {
 
 /// A forked state and the outer iteration at which it was taken.
 struct Fork<R: Real> {
-    index: u32,
+    /// Whose it is: the number of the group in its run.
+    group: usize,
     round: u64,
     state: Iterate<R>,
 }

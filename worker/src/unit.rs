@@ -9,7 +9,7 @@ use std::{
 
 use bistable_common::{
     ids::{Block, CellId, Replicate},
-    spec::{Precision, ProblemSpec},
+    spec::{Precision, ProblemSpec, ReweightingSpec},
     sweep::Sweep,
     trajectory::Trajectory,
 };
@@ -17,8 +17,8 @@ use bistable_common::{
 use crate::{
     coupled::{self, Setting},
     data::Dataset,
-    kernel::Simd,
-    problem::{Plain, Quadratic, Reweighting},
+    kernel::{Real, Simd},
+    problem::{LinearReplicas, Plain, Quadratic, Reweighting},
 };
 
 pub use fingerprint::fingerprint;
@@ -97,17 +97,28 @@ pub fn run(
         (ProblemSpec::Reweighting(spec), precision) => {
             let data = work.data.as_deref().ok_or(RunError::Data)?;
             match precision {
-                Precision::F32 => {
-                    let problem =
-                        Reweighting::<f32>::new(simd, spec, facts, cell, work.replicate, data);
-                    coupled::run(&problem.ok_or(RunError::Data)?, setting, blocks, stop, done)
-                }
-                Precision::F64 => {
-                    let problem =
-                        Reweighting::<f64>::new(simd, spec, facts, cell, work.replicate, data);
-                    coupled::run(&problem.ok_or(RunError::Data)?, setting, blocks, stop, done)
-                }
+                Precision::F32 => reweight::<f32>(spec, data, setting, blocks, stop, done),
+                Precision::F64 => reweight::<f64>(spec, data, setting, blocks, stop, done),
             }
         }
+    }
+}
+
+/// Small problems run in groups of replicas, large ones one replica after another.
+fn reweight<R: Real>(
+    spec: &ReweightingSpec,
+    data: &Dataset,
+    setting: Setting<'_>,
+    blocks: Range<u32>,
+    stop: &AtomicBool,
+    done: &mut dyn FnMut(Block, Trajectory),
+) -> Result<(), RunError> {
+    let (facts, replicate) = (setting.facts, setting.replicate);
+    let problem = Reweighting::<R>::new(setting.simd, spec, facts, setting.cell(), replicate, data);
+    let problem = problem.ok_or(RunError::Data)?;
+    if spec.hidden.is_empty() {
+        coupled::run(&LinearReplicas::new(problem), setting, blocks, stop, done)
+    } else {
+        coupled::run(&problem, setting, blocks, stop, done)
     }
 }

@@ -26,7 +26,7 @@ pub enum Activation {
 /// the inner variable a classifier trained on samples half of whose labels are noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReweightingSpec {
-    /// Widths of the hidden layers.
+    /// Widths of the hidden layers; without any, a linear softmax classifier.
     pub hidden: Vec<u32>,
     /// Their nonlinearity.
     pub activation: Activation,

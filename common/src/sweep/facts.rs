@@ -224,10 +224,10 @@ fn check_problem(problem: &ProblemSpec) -> Result<(), InvalidFacts> {
     match problem {
         ProblemSpec::Reweighting(spec) => {
             require(
-                (1..=16).contains(&spec.hidden.len()),
+                spec.hidden.len() <= 16,
                 "hidden",
                 spec.hidden.len(),
-                "1 to 16 hidden layers",
+                "at most 16 hidden layers",
             )?;
             spec.hidden.iter().try_for_each(|&h| {
                 require(width.contains(&h), "hidden", h, "widths from 1 to 16384")

@@ -135,7 +135,7 @@ fn values_out_of_their_range_say_what_was_expected() {
         (
             "kind = \"reweighting\"",
             "kind = \"reweighting\"\nhidden = []",
-            "hidden = [..]: expected the widths of 1 to 16 hidden layers",
+            "hidden = [..]: expected the widths of at most 16 hidden layers",
         ),
         (
             "kind = \"reweighting\"",

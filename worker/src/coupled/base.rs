@@ -11,7 +11,7 @@ use super::{Draws, Fork, Setting, check_stop};
 use crate::{
     kernel::Real,
     problem::{Iterate, Metrics, Problem, Table},
-    solver::{Health, Stepper, Twin},
+    solver::{Stepper, Twin},
     unit::{Mode, RunError},
 };
 
@@ -22,46 +22,43 @@ pub(super) struct Forks<R: Real> {
 }
 
 impl<R: Real> Forks<R> {
-    /// Room for a fork of every replaced index that needs one: where it is first drawn or, to prove that this changes
-    /// nothing, at the very start.
-    pub fn new<P: Problem<Real = R>>(
+    /// Room for a fork of every group of replaced indices that needs one: where one of them is first drawn or, to prove
+    /// that this changes nothing, at the very start.
+    pub fn new<'a, P: Problem<Real = R>>(
         problem: &P,
-        replaced: &[u32],
+        groups: impl Iterator<Item = &'a [u32]>,
         draws: &Draws,
         mode: Mode,
     ) -> Self {
-        let round = |index: u32| match mode {
-            Mode::Forked => draws.first[index as usize],
-            Mode::Naive => Some(0),
-        };
-        let fork = |&index: &u32| {
-            round(index).map(|round| Fork {
-                index,
+        let round = |group: &[u32]| group.iter().filter_map(|&i| draws.leaves(i, mode)).min();
+        let fork = |(group, indices)| {
+            round(indices).map(|round| Fork {
+                group,
                 round,
                 state: problem.start(),
             })
         };
-        let mut forks: Vec<_> = replaced.iter().filter_map(fork).collect();
+        let mut forks: Vec<_> = groups.enumerate().filter_map(fork).collect();
         forks.sort_by_key(|fork| fork.round);
         Self { forks, taken: 0 }
     }
 
-    fn take(&mut self, round: u64, state: &Iterate<R>) {
+    fn take<P: Problem<Real = R>>(&mut self, problem: &P, round: u64, base: &Iterate<R>) {
         while let Some(fork) = self
             .forks
             .get_mut(self.taken)
             .filter(|fork| fork.round == round)
         {
-            fork.state.copy_from(state);
+            problem.get(base, 0, &mut fork.state);
             self.taken += 1;
         }
     }
 
-    /// The fork of an index, if the base run reached it.
-    pub fn of(&self, index: u32) -> Option<&Fork<R>> {
+    /// The fork of a group, if the base run reached it.
+    pub fn of(&self, group: usize) -> Option<&Fork<R>> {
         self.forks[..self.taken]
             .iter()
-            .find(|fork| fork.index == index)
+            .find(|fork| fork.group == group)
     }
 }
 
@@ -101,14 +98,18 @@ impl<R: Real> Base<R> {
             hashes: Vec::with_capacity(cell.ks.len()),
             curve: Vec::with_capacity(curve_at.len()),
         };
-        let mut state = stepper.start().clone();
+        let (mut group, mut state) = (stepper.group_start().clone(), stepper.start().clone());
         for round in 0..cell.last_k() {
             check_stop(stop)?;
-            forks.take(round, &state);
+            forks.take(problem, round, &group);
             let (k, reached) = (round + 1, base.hashes.len());
-            let health = stepper.iterate(&mut state, round, Twin::Base);
+            let health = stepper.iterate(&mut group, round, &[Twin::Base]);
             let checkpoint = cell.ks[reached] == k;
-            if health == Health::Diverged || (checkpoint && !state.is_finite()) {
+            let curve = curve_at.get(base.curve.len()) == Some(&k);
+            if checkpoint || curve {
+                problem.get(&group, 0, &mut state);
+            }
+            if health.diverged(0) || (checkpoint && !state.is_finite()) {
                 base.stop = Stop::Diverged { at: k };
                 break;
             }
@@ -116,7 +117,7 @@ impl<R: Real> Base<R> {
                 base.states[reached].copy_from(&state);
                 base.hashes.push(hash(&state, &mut bytes));
             }
-            if curve_at.get(base.curve.len()) == Some(&k) {
+            if curve {
                 base.curve
                     .extend(evaluator.point(problem, stepper, &state, k));
             }

@@ -1,4 +1,4 @@
-//! One experiment: the run on D^(i), and its distance from the base run at every K.
+//! A group of experiments: runs on D^(i), and their distances from the base run at every K.
 
 use std::sync::atomic::AtomicBool;
 
@@ -6,74 +6,156 @@ use bistable_common::trajectory::{Experiment, Record, ReplaceOne, Stop};
 
 use super::{Draws, Fork, Setting, base::Base, check_stop};
 use crate::{
-    kernel::ops::distance2,
+    kernel::{LANES, Real, ops::distance2},
     problem::{Iterate, Metrics, Problem, Table},
-    solver::{Health, Stepper, Twin},
+    solver::{Stepper, Twin},
     unit::RunError,
 };
 
-/// Runs the experiment of `index` from its fork (`None`: the sample is never read, or not before the base run diverged,
-/// so the run is the base run).
+/// Room for a group that is run, and for one of its replicas.
+pub(super) struct Room<R: Real> {
+    group: Iterate<R>,
+    single: Iterate<R>,
+}
+
+impl<R: Real> Room<R> {
+    pub fn new<P: Problem<Real = R>>(stepper: &Stepper<'_, P>) -> Self {
+        Self {
+            group: stepper.group_start().clone(),
+            single: stepper.start().clone(),
+        }
+    }
+}
+
+/// One lane of a group.
+struct Replica {
+    experiment: Experiment,
+    /// The round from which on it may differ from the base run.
+    leaves: Option<u64>,
+    over: bool,
+}
+
+impl Replica {
+    fn diverged(&mut self, at: u64) {
+        self.experiment.stop = Stop::Diverged { at };
+        self.over = true;
+    }
+}
+
+/// A group on its way.
+struct Group<'a, 's, P: Problem> {
+    setting: Setting<'a>,
+    problem: &'a P,
+    stepper: &'a mut Stepper<'s, P>,
+    room: &'a mut Room<P::Real>,
+    twins: [Twin; LANES],
+    replicas: Vec<Replica>,
+    round: u64,
+}
+
+/// Runs the experiments of `indices`, a group, from their fork (`None`: no sample is ever read, or not before the base
+/// run diverged, so that every run is the base run).
 #[expect(
     clippy::too_many_arguments,
-    reason = "the loop's state, all of it reused from replica to replica"
+    reason = "the loop's state, all of it reused from group to group"
 )]
 pub(super) fn run<P: Problem>(
     problem: &P,
     setting: Setting<'_>,
     base: &Base<P::Real>,
-    index: u32,
+    indices: &[u32],
     draws: &Draws,
     fork: Option<&Fork<P::Real>>,
-    state: &mut Iterate<P::Real>,
+    room: &mut Room<P::Real>,
     stepper: &mut Stepper<'_, P>,
     stop: &AtomicBool,
-) -> Result<Experiment, RunError> {
-    let cell = setting.cell();
+) -> Result<Vec<Experiment>, RunError> {
     let rounds = match base.stop {
-        Stop::Completed => cell.last_k(),
+        Stop::Completed => setting.cell().last_k(),
         Stop::Diverged { at } => at,
     };
-    let mut experiment = Experiment {
-        index,
-        first_drawn: draws.first[index as usize],
-        stop: base.stop,
-        records: Vec::with_capacity(base.states.len()),
-    };
-    let mut round = fork.map_or(rounds, |fork| fork.round);
-    if let Some(fork) = fork {
-        state.copy_from(&fork.state);
+    let mut twins = [Twin::Base; LANES];
+    for (twin, &index) in twins.iter_mut().zip(indices) {
+        *twin = Twin::Replaced(index);
     }
-    for (&k, base_state) in cell.ks.iter().zip(&base.states) {
-        while round < k.min(rounds) {
-            check_stop(stop)?;
-            if stepper.iterate(state, round, Twin::Replaced(index)) == Health::Diverged {
-                experiment.stop = Stop::Diverged { at: round + 1 };
-                return Ok(experiment);
-            }
-            round += 1;
-        }
-        // A fork that lies ahead, or none: up to here the two runs are one.
-        let forked = fork.is_some_and(|fork| fork.round < k);
-        let perturbed = if forked { &*state } else { base_state };
-        match record(problem, setting, index, base_state, perturbed, stepper) {
-            Some(record) => experiment.records.push(record),
-            None => {
-                experiment.stop = Stop::Diverged { at: k };
-                return Ok(experiment);
-            }
-        }
+    if let Some(fork) = fork {
+        (0..P::REPLICAS).for_each(|lane| problem.put(&fork.state, lane, &mut room.group));
+    }
+    let replica = |&index: &u32| Replica {
+        experiment: Experiment {
+            index,
+            first_drawn: draws.first[index as usize],
+            stop: base.stop,
+            records: Vec::with_capacity(base.states.len()),
+        },
+        leaves: draws.leaves(index, setting.mode),
+        over: false,
+    };
+    let mut group = Group {
+        setting,
+        problem,
+        stepper,
+        room,
+        twins,
+        replicas: indices.iter().map(replica).collect(),
+        round: fork.map_or(rounds, |fork| fork.round),
+    };
+    for (&k, base_state) in setting.cell().ks.iter().zip(&base.states) {
+        group.advance(k.min(rounds), stop)?;
+        group.record(k, base_state);
     }
     // The base run diverged between two K: whichever of the two runs leaves the finite numbers first decides.
-    while round < rounds {
-        check_stop(stop)?;
-        if stepper.iterate(state, round, Twin::Replaced(index)) == Health::Diverged {
-            experiment.stop = Stop::Diverged { at: round + 1 };
-            return Ok(experiment);
+    group.advance(rounds, stop)?;
+    let experiments = group.replicas.into_iter().map(|replica| replica.experiment);
+    Ok(experiments.collect())
+}
+
+impl<P: Problem> Group<'_, '_, P> {
+    fn advance(&mut self, to: u64, stop: &AtomicBool) -> Result<(), RunError> {
+        while self.round < to && self.replicas.iter().any(|replica| !replica.over) {
+            check_stop(stop)?;
+            let twins = &self.twins[..P::REPLICAS];
+            let health = self
+                .stepper
+                .iterate(&mut self.room.group, self.round, twins);
+            self.round += 1;
+            for (lane, replica) in self.replicas.iter_mut().enumerate() {
+                if !replica.over && health.diverged(lane) {
+                    replica.diverged(self.round);
+                }
+            }
         }
-        round += 1;
+        Ok(())
     }
-    Ok(experiment)
+
+    fn record(&mut self, k: u64, base: &Iterate<P::Real>) {
+        for (lane, replica) in self.replicas.iter_mut().enumerate() {
+            if replica.over {
+                continue;
+            }
+            // One that leaves later, or never: up to here the two runs are one.
+            let left = replica.leaves.is_some_and(|round| round < k);
+            let Room { group, single } = &mut *self.room;
+            let perturbed = if left {
+                self.problem.get(group, lane, single);
+                &*single
+            } else {
+                base
+            };
+            let index = replica.experiment.index;
+            match record(
+                self.problem,
+                self.setting,
+                index,
+                base,
+                perturbed,
+                self.stepper,
+            ) {
+                Some(record) => replica.experiment.records.push(record),
+                None => replica.diverged(k),
+            }
+        }
+    }
 }
 
 /// Distances and the replace-one losses at one K; `None` if anything is not finite.

@@ -1,18 +1,24 @@
 //! The laws of coupling, on the network: forks change no bit, equal data no distance, lease sizes nothing.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use bistable_common::{
     ids::{Block, CellId, Replicate},
     plan::Plan,
-    spec::{Order, Sampling, Solver, Start},
+    spec::{Activation, Order, ProblemSpec, ReweightingSpec, Sampling, Solver, Start},
     sweep::{Facts, Indices, Sweep},
     trajectory::{Digest, Trajectory},
 };
 
+use super::Setting;
 use crate::{
+    coupled,
     data::Dataset,
-    kernel::Simd,
+    kernel::{Real, Simd},
+    problem::{LinearReplicas, Problem, Reweighting},
     testing,
     unit::{Mode, RunError, Work, run},
 };
@@ -77,6 +83,94 @@ fn forked_and_naive_runs_agree_bit_for_bit() {
             .filter(|e| e.records.last().is_some_and(|r| r.dx2 > 0.0));
         assert!(moved.count() > 5, "some experiments must differ");
     }
+}
+
+/// The same cell by a problem of one's choice.
+fn units_of<P: Problem>(problem: &P, work: &Work) -> Vec<Trajectory> {
+    let setting = Setting {
+        facts: work.sweep.facts(),
+        cell: work.cell,
+        replicate: work.replicate,
+        mode: work.mode,
+        simd: Simd::any(),
+    };
+    let mut units = Vec::new();
+    coupled::run(
+        problem,
+        setting,
+        work.blocks.clone(),
+        &AtomicBool::new(false),
+        &mut |_, unit| units.push(unit),
+    )
+    .expect("runs");
+    units
+}
+
+/// Linear classifiers in groups of sixteen against one after the other.
+fn groups_are_the_replicas_alone<R: Real>(facts: &Facts) {
+    let data = Dataset::bundled();
+    let ProblemSpec::Reweighting(spec) = &facts.problem else {
+        panic!("another problem");
+    };
+    let problem = || {
+        let cell = &facts.cells[0];
+        Reweighting::<R>::new(Simd::any(), spec, facts, cell, Replicate(0), &data).expect("fits")
+    };
+    for mode in [Mode::Forked, Mode::Naive] {
+        let work = work(facts, &data, mode);
+        let grouped = units_of(&LinearReplicas::new(problem()), &work);
+        assert_eq!(grouped, units_of(&problem(), &work));
+        let records = grouped.iter().flat_map(|unit| &unit.experiments);
+        let moved = records.filter(|e| e.records.last().is_some_and(|r| r.dx2 > 0.0));
+        assert!(moved.count() > 5, "some experiments must differ");
+    }
+}
+
+#[test]
+fn a_replicas_bits_do_not_depend_on_its_company() {
+    for mut solver in solvers() {
+        // So large a batch has samples twice, and more of them than lanes.
+        for batch in [4, 18] {
+            solver.batch_x = batch;
+            let mut facts = facts(solver.clone());
+            facts.problem = ProblemSpec::Reweighting(ReweightingSpec {
+                hidden: Vec::new(),
+                activation: Activation::Elu,
+            });
+            groups_are_the_replicas_alone::<f32>(&facts);
+            solver.batch_y = batch;
+            groups_are_the_replicas_alone::<f64>(&facts);
+        }
+    }
+}
+
+#[test]
+fn a_group_diverges_replica_by_replica() {
+    let data = Dataset::bundled();
+    let mut stops = BTreeSet::new();
+    // Somewhere between steps that nobody survives and steps that everybody does.
+    for scale in [4e37, 5e37, 6e37, 7e37, 8e37, 1e38, 1.5e38, 2e38, 3e38] {
+        let mut facts = facts(testing::tsgd(1));
+        let spec = ReweightingSpec {
+            hidden: Vec::new(),
+            activation: Activation::Elu,
+        };
+        facts.problem = ProblemSpec::Reweighting(spec.clone());
+        let solver = &mut facts.cells[0].solver;
+        solver.eta_y.scale = 1.0;
+        solver.eta_x.scale = scale;
+        facts.cells[0].ks = vec![2, 40];
+        let work = work(&facts, &data, Mode::Forked);
+        let (simd, cell) = (Simd::any(), &facts.cells[0]);
+        let problem = || {
+            Reweighting::<f32>::new(simd, &spec, &facts, cell, Replicate(0), &data).expect("fits")
+        };
+        let grouped = units_of(&LinearReplicas::new(problem()), &work);
+        assert_eq!(grouped, units_of(&problem(), &work));
+        let experiments = grouped.iter().flat_map(|unit| &unit.experiments);
+        stops.extend(experiments.map(|experiment| format!("{scale} {:?}", experiment.stop)));
+    }
+    assert!(stops.len() > 8, "not all at once: {stops:#?}");
 }
 
 #[test]
@@ -224,6 +318,6 @@ fn the_digest_is_pinned() {
         .expect("consistent");
     assert_eq!(
         digest.finish().to_string(),
-        "15ccbabff8814e91fdc4b3956db46254cd985c3998ed997a2775b0912f7062b6"
+        "53cf18644aec493f37cead7b817f1236211c6abf05fca57e05ae7304984f931d"
     );
 }

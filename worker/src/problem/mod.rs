@@ -13,7 +13,7 @@ use bistable_common::spec::Direction;
 
 pub use plain::Plain;
 pub use quadratic::Quadratic;
-pub use reweighting::Reweighting;
+pub use reweighting::{LinearReplicas, Reweighting};
 
 use crate::kernel::{Aligned, Real};
 
@@ -150,41 +150,78 @@ pub trait Oracle: Sync {
     }
 }
 
+/// A validation sample that a batch has in another replica's stead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// Where it stands in the batch.
+    pub position: usize,
+    /// The replica.
+    pub lane: usize,
+    /// Its row of [`Table::Validation`].
+    pub row: u32,
+}
+
+/// An outer batch of a group of replicas.
+#[derive(Debug, Clone, Copy)]
+pub struct OuterBatch<'a> {
+    /// Rows of [`Table::Validation`], which all replicas have but for those below.
+    pub rows: &'a [u32],
+    /// What single replicas have instead, by position; at most one at each. None in a group of one: its rows are its own.
+    pub replaced: &'a [Replaced],
+}
+
 /// A bilevel problem as the solvers' loop sees it: fused operations on scratch space that is made once.
+///
+/// A problem whose state is small steps [`Problem::REPLICAS`] replicas together, each a SIMD lane; a group of them is an
+/// [`Iterate`] of its own layout. Every replica has the bits that it would have in any other company.
 pub trait Problem: Sync {
     /// The type of its parameters.
     type Real: Real;
     /// Scratch space, the tape of inner steps included.
     type Scratch;
+    /// Replicas of a group: 1, or [`crate::kernel::LANES`], which then alternate in `x` (`[component][replica]`).
+    const REPLICAS: usize;
 
     /// Lengths of x and y.
     fn dims(&self) -> Dims;
     /// The initial point.
     fn start(&self) -> Iterate<Self::Real>;
+    /// Lengths of x and y of a group.
+    fn group_dims(&self) -> Dims {
+        self.dims()
+    }
+    /// Makes `state` one of a group's replicas.
+    fn put(&self, state: &Iterate<Self::Real>, _lane: usize, group: &mut Iterate<Self::Real>) {
+        group.copy_from(state);
+    }
+    /// Copies one of a group's replicas to `state`.
+    fn get(&self, group: &Iterate<Self::Real>, _lane: usize, state: &mut Iterate<Self::Real>) {
+        state.copy_from(group);
+    }
     /// Scratch space for a solver of this shape.
     fn scratch(&self, shape: Shape) -> Self::Scratch;
     /// Bytes that [`Problem::scratch`] allocates, about.
     fn scratch_bytes(&self, shape: Shape) -> u64;
-    /// `y -= eta d_y g(x, y; batch)`, as inner step `t` of an outer iteration; remembers what the unrolled direction
-    /// will need.
+    /// `y -= eta d_y g(x, y; batch)` in each replica of the group, as inner step `t` of an outer iteration; remembers
+    /// what the unrolled direction will need.
     fn inner_step(
         &self,
         scratch: &mut Self::Scratch,
-        at: &mut Iterate<Self::Real>,
+        group: &mut Iterate<Self::Real>,
         batch: &[u32],
         eta: f64,
         t: usize,
     );
-    /// The outer direction at `at`, into `out`: partial, or unrolled through the inner steps of this iteration.
+    /// The outer direction of each replica, into `out`: partial, or unrolled through the inner steps of this iteration.
     fn direction(
         &self,
         scratch: &mut Self::Scratch,
         direction: Direction,
-        at: &Iterate<Self::Real>,
-        batch: &[u32],
+        group: &Iterate<Self::Real>,
+        batch: OuterBatch<'_>,
         out: &mut [Self::Real],
     );
-    /// Mean outer loss and error over `rows` of `table`.
+    /// Mean outer loss and error over `rows` of `table`, at the state of one replica.
     fn evaluate(
         &self,
         scratch: &mut Self::Scratch,

@@ -2,7 +2,7 @@
 
 use bistable_common::spec::Direction;
 
-use super::{Dims, Iterate, Metrics, Oracle, Problem, Shape, Table};
+use super::{Dims, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Table};
 use crate::kernel::Real;
 
 /// A problem whose fused operations are composed from its oracle.
@@ -28,6 +28,7 @@ pub struct PlainScratch<R: Real> {
 impl<O: Oracle> Problem for Plain<O> {
     type Real = O::Real;
     type Scratch = PlainScratch<O::Real>;
+    const REPLICAS: usize = 1;
 
     fn dims(&self) -> Dims {
         self.0.dims()
@@ -87,7 +88,7 @@ impl<O: Oracle> Problem for Plain<O> {
         scratch: &mut Self::Scratch,
         direction: Direction,
         at: &Iterate<O::Real>,
-        batch: &[u32],
+        batch: OuterBatch<'_>,
         out: &mut [O::Real],
     ) {
         let PlainScratch {
@@ -98,7 +99,7 @@ impl<O: Oracle> Problem for Plain<O> {
             gy,
             work,
         } = scratch;
-        self.0.outer_grads(at, batch, out, lambda, work);
+        self.0.outer_grads(at, batch.rows, out, lambda, work);
         if direction == Direction::Partial {
             return;
         }
@@ -136,6 +137,6 @@ fn tape_steps(shape: Shape) -> usize {
 
 fn descend<R: Real>(target: &mut [R], eta: R, gradient: &[R]) {
     for (target, gradient) in target.iter_mut().zip(gradient) {
-        *target = *target - eta * *gradient;
+        *target = (-eta).mul_add(*gradient, *target);
     }
 }

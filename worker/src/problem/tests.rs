@@ -5,7 +5,7 @@ use bistable_common::{
     spec::{Activation, Direction, ProblemSpec, ReweightingSpec},
 };
 
-use super::{Iterate, Oracle, Plain, Problem, Quadratic, Reweighting, Shape, Table};
+use super::{Iterate, Oracle, OuterBatch, Plain, Problem, Quadratic, Reweighting, Shape, Table};
 use crate::{
     data::Dataset,
     kernel::{Aligned, Simd},
@@ -183,7 +183,11 @@ fn unrolled<P: Problem<Real = f64>>(
         problem.inner_step(&mut scratch, &mut at, batch, 0.3 / (t + 1) as f64, t);
     }
     let mut out = vec![0.0; at.x.len()];
-    problem.direction(&mut scratch, Direction::Unrolled, &at, &OUTER, &mut out);
+    let batch = OuterBatch {
+        rows: &OUTER,
+        replaced: &[],
+    };
+    problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
     let loss = problem
         .evaluate(&mut scratch, &at, Table::Validation, &OUTER)
         .loss;

@@ -13,8 +13,8 @@ use bistable_common::{
 };
 
 use crate::{
-    kernel::Real,
-    problem::{Iterate, Problem, Shape},
+    kernel::{Aligned, LANES, Real, Simd, ops},
+    problem::{Iterate, OuterBatch, Problem, Replaced, Shape},
 };
 
 /// Which validation data a run reads.
@@ -26,26 +26,32 @@ pub enum Twin {
     Replaced(u32),
 }
 
-/// Whether an iterate can go on.
+/// Which replicas of a group cannot go on, because their x left the finite numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// The direction was finite.
-    Finite,
-    /// It was not.
-    Diverged,
+pub struct Health([bool; LANES]);
+
+impl Health {
+    /// Whether a replica has diverged.
+    pub fn diverged(&self, lane: usize) -> bool {
+        self.0[lane]
+    }
 }
 
-/// Moves iterates of one problem by one solver.
+/// Moves groups of replicas of one problem by one solver.
 pub struct Stepper<'a, P: Problem> {
     problem: &'a P,
+    simd: Simd,
     solver: &'a Solver,
     context: StepContext,
     m1: u32,
     start: Iterate<P::Real>,
+    /// A group of such.
+    group_start: Iterate<P::Real>,
     outer: Sampler,
     inner: Sampler,
     outer_batch: Vec<u32>,
     inner_batch: Vec<u32>,
+    replaced: Vec<Replaced>,
     direction: Vec<P::Real>,
     scratch: P::Scratch,
 }
@@ -62,22 +68,38 @@ pub fn shape(solver: &Solver) -> Shape {
 
 impl<'a, P: Problem> Stepper<'a, P> {
     /// Makes everything that iterations of `cell` in `replicate` need.
-    pub fn new(problem: &'a P, facts: &Facts, cell: &'a Cell, replicate: Replicate) -> Self {
+    pub fn new(
+        problem: &'a P,
+        simd: Simd,
+        facts: &Facts,
+        cell: &'a Cell,
+        replicate: Replicate,
+    ) -> Self {
+        let start = problem.start();
+        let group = problem.group_dims();
+        let mut group_start = Iterate {
+            x: vec![P::Real::ZERO; group.x],
+            y: Aligned::zeros(group.y),
+        };
+        (0..P::REPLICAS).for_each(|lane| problem.put(&start, lane, &mut group_start));
         let sampler = |level| Sampler::new(facts.seed, replicate, cell, level);
         Self {
             problem,
+            simd,
             solver: &cell.solver,
             context: StepContext {
                 outer_steps: cell.last_k(),
                 inner_steps: cell.solver.schedule.inner_steps,
             },
             m1: cell.m1,
-            start: problem.start(),
+            start,
+            group_start,
             outer: sampler(Level::Outer),
             inner: sampler(Level::Inner),
             outer_batch: Vec::with_capacity(cell.solver.batch_x as usize),
             inner_batch: Vec::with_capacity(cell.solver.batch_y as usize),
-            direction: vec![P::Real::ZERO; problem.dims().x],
+            replaced: Vec::with_capacity(cell.solver.batch_x as usize),
+            direction: vec![P::Real::ZERO; group.x],
             scratch: problem.scratch(shape(&cell.solver)),
         }
     }
@@ -87,29 +109,35 @@ impl<'a, P: Problem> Stepper<'a, P> {
         &self.start
     }
 
+    /// A group at the initial point.
+    pub fn group_start(&self) -> &Iterate<P::Real> {
+        &self.group_start
+    }
+
     /// Scratch space, for evaluations between iterations.
     pub fn scratch(&mut self) -> &mut P::Scratch {
         &mut self.scratch
     }
 
-    /// Outer iteration `k`, from 0. The inner and the outer draws are independent of each other and of the data.
-    pub fn iterate(&mut self, at: &mut Iterate<P::Real>, k: u64, twin: Twin) -> Health {
+    /// Outer iteration `k`, from 0, of a group whose replicas read the data that `twins` says. The inner and the outer
+    /// draws are independent of each other and of the data.
+    pub fn iterate(&mut self, at: &mut Iterate<P::Real>, k: u64, twins: &[Twin]) -> Health {
         if self.solver.schedule.start == Start::Reinit {
-            at.y.copy_from_slice(&self.start.y);
+            at.y.copy_from_slice(&self.group_start.y);
         }
         match self.solver.schedule.order {
             Order::InnerFirst => {
                 self.inner_steps(at, k);
-                self.find_direction(at, k, twin);
+                self.find_direction(at, k, twins);
                 self.outer_step(at, k)
             }
             Order::Simultaneous => {
-                self.find_direction(at, k, twin);
+                self.find_direction(at, k, twins);
                 self.inner_steps(at, k);
                 self.outer_step(at, k)
             }
             Order::OuterFirst => {
-                self.find_direction(at, k, twin);
+                self.find_direction(at, k, twins);
                 let health = self.outer_step(at, k);
                 self.inner_steps(at, k);
                 health
@@ -126,32 +154,43 @@ impl<'a, P: Problem> Stepper<'a, P> {
         }
     }
 
-    fn find_direction(&mut self, at: &Iterate<P::Real>, k: u64, twin: Twin) {
+    fn find_direction(&mut self, at: &Iterate<P::Real>, k: u64, twins: &[Twin]) {
         self.outer.batch(k, 0, &mut self.outer_batch);
-        if let Twin::Replaced(index) = twin {
-            // D~ stands behind D in the validation table.
-            let replaced = self.outer_batch.iter_mut().filter(|row| **row == index);
-            replaced.for_each(|row| *row += self.m1);
+        self.replaced.clear();
+        for (position, &row) in self.outer_batch.iter().enumerate() {
+            let lanes = twins.iter().enumerate();
+            let lanes = lanes.filter(|(_, twin)| **twin == Twin::Replaced(row));
+            self.replaced.extend(lanes.map(|(lane, _)| Replaced {
+                position,
+                lane,
+                // D~ stands behind D in the validation table.
+                row: row + self.m1,
+            }));
+        }
+        if P::REPLICAS == 1 {
+            for replaced in self.replaced.drain(..) {
+                self.outer_batch[replaced.position] = replaced.row;
+            }
         }
         self.problem.direction(
             &mut self.scratch,
             self.solver.direction,
             at,
-            &self.outer_batch,
+            OuterBatch {
+                rows: &self.outer_batch,
+                replaced: &self.replaced,
+            },
             &mut self.direction,
         );
     }
 
     fn outer_step(&mut self, at: &mut Iterate<P::Real>, k: u64) -> Health {
         let eta = P::Real::from_f64(self.step(&self.solver.eta_x, k, 0));
-        let mut health = Health::Finite;
-        for (x, d) in at.x.iter_mut().zip(&self.direction) {
-            *x = *x - eta * *d;
-            if !x.to_f64().is_finite() {
-                health = Health::Diverged;
-            }
+        let mut diverged = ops::descend(self.simd, eta, &self.direction, &mut at.x);
+        if P::REPLICAS == 1 {
+            diverged[0] = diverged.contains(&true);
         }
-        health
+        Health(diverged)
     }
 
     fn step(&self, size: &StepSize, k: u64, t: u32) -> f64 {

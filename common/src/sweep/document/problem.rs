@@ -64,8 +64,8 @@ fn widths(node: &Node) -> Read<Vec<u32>> {
         Value::List(nodes) => nodes.as_slice(),
         _ => std::slice::from_ref(node),
     };
-    if !(1..=MAX_LAYERS).contains(&nodes.len()) {
-        let expected = format!("the widths of 1 to {MAX_LAYERS} hidden layers");
+    if nodes.len() > MAX_LAYERS {
+        let expected = format!("the widths of at most {MAX_LAYERS} hidden layers");
         return Err(Mistake::value("hidden", node, expected));
     }
     let width = |node| integer("hidden", node, &(1..=MAX_WIDTH));

@@ -4,12 +4,16 @@
 mod combine;
 mod distance;
 mod dots;
+mod group;
 mod layers;
 mod sparse;
 
 pub use combine::combine;
 pub use distance::distance2;
 pub use dots::{add_dots, dot_rows};
+pub use group::{
+    descend, dot_lanes, mean_products_lanes, scale_lanes, softmax_along_lanes, softmax_lanes,
+};
 pub use layers::{
     activate, add_rows, bend_rows, judge, multiply, multiply_add, scale_rows, sigmoids, softmax,
     softmax_along,

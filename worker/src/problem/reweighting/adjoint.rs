@@ -5,12 +5,8 @@
 //! by inner products of samples (the bias is one more input that is always 1). Only when there are too many terms are
 //! they added to a matrix.
 
-use super::{
-    Labelled,
-    network::Network,
-    pass::{self, Batch, Pass, Room},
-};
-use crate::kernel::{Aligned, LANES, Real, Simd, ops};
+use super::pass;
+use crate::kernel::{Aligned, Columns, LANES, Real, Rows, Simd, ops};
 
 /// Terms from which on walking a matrix is quicker.
 const MAX_TERMS: usize = 512;
@@ -28,6 +24,11 @@ pub struct Adjoint<R> {
     folded: bool,
     /// `d_b`, a row of `width` a term.
     terms: Aligned<R>,
+    /// So many terms are kept, those that stand in another's stead not counted: when they are folded into the matrix must
+    /// not depend on a replica's company.
+    most: usize,
+    /// Samples of the outer batch among them.
+    positions: usize,
     /// Their samples: rows of the validation set, then of the training set.
     outer: Vec<u32>,
     inner: Vec<u32>,
@@ -39,69 +40,105 @@ pub struct Adjoint<R> {
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a, R> {
     /// The validation set.
-    pub outer: &'a Labelled<R>,
+    pub outer: &'a Rows<R>,
     /// The training set.
-    pub inner: &'a Labelled<R>,
+    pub inner: &'a Rows<R>,
+}
+
+/// How large an adjoint will be.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// Inputs of the first layer.
+    pub inputs: usize,
+    /// Values of a row of it.
+    pub width: usize,
+    /// Parameters above it.
+    pub upper: usize,
+    /// Samples of the outer batch.
+    pub outer: usize,
+    /// Further outer terms, of samples that stand in another's stead in some replicas.
+    pub spare: usize,
+    /// Terms of an inner batch.
+    pub inner: usize,
+    /// Steps of the tape; less than two need no adjoint, and no room.
+    pub steps: usize,
+}
+
+impl Extent {
+    fn upper(&self) -> usize {
+        if self.steps < 2 { 0 } else { self.upper }
+    }
+
+    /// The first step's terms are never added: the adjoint of the starting point is not needed.
+    fn all_terms(&self) -> usize {
+        match self.steps {
+            0 | 1 => 0,
+            steps => self
+                .outer
+                .saturating_add(self.inner.saturating_mul(steps - 1)),
+        }
+    }
+
+    fn terms(&self) -> usize {
+        let most = MAX_TERMS.max(self.outer).max(self.inner) + LANES;
+        self.all_terms().min(most)
+    }
+
+    fn matrix(&self) -> usize {
+        if self.all_terms() > self.terms() {
+            (self.inputs + 1) * self.width
+        } else {
+            0
+        }
+    }
+
+    /// Terms that there is room for.
+    fn room(&self) -> usize {
+        match self.terms() {
+            0 => 0,
+            terms => terms + self.spare,
+        }
+    }
+
+    /// A pack of steps may look ahead at sixteen samples.
+    fn coefficients(&self) -> usize {
+        (self.room() + LANES) * LANES
+    }
 }
 
 impl<R: Real> Adjoint<R> {
-    /// Room for a tape of `steps` steps of up to `batch_y` samples; nothing for a tape that needs none.
-    pub fn new(network: &Network, batch_x: usize, batch_y: usize, steps: usize) -> Self {
-        let first = &network.layers[0];
-        let room = Words::new(network, batch_x, batch_y, steps);
+    /// Room for such an adjoint.
+    pub fn new(extent: Extent) -> Self {
         Self {
-            upper: Aligned::zeros(room.upper),
-            width: first.width,
-            matrix: Aligned::zeros(room.matrix),
+            upper: Aligned::zeros(extent.upper()),
+            width: extent.width,
+            matrix: Aligned::zeros(extent.matrix()),
             folded: false,
-            terms: Aligned::zeros(room.terms * first.width),
-            outer: Vec::with_capacity(batch_x),
-            inner: Vec::with_capacity(room.terms),
-            coefficients: Aligned::zeros((room.terms + LANES) * LANES),
+            terms: Aligned::zeros(extent.room() * extent.width),
+            most: extent.terms(),
+            positions: 0,
+            outer: Vec::with_capacity(extent.outer),
+            inner: Vec::with_capacity(extent.terms()),
+            coefficients: Aligned::zeros(extent.coefficients()),
         }
     }
 
     /// Words that [`Adjoint::new`] allocates.
-    pub fn words(network: &Network, batch_x: usize, batch_y: usize, steps: usize) -> usize {
-        let room = Words::new(network, batch_x, batch_y, steps);
-        room.upper
-            + room.matrix
-            + room.terms * network.layers[0].width
-            + (room.terms + LANES) * LANES
+    pub fn words(extent: Extent) -> usize {
+        extent.upper() + extent.matrix() + extent.room() * extent.width + extent.coefficients()
     }
 
-    /// Begins with the gradient of the outer loss at the tape's end, from that batch's pass.
-    pub fn begin(
-        &mut self,
-        simd: Simd,
-        network: &Network,
-        batch: Batch<'_, R>,
-        pass: &Pass<R>,
-        factors: &[R],
-        room: &mut Room<R>,
-    ) {
+    /// Begins anew, with zeros above the first layer and a term for each of the samples of an outer batch of so many
+    /// `positions`. Their `d_b` are to be written where this points.
+    pub fn begin(&mut self, rows: &[u32], positions: usize) -> &mut [R] {
+        self.positions = positions;
         self.folded = false;
         self.inner.clear();
         self.outer.clear();
-        self.outer.extend_from_slice(batch.rows);
+        self.outer.extend_from_slice(rows);
         self.matrix.fill(R::ZERO);
         self.upper.fill(R::ZERO);
-        let rows = batch.rows.len() * self.width;
-        ops::scale_rows(
-            simd,
-            &pass.delta(0)[..rows],
-            factors,
-            self.width,
-            &mut self.terms[..rows],
-        );
-        pass::add_upper_gradient(
-            simd,
-            network,
-            pass,
-            factors,
-            &mut room.scaled,
-            &mut self.upper,
-        );
+        &mut self.terms[..rows.len() * self.width]
     }
 
     fn count(&self) -> usize {
@@ -114,75 +151,86 @@ impl<R: Real> Adjoint<R> {
         simd: Simd,
         sources: Sources<'_, R>,
         samples: usize,
-        room: &mut Room<R>,
+        columns: &mut Columns<R>,
     ) {
-        if (self.count() + samples) * self.width <= self.terms.len() {
+        if self.positions + self.inner.len() + samples <= self.most {
             return;
         }
         let split = self.matrix.len() - self.width;
         let (w, bias) = self.matrix.split_at_mut(split);
         let (outer, inner) = self.terms.split_at(self.outer.len() * self.width);
         let inner = &inner[..self.inner.len() * self.width];
-        let columns = &mut room.columns;
-        pass::first_update(
-            simd,
-            &sources.outer.rows,
-            &self.outer,
-            columns,
-            outer,
-            w,
-            bias,
-        );
-        pass::first_update(
-            simd,
-            &sources.inner.rows,
-            &self.inner,
-            columns,
-            inner,
-            w,
-            bias,
-        );
+        let runs = [
+            (sources.outer, &self.outer, outer),
+            (sources.inner, &self.inner, inner),
+        ];
+        for (rows, batch, terms) in runs {
+            pass::first_update(simd, rows, batch, columns, terms, w, bias);
+        }
         self.folded = true;
+        self.positions = 0;
         self.outer.clear();
         self.inner.clear();
     }
 
-    /// Looks at up to sixteen training samples, those in `room.columns`: the inner products of them with all terms, and
-    /// with the `coming` samples, which will be added before the look is over.
+    /// Looks at up to sixteen training samples, those in `columns`: the inner products of them with all terms, and with
+    /// the `coming` samples, which will be added before the look is over.
     pub fn look<'a>(
         &mut self,
         simd: Simd,
         sources: Sources<'_, R>,
         coming: impl Iterator<Item = &'a [u32]>,
-        room: &Room<R>,
+        columns: &Columns<R>,
     ) {
         let mut out = &mut self.coefficients[..];
         let runs = [
-            (&sources.outer.rows, &self.outer[..]),
-            (&sources.inner.rows, &self.inner[..]),
+            (sources.outer, &self.outer[..]),
+            (sources.inner, &self.inner[..]),
         ];
-        let coming = coming.map(|rows| (&sources.inner.rows, rows));
+        let coming = coming.map(|rows| (sources.inner, rows));
         for (rows, batch) in runs.into_iter().chain(coming) {
             let (here, rest) = out.split_at_mut(batch.len() * LANES);
-            ops::gather(simd, rows, batch, &room.columns, here);
+            ops::gather(simd, rows, batch, columns, here);
             out = rest;
         }
     }
 
-    /// `z[b] += x_b (first layer of the adjoint)`, for samples that are looked at, from lane `first` on.
-    pub fn add_products(&self, simd: Simd, first: usize, z: &mut [R]) {
+    /// `z[b] = x_b (first layer of the adjoint)` for a step's samples, which are looked at from lane `first` on; if they
+    /// are more than sixteen, they are looked at here.
+    pub fn products(
+        &mut self,
+        simd: Simd,
+        sources: Sources<'_, R>,
+        rows: &[u32],
+        first: usize,
+        columns: &mut Columns<R>,
+        z: &mut [R],
+    ) {
+        self.matrix_products(simd, sources, rows, columns, z);
+        if rows.len() <= LANES {
+            return self.add_products(simd, first, z);
+        }
+        for (rows, z) in rows.chunks(LANES).zip(z.chunks_mut(LANES * self.width)) {
+            columns.turn(sources.inner, [rows].into_iter());
+            self.look(simd, sources, std::iter::empty(), columns);
+            self.add_products(simd, 0, z);
+        }
+    }
+
+    /// `z[b] += sum of the terms`.
+    fn add_products(&self, simd: Simd, first: usize, z: &mut [R]) {
         let terms = &self.terms[..self.count() * self.width];
         let coefficients = &self.coefficients[first..];
         ops::combine(simd, coefficients, LANES, terms, self.width, z);
     }
 
-    /// `z[b] = x_b (matrix)`, for training samples; zero while there is none.
-    pub fn matrix_products(
+    /// `z[b] = x_b (matrix)`; zero while there is none.
+    fn matrix_products(
         &self,
         simd: Simd,
-        training: &Labelled<R>,
+        sources: Sources<'_, R>,
         rows: &[u32],
-        room: &mut Room<R>,
+        columns: &mut Columns<R>,
         z: &mut [R],
     ) {
         if !self.folded {
@@ -190,48 +238,63 @@ impl<R: Real> Adjoint<R> {
         }
         let (w, bias) = self.matrix.split_at(self.matrix.len() - self.width);
         pass::fill_rows(z, bias);
-        let columns = &mut room.columns;
-        pass::first_forward(simd, &training.rows, rows, w, self.width, columns, z);
+        pass::first_forward(simd, sources.inner, rows, w, self.width, columns, z);
     }
 
-    /// Adds a term `factors[b] delta[b]` for each of a step's samples.
-    pub fn append(&mut self, simd: Simd, rows: &[u32], delta: &[R], factors: &[R]) {
+    /// Adds a term for each of a step's samples, whose `d_b` are to be written where this points.
+    pub fn append(&mut self, rows: &[u32]) -> &mut [R] {
         let from = self.count() * self.width;
-        let len = rows.len() * self.width;
-        let room = &mut self.terms[from..from + len];
-        ops::scale_rows(simd, &delta[..len], factors, self.width, room);
         self.inner.extend_from_slice(rows);
+        &mut self.terms[from..from + rows.len() * self.width]
     }
 }
 
-/// What an adjoint needs.
-struct Words {
-    upper: usize,
-    matrix: usize,
-    terms: usize,
+/// Steps of a tape whose samples are looked at together.
+pub struct Pack {
+    /// The steps.
+    pub steps: std::ops::Range<usize>,
+    /// Terms that they will add.
+    pub terms: usize,
 }
 
-impl Words {
-    fn new(network: &Network, batch_x: usize, batch_y: usize, steps: usize) -> Self {
-        if steps < 2 {
-            return Self {
-                upper: 0,
-                matrix: 0,
-                terms: 0,
-            };
-        }
-        // The first step's terms are never added: the adjoint of the starting point is not needed.
-        let all = batch_x.saturating_add(batch_y.saturating_mul(steps - 1));
-        // A pack of steps may look ahead at sixteen samples.
-        let most = MAX_TERMS.max(batch_x).max(batch_y) + LANES;
-        Self {
-            upper: network.upper().len(),
-            matrix: if all > most {
-                network.layers[0].bias.end
-            } else {
-                0
-            },
-            terms: all.min(most),
+/// Cuts a tape into packs, the newest first: as many steps as have sixteen samples together, or one with more.
+pub fn packs<'a>(tape: &'a [impl AsRef<[u32]>]) -> impl Iterator<Item = Pack> + 'a {
+    let mut end = tape.len();
+    std::iter::from_fn(move || {
+        let mut samples = 0;
+        let fits = |step: &&_| {
+            let step: &&_ = step;
+            samples += AsRef::<[u32]>::as_ref(*step).len();
+            samples <= LANES
+        };
+        let count = tape[..end].iter().rev().take_while(fits).count();
+        let steps = end.checked_sub(count.max(1))?..end;
+        end = steps.start;
+        // The start of the inner steps does not depend on x, so its adjoint is never needed.
+        let adding = tape[steps.start.max(1)..steps.end].iter();
+        Some(Pack {
+            terms: adding.map(|step| step.as_ref().len()).sum(),
+            steps,
+        })
+    })
+}
+
+impl<R: Real> Adjoint<R> {
+    /// Makes room for a pack's terms and looks at its samples; a step with more than sixteen is looked at later.
+    pub fn open(
+        &mut self,
+        simd: Simd,
+        sources: Sources<'_, R>,
+        pack: &Pack,
+        tape: &[impl AsRef<[u32]>],
+        columns: &mut Columns<R>,
+    ) {
+        self.make_room(simd, sources, pack.terms, columns);
+        let steps = tape[pack.steps.clone()].iter().rev();
+        let coming = steps.map(|step| step.as_ref());
+        if coming.clone().all(|rows: &[u32]| rows.len() <= LANES) {
+            columns.turn(sources.inner, coming.clone());
+            self.look(simd, sources, coming, columns);
         }
     }
 }

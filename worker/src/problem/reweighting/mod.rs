@@ -7,6 +7,7 @@
 mod adjoint;
 mod curvature;
 mod gram;
+mod linear;
 mod network;
 mod oracle;
 mod pass;
@@ -20,13 +21,14 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::{Dims, Iterate, Metrics, Problem, Shape, Table};
+use super::{Dims, Iterate, Metrics, OuterBatch, Problem, Shape, Table};
 use crate::{
     data::{Dataset, deal},
     kernel::{Aligned, Layout, Real, Rows, Simd, ops, padded},
 };
-use adjoint::{Adjoint, Sources};
+use adjoint::{Adjoint, Extent};
 use gram::{Products, Side};
+pub use linear::LinearReplicas;
 use network::Network;
 use pass::{Batch, Pass, Room};
 use unrolled::Unrolled;
@@ -150,6 +152,12 @@ struct Step<R> {
     upper: Vec<R>,
 }
 
+impl<R> AsRef<[u32]> for Step<R> {
+    fn as_ref(&self) -> &[u32] {
+        &self.rows
+    }
+}
+
 /// `-eta sigmoid(x_b) / B`: what the derivative of sample b's loss is multiplied by.
 fn step_factors<R: Real>(weights: &[R], eta: R, factors: &mut [R]) {
     let step = -(eta / R::from_f64(weights.len() as f64));
@@ -187,7 +195,7 @@ impl<R: Real> Scratch<R> {
             outer: Pass::new(network, needs.outer),
             tangent: Pass::new(network, needs.tangent),
             evaluation: Pass::new(network, EVALUATION_BATCH),
-            adjoint: Adjoint::new(network, shape.batch_x, shape.batch_y, needs.adjoint_steps),
+            adjoint: Adjoint::new(needs.adjoint),
             products: Products::new(needs.products, shape.batch_y),
             room: Room::new(network, needs.batch),
             factors: vec![R::ZERO; needs.batch],
@@ -203,7 +211,7 @@ impl<R: Real> Scratch<R> {
             + pass(needs.outer)
             + pass(needs.tangent)
             + pass(EVALUATION_BATCH)
-            + Adjoint::<R>::words(network, shape.batch_x, shape.batch_y, needs.adjoint_steps)
+            + Adjoint::<R>::words(needs.adjoint)
             + Products::<R>::words(needs.products, shape.batch_y)
             + Room::<R>::words(network, needs.batch)
             + 2 * needs.batch;
@@ -221,8 +229,7 @@ struct Needs {
     outer: usize,
     tangent: usize,
     batch: usize,
-    /// Steps that an adjoint goes back through, if it is formed.
-    adjoint_steps: usize,
+    adjoint: Extent,
     /// Outer samples whose inner products are taken.
     products: usize,
 }
@@ -238,7 +245,15 @@ impl Needs {
             outer: when(unrolled, shape.batch_x),
             tangent: when(second_pass, shape.batch_y),
             batch: shape.batch_x.max(shape.batch_y),
-            adjoint_steps: when(second_pass, shape.inner_steps),
+            adjoint: Extent {
+                inputs: network.layers[0].fan_in,
+                width: network.layers[0].width,
+                upper: network.upper().len(),
+                outer: shape.batch_x,
+                spare: 0,
+                inner: shape.batch_y,
+                steps: when(second_pass, shape.inner_steps),
+            },
             products: when(unrolled && !second_pass, shape.batch_x),
         }
     }
@@ -247,6 +262,7 @@ impl Needs {
 impl<R: Real> Problem for Reweighting<R> {
     type Real = R;
     type Scratch = Scratch<R>;
+    const REPLICAS: usize = 1;
 
     fn dims(&self) -> Dims {
         Dims {
@@ -305,14 +321,14 @@ impl<R: Real> Problem for Reweighting<R> {
         scratch: &mut Scratch<R>,
         direction: Direction,
         at: &Iterate<R>,
-        batch: &[u32],
+        batch: OuterBatch<'_>,
         out: &mut [R],
     ) {
         out.fill(R::ZERO);
         match direction {
             // f depends on x through y alone.
             Direction::Partial => {}
-            Direction::Unrolled => self.unroll(scratch, at, batch, out),
+            Direction::Unrolled => self.unroll(scratch, at, batch.rows, out),
         }
     }
 
@@ -364,10 +380,8 @@ impl<R: Real> Reweighting<R> {
         let unrolled = Unrolled {
             simd,
             network,
-            sources: Sources {
-                outer: &self.validation,
-                inner: &self.training,
-            },
+            training: &self.training,
+            validation: &self.validation,
             tape,
         };
         if tape.len() == 1 {
@@ -377,7 +391,12 @@ impl<R: Real> Reweighting<R> {
         let samples = batch.rows.len();
         let share = R::ONE / R::from_f64(samples as f64);
         factors[..samples].fill(share);
-        adjoint.begin(simd, network, batch, outer, &factors[..samples], room);
+        let factors = &mut factors[..];
+        let terms = adjoint.begin(batch.rows, samples);
+        let (delta, width) = (&outer.delta(0)[..terms.len()], network.layers[0].width);
+        ops::scale_rows(simd, delta, &factors[..samples], width, terms);
+        let (scaled, upper) = (&mut room.scaled, &mut adjoint.upper);
+        pass::add_upper_gradient(simd, network, outer, &factors[..samples], scaled, upper);
         unrolled.all_steps(adjoint, tangent, room, along, factors, out);
     }
 }

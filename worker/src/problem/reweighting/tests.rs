@@ -9,7 +9,7 @@ use super::Reweighting;
 use crate::{
     data::Dataset,
     kernel::{Layout, Real, Simd},
-    problem::{Problem, Shape, Table},
+    problem::{OuterBatch, Problem, Shape, Table},
     testing,
 };
 
@@ -50,7 +50,11 @@ fn bits<R: Real>(problem: &Reweighting<R>, steps: usize, batch: usize) -> Vec<u8
         problem.inner_step(&mut scratch, &mut at, &rows, 0.3, t);
     }
     let mut out = at.x.clone();
-    problem.direction(&mut scratch, Direction::Unrolled, &at, &OUTER, &mut out);
+    let batch = OuterBatch {
+        rows: &OUTER,
+        replaced: &[],
+    };
+    problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
     let metrics = problem.evaluate(&mut scratch, &at, Table::Test, &[0, 1, 2]);
     let mut bytes = Vec::new();
     let values = out.iter().chain(&*at.y);
