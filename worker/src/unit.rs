@@ -18,7 +18,7 @@ use crate::{
     coupled::{self, Setting},
     data::Dataset,
     kernel::{Real, Simd},
-    problem::{LinearReplicas, Plain, Quadratic, Reweighting},
+    problem::{LinearReplicas, Quadratic, QuadraticReplicas, Reweighting},
 };
 
 pub use fingerprint::fingerprint;
@@ -90,7 +90,8 @@ pub fn run(
     let blocks = work.blocks.clone();
     match (&facts.problem, facts.precision) {
         (ProblemSpec::Quadratic(spec), Precision::F64) => {
-            let problem = Plain(Quadratic::new(spec, facts, cell, work.replicate));
+            let problem = Quadratic::new(spec, facts, cell, work.replicate);
+            let problem = QuadraticReplicas::new(problem, simd);
             coupled::run(&problem, setting, blocks, stop, done)
         }
         (ProblemSpec::Quadratic(_), Precision::F32) => Err(RunError::Precision),

@@ -8,7 +8,7 @@ use std::{
 use bistable_common::{
     ids::{Block, CellId, Replicate},
     plan::Plan,
-    spec::{Activation, Order, ProblemSpec, ReweightingSpec, Sampling, Solver, Start},
+    spec::{Activation, Direction, Order, ProblemSpec, ReweightingSpec, Sampling, Solver, Start},
     sweep::{Facts, Indices, Sweep},
     trajectory::{Digest, Trajectory},
 };
@@ -18,7 +18,7 @@ use crate::{
     coupled,
     data::Dataset,
     kernel::{Real, Simd},
-    problem::{LinearReplicas, Problem, Reweighting},
+    problem::{LinearReplicas, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting},
     testing,
     unit::{Mode, RunError, Work, run},
 };
@@ -140,6 +140,34 @@ fn a_replicas_bits_do_not_depend_on_its_company() {
             groups_are_the_replicas_alone::<f32>(&facts);
             solver.batch_y = batch;
             groups_are_the_replicas_alone::<f64>(&facts);
+        }
+    }
+}
+
+#[test]
+fn quadratics_in_groups_are_the_replicas_alone() {
+    for (order, direction, steps) in [
+        (Order::Simultaneous, Direction::Partial, 1),
+        (Order::OuterFirst, Direction::Partial, 2),
+        (Order::InnerFirst, Direction::Unrolled, 1),
+        (Order::InnerFirst, Direction::Unrolled, 3),
+    ] {
+        let mut facts = testing::quadratic_facts(40, 20);
+        let solver = &mut facts.cells[0].solver;
+        (solver.schedule.order, solver.schedule.inner_steps) = (order, steps);
+        (solver.direction, solver.batch_x) = (direction, 5);
+        let ProblemSpec::Quadratic(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        let problem = Quadratic::new(spec, &facts, &facts.cells[0], Replicate(0));
+        for mode in [Mode::Forked, Mode::Naive] {
+            let work = work(&facts, &Dataset::bundled(), mode);
+            let grouped = QuadraticReplicas::new(problem.clone(), Simd::any());
+            let alone = units_of(&Plain(problem.clone()), &work);
+            assert_eq!(units_of(&grouped, &work), alone);
+            let moved = alone.iter().flat_map(|unit| &unit.experiments);
+            let moved = moved.filter(|e| e.records.last().is_some_and(|r| r.dx2 > 0.0));
+            assert!(moved.count() > 5, "some experiments must differ");
         }
     }
 }

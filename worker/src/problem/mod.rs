@@ -12,7 +12,7 @@ mod tests;
 use bistable_common::spec::Direction;
 
 pub use plain::Plain;
-pub use quadratic::Quadratic;
+pub use quadratic::{Quadratic, QuadraticReplicas};
 pub use reweighting::{LinearReplicas, Reweighting};
 
 use crate::kernel::{Aligned, Real};

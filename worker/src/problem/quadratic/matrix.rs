@@ -25,12 +25,18 @@ impl Matrix {
         self.values[row * self.dim + column]
     }
 
+    /// The entries from a row on.
+    pub fn rows_from(&self, row: usize) -> &[f64] {
+        &self.values[row * self.dim..]
+    }
+
     /// `out = M[first_row.., first_column..] v`: as many rows as `out` has components, as many columns as `v`.
     pub fn block_times(&self, first_row: usize, first_column: usize, v: &[f64], out: &mut [f64]) {
         for (row, out) in (first_row..).zip(out) {
             let start = row * self.dim + first_column;
             let entries = &self.values[start..start + v.len()];
-            *out = entries.iter().zip(v).map(|(m, v)| m * v).sum();
+            let terms = entries.iter().zip(v);
+            *out = terms.fold(0.0, |sum, (m, v)| m.mul_add(*v, sum));
         }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod closed_form;
 mod matrix;
+mod replicas;
 
 use bistable_common::{
     draw::{Key, Purpose},
@@ -17,6 +18,7 @@ use bistable_common::{
 use super::{Constants, Dims, Iterate, Metrics, Oracle, Table};
 use crate::kernel::Aligned;
 pub use matrix::{Matrix, with_spectrum};
+pub use replicas::QuadraticReplicas;
 
 /// The problem in one replicate. Parameters are f64.
 #[derive(Debug, Clone)]
@@ -94,13 +96,31 @@ impl Quadratic {
     }
 
     /// Mean of `1/2 (z - s)' H (z - s)` over rows.
-    fn mean_value(&self, at: &Iterate<f64>, h: &Matrix, samples: &[f64], rows: &[u32]) -> f64 {
-        let mut offset = vec![0.0; self.dim()];
+    fn mean_value(
+        &self,
+        at: &Iterate<f64>,
+        h: &Matrix,
+        samples: &[f64],
+        rows: &[u32],
+        offset: &mut [f64],
+    ) -> f64 {
         let value = |&row: &u32| {
-            self.offset(at, samples, &[row], &mut offset);
-            0.5 * h.quadratic_form(&offset)
+            self.offset(at, samples, &[row], offset);
+            0.5 * h.quadratic_form(offset)
         };
         rows.iter().map(value).sum::<f64>() / rows.len() as f64
+    }
+
+    /// The mean outer loss, with room for one sample.
+    fn risk(&self, at: &Iterate<f64>, table: Table, rows: &[u32], room: &mut [f64]) -> Metrics {
+        let samples = match table {
+            Table::Validation => &self.validation,
+            Table::Test => &self.test,
+        };
+        Metrics {
+            loss: self.mean_value(at, &self.f, samples, rows, room),
+            error: None,
+        }
     }
 }
 
@@ -165,18 +185,12 @@ impl Oracle for Quadratic {
     }
 
     fn inner_value(&self, at: &Iterate<f64>, batch: &[u32]) -> f64 {
-        self.mean_value(at, &self.g, &self.training, batch)
+        let room = &mut vec![0.0; self.dim()];
+        self.mean_value(at, &self.g, &self.training, batch, room)
     }
 
     fn metrics(&self, at: &Iterate<f64>, table: Table, rows: &[u32]) -> Metrics {
-        let samples = match table {
-            Table::Validation => &self.validation,
-            Table::Test => &self.test,
-        };
-        Metrics {
-            loss: self.mean_value(at, &self.f, samples, rows),
-            error: None,
-        }
+        self.risk(at, table, rows, &mut vec![0.0; self.dim()])
     }
 
     fn constants(&self) -> Option<Constants> {
