@@ -10,25 +10,43 @@ use bistable_common::{
     sweep::{Cell, Indices, Sweep},
     trajectory::curve_rounds,
 };
-use bistable_worker::{coupled, data::Dataset, problem::Reweighting, solver::shape};
+use bistable_worker::{
+    coupled,
+    data::Dataset,
+    problem::{Footprint, QuadraticReplicas, Reweighting},
+    solver::shape,
+};
 
-/// Seconds a parameter and sample of a network: an inner step.
-const INNER: f64 = 25e-12;
-/// The second pass through an inner step, for the unrolled direction through more than one.
-const REVERSE: f64 = 37e-12;
-/// The outer gradient, with the inner products that replace the second pass.
-const OUTER: f64 = 31e-12;
-/// A forward pass.
-const FORWARD: f64 = 16e-12;
-/// Seconds a component of the state for each K, and for each fork: a distance, a copy.
+/// Seconds that the loop's operations take.
+struct Rates {
+    /// A parameter and sample of a classifier: an inner step.
+    inner: f64,
+    /// The second pass through an inner step, for the unrolled direction through more than one.
+    reverse: f64,
+    /// The outer gradient, with the inner products that replace the second pass.
+    outer: f64,
+}
+
+/// A network, replica after replica.
+const NETWORK: Rates = Rates {
+    inner: 17e-12,
+    reverse: 8e-12,
+    outer: 11e-12,
+};
+/// A linear classifier, in a group.
+const LINEAR: Rates = Rates {
+    inner: 25e-12,
+    reverse: 12e-12,
+    outer: 19e-12,
+};
+/// A parameter and sample: a forward pass.
+const FORWARD: f64 = 7e-12;
+/// A component of the state for each K, and for each fork: a distance, a copy.
 const STATE: f64 = 0.3e-9;
-/// Seconds an entry of a quadratic's matrices or batches.
-const ENTRY: f64 = 1e-9;
-/// Seconds to draw a batch.
-const DRAW: f64 = 0.15e-6;
-
-/// Numbers that are handled side by side: rows are padded to a multiple.
-const LANES: f64 = 16.0;
+/// An entry of a quadratic's matrices or batches, in a group.
+const ENTRY: f64 = 0.15e-9;
+/// To draw a batch.
+const DRAW: f64 = 0.3e-6;
 
 /// A data set, as far as it costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -143,7 +161,8 @@ struct Model<'a> {
 impl Model<'_> {
     /// Of one replicate.
     fn seconds(&self, cell: &Cell) -> f64 {
-        let times = self.times(&cell.solver);
+        let footprint = self.footprint(cell);
+        let times = self.times(&cell.solver, footprint.replicas as f64);
         let run = cell.last_k() as f64 * iteration(&cell.solver, &times);
         let all = f64::from(positions(self.indices, cell));
         let (share, drawn) = match self.indices {
@@ -151,33 +170,43 @@ impl Model<'_> {
             // Chosen among the drawn ones.
             Indices::Count(_) => (replica_share(cell) / drawn_share(cell), 1.0),
         };
-        let copies = all * (drawn + cell.ks.len() as f64) * self.state(cell) * STATE;
+        let state = footprint.state as f64 / self.scalar();
+        let copies = all * (drawn + cell.ks.len() as f64) * state * STATE;
         let records = all * cell.ks.len() as f64 * 4.0 * times.evaluation;
         let samples = f64::from(cell.m1) + self.test;
         let curve = curve_rounds(&cell.ks).len() as f64 * samples * times.evaluation;
-        let base_runs = (all / self.group(cell)).ceil().max(1.0);
-        run * (base_runs + all * share.min(1.0)) + copies + records + curve
+        let base_runs = (all / self.per_base_run(&footprint)).ceil().max(1.0);
+        // A base run takes a whole group's time.
+        let base = run * base_runs * footprint.replicas as f64;
+        base + run * all * share.min(1.0) + copies + records + curve
     }
 
-    fn times(&self, solver: &Solver) -> Times {
+    /// Of one replica, `company` of which are stepped together.
+    fn times(&self, solver: &Solver, company: f64) -> Times {
         let (inner, outer) = (f64::from(solver.batch_y), f64::from(solver.batch_x));
+        let draw = DRAW / company;
         match self.problem {
             ProblemSpec::Reweighting(spec) => {
-                let parameters = Network::of(spec, &self.shape).parameters;
+                let parameters = parameters(spec, &self.shape);
+                let rates = if spec.hidden.is_empty() {
+                    LINEAR
+                } else {
+                    NETWORK
+                };
                 Times {
-                    inner_step: inner * parameters * INNER,
-                    reverse_step: inner * parameters * REVERSE,
-                    outer_step: outer * parameters * OUTER,
+                    inner_step: draw + inner * parameters * rates.inner,
+                    reverse_step: inner * parameters * rates.reverse,
+                    outer_step: draw + outer * parameters * rates.outer,
                     evaluation: parameters * FORWARD,
                 }
             }
             ProblemSpec::Quadratic(spec) => {
                 let (x, y) = (f64::from(spec.dim_x), f64::from(spec.dim_y));
                 Times {
-                    inner_step: DRAW + (inner + y) * (x + y) * ENTRY,
+                    inner_step: draw + (inner + y) * (x + y) * ENTRY,
                     reverse_step: (x + y) * y * ENTRY,
-                    outer_step: DRAW + (outer + x + y) * (x + y) * ENTRY,
-                    evaluation: (1.0 + x + y) * (x + y) * ENTRY,
+                    outer_step: draw + (outer + x + y) * (x + y) * ENTRY,
+                    evaluation: (1.0 + x + y) * (x + y) * 1e-9,
                 }
             }
         }
@@ -186,9 +215,11 @@ impl Model<'_> {
     /// Bytes that a thread needs for its samples, the base run, the forks and the loop's scratch space.
     fn bytes(&self, cell: &Cell) -> f64 {
         let scalar = self.scalar();
-        // The state at every K, the initial one (twice), and the two that are run.
-        let states = cell.ks.len() as f64 + 4.0;
-        let forks = f64::from(positions(self.indices, cell)).min(self.group(cell));
+        let footprint = self.footprint(cell);
+        // The state at every K, the initial one, and the one that is looked at.
+        let states = cell.ks.len() as f64 + 3.0;
+        let together = f64::from(positions(self.indices, cell)).min(self.per_base_run(&footprint));
+        let forks = (together / footprint.replicas as f64).ceil();
         let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + self.test;
         let sample = match self.problem {
             ProblemSpec::Reweighting(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
@@ -196,16 +227,32 @@ impl Model<'_> {
         };
         // First draws and index orders.
         let draws = 32.0 * f64::from(cell.m1);
-        (states + forks) * self.state(cell) * scalar
-            + self.scratch_bytes(&cell.solver)
+        (states + forks) * footprint.state as f64
+            // The initial group, and the two that are run.
+            + 3.0 * footprint.group as f64
+            + footprint.scratch as f64
             + samples * sample
             + draws
     }
 
     /// Replicas that share a base run.
-    fn group(&self, cell: &Cell) -> f64 {
-        let bytes = (self.state(cell) * self.scalar()) as u64;
-        f64::from(coupled::blocks_per_base_run(bytes)) * f64::from(BLOCK)
+    fn per_base_run(&self, footprint: &Footprint) -> f64 {
+        let blocks = coupled::blocks_per_base_run(footprint.state, footprint.replicas);
+        f64::from(blocks) * f64::from(BLOCK)
+    }
+
+    fn footprint(&self, cell: &Cell) -> Footprint {
+        match self.problem {
+            ProblemSpec::Reweighting(spec) => {
+                let data = (self.shape.features as usize, self.shape.classes as usize);
+                let of = match self.precision {
+                    Precision::F32 => Reweighting::<f32>::footprint,
+                    Precision::F64 => Reweighting::<f64>::footprint,
+                };
+                of(spec, data, cell.m2 as usize, shape(&cell.solver))
+            }
+            ProblemSpec::Quadratic(spec) => QuadraticReplicas::footprint(spec, shape(&cell.solver)),
+        }
     }
 
     fn scalar(&self) -> f64 {
@@ -214,67 +261,18 @@ impl Model<'_> {
             Precision::F64 => 8.0,
         }
     }
-
-    /// Components of x and y.
-    fn state(&self, cell: &Cell) -> f64 {
-        match self.problem {
-            ProblemSpec::Reweighting(spec) => {
-                Network::of(spec, &self.shape).padded + f64::from(cell.m2)
-            }
-            ProblemSpec::Quadratic(spec) => f64::from(spec.dim_x + spec.dim_y),
-        }
-    }
-
-    /// Of the loop's scratch space.
-    fn scratch_bytes(&self, solver: &Solver) -> f64 {
-        match self.problem {
-            ProblemSpec::Reweighting(spec) => {
-                let (features, classes) =
-                    (self.shape.features as usize, self.shape.classes as usize);
-                let bytes = match self.precision {
-                    Precision::F32 => Reweighting::<f32>::scratch_bytes_on,
-                    Precision::F64 => Reweighting::<f64>::scratch_bytes_on,
-                };
-                bytes(spec, features, classes, shape(solver)) as f64
-            }
-            ProblemSpec::Quadratic(spec) => {
-                let steps = f64::from(solver.schedule.inner_steps);
-                let unrolled = solver.direction == Direction::Unrolled;
-                let (x, y) = (f64::from(spec.dim_x), f64::from(spec.dim_y));
-                let tape = if unrolled { steps } else { 0.0 };
-                self.scalar() * ((tape + 3.0) * y + 2.0 * x + (x + y))
-            }
-        }
-    }
 }
 
-/// A network's sizes.
-struct Network {
-    /// Without padding.
-    parameters: f64,
-    /// With padding.
-    padded: f64,
-}
-
-impl Network {
-    fn of(spec: &ReweightingSpec, shape: &Shape) -> Self {
-        let pad = |width: f64| (width / LANES).ceil() * LANES;
-        let mut sizes = Self {
-            parameters: 0.0,
-            padded: 0.0,
-        };
-        let (mut fan_in, mut inputs) = (shape.features, shape.features);
-        let hidden = spec.hidden.iter().map(|&width| f64::from(width));
-        for (l, outputs) in hidden.chain([shape.classes]).enumerate() {
-            let width = pad(outputs);
-            let rows = if l == 0 { width } else { outputs };
-            let layer = inputs * rows + width;
-            sizes.parameters += (fan_in + 1.0) * outputs;
-            sizes.padded += layer;
-            (fan_in, inputs) = (outputs, width);
-        }
-        sizes
-    }
+/// A classifier's parameters, without padding.
+fn parameters(spec: &ReweightingSpec, shape: &Shape) -> f64 {
+    let mut fan_in = shape.features;
+    let widths = spec.hidden.iter().map(|&width| f64::from(width));
+    let layers = widths.chain([shape.classes]).map(|outputs| {
+        let layer = (fan_in + 1.0) * outputs;
+        fan_in = outputs;
+        layer
+    });
+    layers.sum()
 }
 
 fn iteration(solver: &Solver, times: &Times) -> f64 {
@@ -311,7 +309,7 @@ mod tests {
     };
     use bistable_worker::{
         kernel::Simd,
-        problem::{Plain, Problem, Quadratic},
+        problem::{Dims, LinearReplicas, Problem, Quadratic},
     };
 
     use super::*;
@@ -341,8 +339,8 @@ mod tests {
         }
     }
 
-    /// The model's words are the worker's, cell by cell.
-    fn assert_words<P: Problem>(
+    /// What is told before there is a problem is what the problem tells, cell by cell.
+    fn assert_footprint<P: Problem>(
         sweep: &Sweep,
         shape_of_data: Option<Shape>,
         make: impl Fn(&Cell) -> P,
@@ -350,32 +348,48 @@ mod tests {
         let model = model(sweep, shape_of_data);
         for cell in &sweep.facts().cells {
             let problem = make(cell);
-            let dims = problem.dims();
-            assert_eq!(model.state(cell), (dims.x + dims.y) as f64);
-            let bytes = problem.scratch_bytes(shape(&cell.solver)) as f64;
-            assert_eq!(model.scratch_bytes(&cell.solver), bytes);
+            let bytes = |dims: Dims| ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
+            let told = Footprint {
+                state: bytes(problem.dims()),
+                replicas: P::REPLICAS,
+                group: bytes(problem.group_dims()),
+                scratch: problem.scratch_bytes(shape(&cell.solver)),
+            };
+            assert_eq!(model.footprint(cell), told);
         }
     }
 
     #[test]
     fn memory_is_counted_as_the_worker_allocates_it() {
-        let (sweep, shape) = example(include_str!("../../../deploy/examples/quickstart.toml"));
-        let facts = sweep.facts();
-        let data = Dataset::bundled();
-        let ProblemSpec::Reweighting(spec) = &facts.problem else {
-            panic!("another problem");
-        };
-        assert_words(&sweep, shape, |cell| {
-            Reweighting::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &data)
-                .expect("it fits")
-        });
+        let quickstart = include_str!("../../../deploy/examples/quickstart.toml");
+        let linear = quickstart.replace(
+            "kind = \"reweighting\"",
+            "kind = \"reweighting\"\nhidden = []",
+        );
+        for text in [quickstart, &linear] {
+            let (sweep, shape) = example(text);
+            let facts = sweep.facts();
+            let data = Dataset::bundled();
+            let ProblemSpec::Reweighting(spec) = &facts.problem else {
+                panic!("another problem");
+            };
+            let make = |cell: &Cell| {
+                Reweighting::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &data)
+                    .expect("it fits")
+            };
+            if spec.hidden.is_empty() {
+                assert_footprint(&sweep, shape, |cell| LinearReplicas::new(make(cell)));
+            } else {
+                assert_footprint(&sweep, shape, make);
+            }
+        }
         let (sweep, shape) = example(include_str!("../../../deploy/examples/quadratic.toml"));
         let facts = sweep.facts();
         let ProblemSpec::Quadratic(spec) = &facts.problem else {
             panic!("another problem");
         };
-        assert_words(&sweep, shape, |cell| {
-            Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
+        assert_footprint(&sweep, shape, |cell| {
+            QuadraticReplicas::new(Quadratic::new(spec, facts, cell, Replicate(0)), Simd::any())
         });
     }
 
@@ -386,11 +400,11 @@ mod tests {
         let mut solver = sweep.facts().cells[0].solver.clone();
         let mut at = |steps| {
             solver.schedule.inner_steps = steps;
-            iteration(&solver, &model.times(&solver)) * 1e6
+            iteration(&solver, &model.times(&solver, 1.0)) * 1e6
         };
-        assert!((80.0..105.0).contains(&at(1)), "{}", at(1));
-        assert!((750.0..1000.0).contains(&at(8)), "{}", at(8));
-        assert!((2700.0..3500.0).contains(&at(32)), "{}", at(32));
+        assert!((40.0..60.0).contains(&at(1)), "{}", at(1));
+        assert!((300.0..400.0).contains(&at(8)), "{}", at(8));
+        assert!((1200.0..1600.0).contains(&at(32)), "{}", at(32));
     }
 
     #[test]

@@ -93,6 +93,19 @@ pub struct Shape {
     pub direction: Direction,
 }
 
+/// How much memory a problem will need, told before there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes of the state of one replica.
+    pub state: u64,
+    /// Replicas of a group.
+    pub replicas: usize,
+    /// Bytes of a group's state.
+    pub group: u64,
+    /// Bytes of the loop's scratch space.
+    pub scratch: u64,
+}
+
 /// A bilevel problem as mathematics: derivatives on flat slices. The sample functions are averaged over `batch`, rows of
 /// S at the inner level and of [`Table::Validation`] at the outer; repeated rows count repeatedly.
 pub trait Oracle: Sync {

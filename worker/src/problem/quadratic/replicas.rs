@@ -1,11 +1,11 @@
 //! The quadratic, sixteen replicas a group: components are `[component][16]`, one replica a SIMD lane.
 
-use bistable_common::spec::Direction;
+use bistable_common::spec::{Direction, QuadraticSpec};
 
 use super::{Matrix, Quadratic};
 use crate::{
     kernel::{Aligned, LANES, Simd, ops},
-    problem::{Dims, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Table},
+    problem::{Dims, Footprint, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Table},
 };
 
 /// The problem in groups of sixteen replicas.
@@ -32,6 +32,18 @@ impl QuadraticReplicas {
     /// Groups of replicas of `problem`.
     pub fn new(problem: Quadratic, simd: Simd) -> Self {
         Self { problem, simd }
+    }
+
+    /// What the problem will need.
+    pub fn footprint(spec: &QuadraticSpec, shape: Shape) -> Footprint {
+        let (x, y) = (spec.dim_x as usize, spec.dim_y as usize);
+        let bytes = |words: usize| (words * size_of::<f64>()) as u64;
+        Footprint {
+            state: bytes(x + y),
+            replicas: LANES,
+            group: bytes((x + y) * LANES),
+            scratch: bytes(tape_steps(shape) + (2 * x + 3 * y) * LANES + x + y),
+        }
     }
 
     /// `z` minus the mean of the batch's samples, in each lane.
@@ -126,9 +138,7 @@ impl Problem for QuadraticReplicas {
     }
 
     fn scratch_bytes(&self, shape: Shape) -> u64 {
-        let Dims { x, y } = self.group_dims();
-        let words = tape_steps(shape) + 2 * x + 3 * y + self.problem.dim();
-        (words * size_of::<f64>()) as u64
+        Self::footprint(&self.problem.spec, shape).scratch
     }
 
     fn inner_step(

@@ -9,11 +9,12 @@ use bistable_common::spec::Direction;
 use super::{
     Reweighting, Scratch,
     adjoint::{self, Adjoint, Extent, Sources},
+    network::Network,
     pass,
 };
 use crate::{
     kernel::{Aligned, Columns, LANES, Real, Rows, Simd, ops},
-    problem::{Dims, Iterate, Metrics, OuterBatch, Problem, Shape, Table},
+    problem::{Dims, Footprint, Iterate, Metrics, OuterBatch, Problem, Shape, Table},
 };
 
 /// The problem of [`Reweighting`] without hidden layers, in groups of sixteen replicas.
@@ -210,19 +211,63 @@ impl<R: Real> LinearReplicas<R> {
             }
         }
     }
+}
 
-    fn extent(&self, shape: Shape) -> Extent {
-        let unrolled = shape.direction == Direction::Unrolled;
-        Extent {
-            inputs: self.inputs(),
-            width: self.width(),
-            upper: 0,
-            outer: shape.batch_x,
-            // Each sample may be replaced in one replica.
-            spare: shape.batch_x,
-            inner: shape.batch_y,
-            steps: if unrolled { shape.inner_steps } else { 0 },
-        }
+fn extent(network: &Network, shape: Shape) -> Extent {
+    let unrolled = shape.direction == Direction::Unrolled;
+    Extent {
+        inputs: network.head().inputs,
+        width: network.head().outputs * LANES,
+        upper: 0,
+        outer: shape.batch_x,
+        // Each sample may be replaced in one replica.
+        spare: shape.batch_x,
+        inner: shape.batch_y,
+        steps: if unrolled { shape.inner_steps } else { 0 },
+    }
+}
+
+fn tape_steps(shape: Shape) -> usize {
+    match shape.direction {
+        Direction::Unrolled => shape.inner_steps,
+        Direction::Partial => 1,
+    }
+}
+
+/// Pairs of an outer and an inner sample whose products are taken: only through a single step.
+fn pairs(shape: Shape) -> usize {
+    match tape_steps(shape) {
+        1 => shape.batch_x * shape.batch_y,
+        _ => 0,
+    }
+}
+
+fn scratch_bytes<R: Real>(network: &Network, shape: Shape) -> u64 {
+    let width = network.head().outputs * LANES;
+    let batch = shape.batch_x.max(shape.batch_y);
+    let words = tape_steps(shape) * shape.batch_y * (LANES + 1 + 2 * width)
+        + Outer::<R>::words(shape.batch_x, width)
+        + Adjoint::<R>::words(extent(network, shape))
+        + Columns::<R>::words(network.head().inputs)
+        + batch * (width + 2 * LANES)
+        + (shape.batch_y + pairs(shape)) * LANES;
+    (words * size_of::<R>()) as u64 + Scratch::<R>::bytes(network, single())
+}
+
+/// What [`LinearReplicas`] will need.
+pub(super) fn footprint<R: Real>(
+    network: &Network,
+    state: u64,
+    m2: usize,
+    shape: Shape,
+) -> Footprint {
+    let head = network.head();
+    let parameters = m2 + (head.inputs + 1) * head.outputs;
+    Footprint {
+        state,
+        replicas: LANES,
+        group: (parameters * LANES * size_of::<R>()) as u64,
+        scratch: scratch_bytes::<R>(network, shape),
     }
 }
 
@@ -387,7 +432,7 @@ impl<R: Real> Problem for LinearReplicas<R> {
     }
 
     fn scratch(&self, shape: Shape) -> LinearScratch<R> {
-        let (width, unrolled) = (self.width(), shape.direction == Direction::Unrolled);
+        let width = self.width();
         let step = |_| Step {
             rows: Vec::with_capacity(shape.batch_y),
             weights: Aligned::zeros(shape.batch_y * LANES),
@@ -395,42 +440,22 @@ impl<R: Real> Problem for LinearReplicas<R> {
             p: Aligned::zeros(shape.batch_y * width),
             residual: Aligned::zeros(shape.batch_y * width),
         };
-        let steps = if unrolled { shape.inner_steps } else { 1 };
         let batch = shape.batch_x.max(shape.batch_y);
-        let pairs = if steps == 1 {
-            shape.batch_x * shape.batch_y
-        } else {
-            0
-        };
         LinearScratch {
-            tape: (0..steps).map(step).collect(),
+            tape: (0..tape_steps(shape)).map(step).collect(),
             outer: Outer::new(shape.batch_x, width),
-            adjoint: Adjoint::new(self.extent(shape)),
+            adjoint: Adjoint::new(extent(&self.0.network, shape)),
             columns: Columns::new(self.inputs()),
             values: Aligned::zeros(batch * width),
             factors: Aligned::zeros(2 * batch * LANES),
             along: Aligned::zeros(shape.batch_y * LANES),
-            inputs: Aligned::zeros(pairs * LANES),
+            inputs: Aligned::zeros(pairs(shape) * LANES),
             single: self.0.scratch(single()),
         }
     }
 
     fn scratch_bytes(&self, shape: Shape) -> u64 {
-        let (width, unrolled) = (self.width(), shape.direction == Direction::Unrolled);
-        let steps = if unrolled { shape.inner_steps } else { 1 };
-        let batch = shape.batch_x.max(shape.batch_y);
-        let pairs = if steps == 1 {
-            shape.batch_x * shape.batch_y
-        } else {
-            0
-        };
-        let words = steps * shape.batch_y * (LANES + 1 + 2 * width)
-            + Outer::<R>::words(shape.batch_x, width)
-            + Adjoint::<R>::words(self.extent(shape))
-            + Columns::<R>::words(self.inputs())
-            + batch * (width + 2 * LANES)
-            + (shape.batch_y + pairs) * LANES;
-        (words * size_of::<R>()) as u64 + self.0.scratch_bytes(single())
+        scratch_bytes::<R>(&self.0.network, shape)
     }
 
     fn inner_step(

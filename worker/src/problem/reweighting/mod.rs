@@ -21,7 +21,7 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::{Dims, Iterate, Metrics, OuterBatch, Problem, Shape, Table};
+use super::{Dims, Footprint, Iterate, Metrics, OuterBatch, Problem, Shape, Table};
 use crate::{
     data::{Dataset, deal},
     kernel::{Aligned, Layout, Real, Rows, Simd, ops, padded},
@@ -121,15 +121,25 @@ impl<R: Real> Reweighting<R> {
         })
     }
 
-    /// What [`Problem::scratch_bytes`] will be on data of so many features and classes.
-    pub fn scratch_bytes_on(
+    /// What the problem will need on data of so many features and classes, with `m2` training samples.
+    pub fn footprint(
         spec: &ReweightingSpec,
-        features: usize,
-        classes: usize,
+        (features, classes): (usize, usize),
+        m2: usize,
         shape: Shape,
-    ) -> u64 {
+    ) -> Footprint {
         let network = Network::new(features, &spec.hidden, classes, spec.activation);
-        Scratch::<R>::bytes(&network, shape)
+        let bytes = |words: usize| (words * size_of::<R>()) as u64;
+        let state = bytes(m2 + network.len());
+        if spec.hidden.is_empty() {
+            return linear::footprint::<R>(&network, state, m2, shape);
+        }
+        Footprint {
+            state,
+            replicas: 1,
+            group: state,
+            scratch: Scratch::<R>::bytes(&network, shape),
+        }
     }
 
     fn table(&self, table: Table) -> &Labelled<R> {
