@@ -18,6 +18,7 @@ pub(super) fn load(
         sweep,
         lifecycle,
         numerics: _,
+        priority: _,
         submitted_at,
     } = stored;
     let id = sweep.id();

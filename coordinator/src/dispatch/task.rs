@@ -114,7 +114,7 @@ impl Dispatcher {
                 Effect::DropLease(token) => self.unwritten.push(Change::DropLease(token)),
                 Effect::RecordFailure(failure) => {
                     tracing::warn!(unit = ?failure.unit, attempts = failure.attempts, worker = %failure.worker,
-                        host = failure.host, fate = ?failure.fate, "a unit failed: {}", failure.error);
+                        host = failure.host, fate = ?failure.fate, "a unit failed: {}", failure.complaint.error);
                     self.unwritten.push(Change::RecordFailure(failure));
                 }
                 Effect::SendLease(session, lease) => {
@@ -216,7 +216,7 @@ impl Dispatcher {
         self.flush().await;
         let (id, numerics, now) = (sweep.id(), self.numerics, self.clock.now());
         let (submitted, known, loaded) = blocking(&self.store, move |store| {
-            let submitted = store.submit_sweep(&sweep, numerics, now)?;
+            let submitted = store.submit_sweep(&sweep, numerics, None, now)?;
             let stored = store.sweep(id)?.ok_or(DispatchError::Unknown(id))?;
             let (known, loaded) = load(store, stored, numerics)?;
             Ok::<_, DispatchError>((submitted, known, loaded))

@@ -15,7 +15,7 @@ use tonic::{Status, Streaming};
 
 use super::{Context, Error};
 use crate::{
-    board::{Event, SessionId},
+    board::{Complaint, Event, FailureKind, SessionId},
     dispatch::{Dispatch, DispatchError, Hello, Outgoing},
 };
 
@@ -165,7 +165,11 @@ fn event(session: SessionId, request: v1::SessionRequest) -> Result<Event, Error
             session,
             token: lease_token(&token)?,
             unit: UnitId::try_from(unit)?,
-            error: shortened(error),
+            complaint: Complaint {
+                kind: FailureKind::Other,
+                error: shortened(error),
+                log: String::new(),
+            },
         }),
         Some(Said::Hello(_)) => Err(Error::invalid("message", "hello is said once")),
         None => Err(Error::invalid("message", "nothing is said")),

@@ -13,15 +13,17 @@ mod types;
 use std::{io, path::PathBuf, sync::Arc};
 
 use bistable_common::{
-    ids::{Block, CellId, Hash, Replicate, SweepId, UnitKey},
+    ids::{Block, CellId, Hash, Replicate, SweepId, UnitId, UnitKey},
     sweep::Sweep,
 };
 
 pub use address::{InvalidAddress, StoreAddress};
 pub use sqlite::Sqlite;
-pub use types::{Change, Lifecycle, Outcome, StoredData, StoredSweep, Submitted, UnitResult};
+pub use types::{
+    Change, Lifecycle, Outcome, Rival, StoredData, StoredSweep, Submitted, UnitResult,
+};
 
-use crate::board::{Failure, Lease, Timestamp, UnitRange};
+use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -79,10 +81,12 @@ pub enum StoreError {
 /// A durable store. When a method returns `Ok`, what it wrote survives a crash of this machine.
 pub trait Store: Send + Sync {
     /// Inserts a running sweep, or makes the one with this identifier run again under this name; its results are kept.
+    /// Without a `priority` a new sweep has the default one and a known sweep keeps its own.
     fn submit_sweep(
         &self,
         sweep: &Sweep,
         numerics: Hash,
+        priority: Option<Priority>,
         now: Timestamp,
     ) -> Result<Submitted, StoreError>;
 
@@ -114,8 +118,18 @@ pub trait Store: Send + Sync {
     /// The units that have conflicting results, in plan order.
     fn conflicts(&self, sweep: SweepId) -> Result<Vec<UnitKey>, StoreError>;
 
+    /// Every result of a unit that was kept, the one stored first in front.
+    fn rivals(&self, unit: UnitId) -> Result<Vec<Rival>, StoreError>;
+
     /// The units that failed and have no result, in plan order.
     fn failures(&self, sweep: SweepId) -> Result<Vec<Failure>, StoreError>;
+
+    /// Puts back those of `units` (of all, if there are none) that are quarantined or have conflicting results, in one
+    /// transaction: forgets their failures and every result of theirs. Returns them, in plan order.
+    fn retry(&self, sweep: SweepId, units: &[UnitKey]) -> Result<Vec<UnitKey>, StoreError>;
+
+    /// What units of each cell cost in microseconds, as far as it was saved, in the order of cells.
+    fn costs(&self, sweep: SweepId) -> Result<Vec<(CellId, u64)>, StoreError>;
 
     /// The trajectories of one (cell, replicate) in the order of blocks, as bytes, without conflicting units.
     fn trajectories(

@@ -53,7 +53,7 @@ impl World {
         let store = store::open(path.to_str().expect("a path")).expect("a store");
         for sweep in sweeps {
             store
-                .submit_sweep(sweep, NUMERICS, Timestamp(1))
+                .submit_sweep(sweep, NUMERICS, None, Timestamp(1))
                 .expect("submit");
         }
         let config = Config {
