@@ -15,13 +15,14 @@ INSERT INTO leader (epoch, candidate, url, expires_at) VALUES (0, '', '', '-infi
 -- What was submitted. `numerics` is the fingerprint that every result of the sweep must carry. `number` tells which came
 -- first among those of one millisecond.
 CREATE TABLE sweeps (
-    id              bytea  PRIMARY KEY,
-    number          bigint GENERATED ALWAYS AS IDENTITY,
-    name            text   NOT NULL,
-    canonical_json  text   NOT NULL,
-    lifecycle       text   NOT NULL CHECK (lifecycle IN ('running', 'paused', 'cancelled')),
-    numerics        bytea  NOT NULL,
-    submitted_at_ms bigint NOT NULL
+    id              bytea   PRIMARY KEY,
+    number          bigint  GENERATED ALWAYS AS IDENTITY,
+    name            text    NOT NULL,
+    canonical_json  text    NOT NULL,
+    lifecycle       text    NOT NULL CHECK (lifecycle IN ('running', 'paused', 'cancelled')),
+    numerics        bytea   NOT NULL,
+    priority        integer NOT NULL,
+    submitted_at_ms bigint  NOT NULL
 );
 
 -- The first result of each unit. The primary key's index alone answers which units are done.
@@ -54,16 +55,20 @@ CREATE TABLE conflicts (
     FOREIGN KEY (sweep, cell, replicate, block) REFERENCES results ON DELETE CASCADE
 );
 
--- Failed attempts of units that have no result.
+-- Failed attempts of units that have no result. `hosts` is a JSON array of strings in ascending order, as text: JSON may
+-- hold characters that the server's own type refuses.
 CREATE TABLE failures (
     sweep       bytea   NOT NULL REFERENCES sweeps (id) ON DELETE CASCADE,
     cell        bigint  NOT NULL,
     replicate   bigint  NOT NULL,
     block       bigint  NOT NULL,
     attempts    bigint  NOT NULL,
+    kind        text    NOT NULL,
     error       text    NOT NULL,
+    log         text    NOT NULL,
     worker      text    NOT NULL,
     host        text    NOT NULL,
+    hosts       text    NOT NULL,
     quarantined boolean NOT NULL,
     PRIMARY KEY (sweep, cell, replicate, block)
 );
@@ -82,6 +87,14 @@ CREATE TABLE leases (
     deadline_ms bigint NOT NULL
 );
 CREATE INDEX leases_by_sweep ON leases (sweep);
+
+-- Learned microseconds a unit of a cell.
+CREATE TABLE costs (
+    sweep   bytea  NOT NULL REFERENCES sweeps (id) ON DELETE CASCADE,
+    cell    bigint NOT NULL,
+    unit_us bigint NOT NULL,
+    PRIMARY KEY (sweep, cell)
+);
 
 -- Data sets by the hash of their content.
 CREATE TABLE data_sets (

@@ -63,11 +63,16 @@ fn store_code(error: &StoreError) -> Code {
         StoreError::HashMismatch { .. } => Code::InvalidArgument,
         StoreError::Damaged(_) => Code::DataLoss,
         // The disk is full, the file is locked, the task was torn down: what was asked may be asked again.
-        StoreError::Sqlite(_) | StoreError::Interrupted => Code::Unavailable,
+        StoreError::Sqlite(_) | StoreError::Postgres(_) | StoreError::Interrupted => {
+            Code::Unavailable
+        }
+        // Whoever leads now may be asked again.
+        StoreError::Deposed | StoreError::Lapsed => Code::Unavailable,
         StoreError::Address(_)
         | StoreError::InUse { .. }
         | StoreError::Lock { .. }
-        | StoreError::Newer { .. } => Code::Internal,
+        | StoreError::Newer { .. }
+        | StoreError::Random(_) => Code::Internal,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The promises of a [`Store`], one function each, on a fresh store each. A backend's tests call [`test_all`].
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use bistable_common::{
     ids::{Block, CellId, Hash, LeaseToken, Replicate, UnitId, UnitKey, WorkerId},
@@ -15,15 +15,15 @@ use crate::board::{Failure, Fate, Lease, Priority, Timestamp, UnitRange, fixture
 
 /// A place for one store, and how to open the store there, again and again.
 pub struct Fixture {
-    _folder: tempfile::TempDir,
+    _place: Box<dyn Any>,
     open: Box<dyn Fn() -> Arc<dyn Store>>,
 }
 
 impl Fixture {
-    /// `folder` lives as long as the fixture.
-    pub fn new(folder: tempfile::TempDir, open: impl Fn() -> Arc<dyn Store> + 'static) -> Self {
+    /// `place` lives as long as the fixture.
+    pub fn new(place: impl Any, open: impl Fn() -> Arc<dyn Store> + 'static) -> Self {
         Self {
-            _folder: folder,
+            _place: Box::new(place),
             open: Box::new(open),
         }
     }

@@ -7,6 +7,10 @@
 mod address;
 #[cfg(test)]
 mod conformance;
+mod election;
+#[cfg(test)]
+mod migrations_test;
+mod postgres;
 mod sqlite;
 mod types;
 
@@ -18,6 +22,8 @@ use bistable_common::{
 };
 
 pub use address::{InvalidAddress, StoreAddress};
+pub use election::{CAMPAIGN_EVERY, Elections, Epoch, RENEW_EVERY, Standing, TERM};
+pub use postgres::{InvalidPostgres, Postgres, PostgresAddress, PostgresError};
 pub use sqlite::Sqlite;
 pub use types::{
     Change, Lifecycle, Outcome, Rival, StoredData, StoredSweep, Submitted, UnitResult,
@@ -73,13 +79,41 @@ pub enum StoreError {
     /// The database failed.
     #[error("SQLite store: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The database failed.
+    #[error("PostgreSQL store: {0}")]
+    Postgres(#[from] PostgresError),
+    /// This coordinator does not lead, so it may not write. Nothing was written.
+    #[error("another coordinator leads")]
+    Deposed,
+    /// This coordinator leads, but it has been silent for so long that another might. Nothing was written.
+    #[error("the coordinator's term has expired and is not renewed yet")]
+    Lapsed,
+    /// The system gave no random numbers.
+    #[error("no random numbers from the system: {0}")]
+    Random(String),
     /// The task that called the store was torn down.
     #[error("the call of the store was interrupted")]
     Interrupted,
 }
 
+impl StoreError {
+    /// Whether the same call may go well a moment later.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Postgres(error) => error.is_transient(),
+            Self::Lapsed => true,
+            _ => false,
+        }
+    }
+}
+
 /// A durable store. When a method returns `Ok`, what it wrote survives a crash of this machine.
 pub trait Store: Send + Sync {
+    /// How coordinators that share this store choose the one that writes. `None` if only one can open it, which writes.
+    fn elections(&self) -> Option<&dyn Elections> {
+        None
+    }
+
     /// Inserts a running sweep, or makes the one with this identifier run again under this name; its results are kept.
     /// Without a `priority` a new sweep has the default one and a known sweep keeps its own.
     fn submit_sweep(
@@ -155,10 +189,12 @@ pub trait Store: Send + Sync {
     fn flush(&self) -> Result<(), StoreError>;
 }
 
-/// Opens the store at `address`: `sqlite:PATH`, `sqlite://PATH` or a bare path.
+/// Opens the store at `address`: an SQLite file (`sqlite:PATH`, `sqlite://PATH` or a bare path) or a PostgreSQL database
+/// (`postgres://...` or `postgresql://...`).
 pub fn open(address: &str) -> Result<Arc<dyn Store>, StoreError> {
     match address.parse()? {
         StoreAddress::Sqlite(path) => Ok(Arc::new(Sqlite::open(&path)?)),
+        StoreAddress::Postgres(address) => Ok(Arc::new(Postgres::open(&address)?)),
     }
 }
 

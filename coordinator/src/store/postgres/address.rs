@@ -20,7 +20,9 @@ pub enum InvalidPostgres {
     )]
     Unreadable(String),
     /// A stray `@`, most likely in a password.
-    #[error("the PostgreSQL address has more than one `@`; write one in a name or a password as %40")]
+    #[error(
+        "the PostgreSQL address has more than one `@`; write one in a name or a password as %40"
+    )]
     StrayAt,
     /// There is no TLS.
     #[error(
@@ -32,7 +34,7 @@ pub enum InvalidPostgres {
 
 /// A database's address. Shown, it has no password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PostgresAddress(Config);
+pub struct PostgresAddress(Box<Config>);
 
 impl PostgresAddress {
     /// Reads a `postgres://` or `postgresql://` URL. A password may also be in PGPASSWORD, where other users of the machine
@@ -68,7 +70,7 @@ impl PostgresAddress {
             .keepalives_idle(SILENCE)
             .keepalives_interval(SILENCE)
             .keepalives_retries(1);
-        Ok(Self(config))
+        Ok(Self(Box::new(config)))
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -116,9 +118,15 @@ mod tests {
     #[test]
     fn hosts_sockets_and_defaults() {
         let cases = [
-            ("postgres://me@db:5433/sweeps", "postgres://me@db:5433/sweeps"),
+            (
+                "postgres://me@db:5433/sweeps",
+                "postgres://me@db:5433/sweeps",
+            ),
             ("postgresql://me@db/sweeps", "postgres://me@db:5432/sweeps"),
-            ("postgres://me@/sweeps", "postgres://me@localhost:5432/sweeps"),
+            (
+                "postgres://me@/sweeps",
+                "postgres://me@localhost:5432/sweeps",
+            ),
             (
                 "postgres://me@/sweeps?host=/run/postgresql",
                 "postgres://me@/run/postgresql:5432/sweeps",
@@ -141,7 +149,10 @@ mod tests {
         ] {
             let address = PostgresAddress::parse(url).expect("an address");
             let texts = [address.to_string(), format!("{address:?}")];
-            assert!(texts.iter().all(|text| !text.contains("s3cret")), "{texts:?}");
+            assert!(
+                texts.iter().all(|text| !text.contains("s3cret")),
+                "{texts:?}"
+            );
             assert_eq!(address.config().get_password(), Some(&b"s3cret"[..]));
         }
         for url in [
@@ -152,7 +163,10 @@ mod tests {
         ] {
             let error = PostgresAddress::parse(url).expect_err("an error");
             let texts = [error.to_string(), format!("{error:?}")];
-            assert!(texts.iter().all(|text| !text.contains("s3cret")), "{texts:?}");
+            assert!(
+                texts.iter().all(|text| !text.contains("s3cret")),
+                "{texts:?}"
+            );
         }
     }
 

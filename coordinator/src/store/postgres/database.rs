@@ -90,7 +90,9 @@ impl Database {
     ) -> Result<T, StoreError> {
         let mut slot = locked(&self.writer);
         self.block_on(self.patiently(&mut slot, async |session| {
-            session.batch("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+            session
+                .batch("BEGIN ISOLATION LEVEL READ COMMITTED")
+                .await?;
             let value = work(session).await;
             if value.is_err() {
                 session.batch("ROLLBACK").await?;

@@ -43,7 +43,7 @@ pub enum PostgresError {
 
 impl PostgresError {
     /// Whether the same call may go well on a new connection, or a moment later.
-    pub(super) fn is_transient(&self) -> bool {
+    pub(in crate::store) fn is_transient(&self) -> bool {
         match self {
             Self::Connect { error, .. } | Self::Failed(error) => is_transient(error),
             Self::Silent { .. } => true,
@@ -77,7 +77,7 @@ fn is_transient_code(code: &SqlState) -> bool {
 }
 
 /// An error with its causes, on one line.
-fn causes(error: &dyn Error) -> String {
+fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
     while let Some(error) = next {

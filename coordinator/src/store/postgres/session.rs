@@ -72,7 +72,9 @@ impl Session {
             });
         }
         if row.get(2) == Some("off") {
-            tracing::warn!("{address} runs with fsync = off: what is acknowledged may be lost when its machine stops");
+            tracing::warn!(
+                "{address} runs with fsync = off: what is acknowledged may be lost when its machine stops"
+            );
         }
         Ok(())
     }
