@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 
-use bistable_common::{ids::InvalidId, wire::InvalidUnit};
+use bistable_common::{
+    ids::InvalidId,
+    wire::{InvalidUnit, LEADER_KEY},
+};
 use tonic::{Code, Status};
 
 use crate::{dispatch::DispatchError, store::StoreError};
@@ -26,6 +29,12 @@ pub(crate) enum Error {
     Dispatch(#[from] DispatchError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another coordinator leads, if anyone does.
+    #[error("this coordinator stands by; {}", match .0 {
+        Some(leader) => format!("{leader} leads"),
+        None => "no other one leads yet".to_owned(),
+    })]
+    StandingBy(Option<String>),
     /// A defect of this program.
     #[error("{0}")]
     Internal(&'static str),
@@ -44,6 +53,7 @@ impl Error {
             Self::NotFound(_) => Code::NotFound,
             Self::Busy(_) => Code::ResourceExhausted,
             Self::Internal(_) => Code::Internal,
+            Self::StandingBy(_) => Code::Unavailable,
             Self::Dispatch(error) => match error {
                 DispatchError::Unknown(_) => Code::NotFound,
                 DispatchError::Cancelled(_) | DispatchError::ForeignNumerics(_) => {
@@ -82,7 +92,13 @@ impl From<Error> for Status {
         if matches!(code, Code::Internal | Code::DataLoss) {
             tracing::error!(%error, "a call failed");
         }
-        Self::new(code, error.to_string())
+        let mut status = Self::new(code, error.to_string());
+        if let Error::StandingBy(Some(leader)) = error
+            && let Ok(leader) = leader.parse()
+        {
+            status.metadata_mut().insert(LEADER_KEY, leader);
+        }
+        status
     }
 }
 

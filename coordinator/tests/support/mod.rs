@@ -58,6 +58,7 @@ impl World {
         }
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
+            advertise: None,
             store: Arc::clone(&store),
             numerics: NUMERICS,
             bundled: None,

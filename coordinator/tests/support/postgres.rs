@@ -133,17 +133,21 @@ impl Server {
         let pid = fs::read_to_string(self.data().join("postmaster.pid")).expect("a running server");
         let pid = pid.lines().next().and_then(|line| line.parse().ok());
         let postmaster = pid.expect("a process identifier");
-        // Stopped first, so that it starts no process that is not seen.
+        // Stopped first, so that it neither starts a process that is not seen nor tells the others to leave in order.
         signal(postmaster, Signal::STOP);
         let backends = children(postmaster);
-        signal(postmaster, Signal::KILL);
         backends.iter().for_each(|pid| signal(*pid, Signal::KILL));
+        signal(postmaster, Signal::KILL);
         for pid in backends.into_iter().chain([postmaster]) {
             // A process is gone when it is a zombie or nothing at all; only its parent could wait for it.
             while is_alive(pid) {
                 thread::sleep(Duration::from_millis(5));
             }
         }
+        // Where nobody waits for orphans, the zombie would pass for a running server.
+        let _ = fs::remove_file(self.data().join("postmaster.pid"));
+        let socket = format!(".s.PGSQL.{}.lock", self.port);
+        let _ = fs::remove_file(self.folder.join(socket));
     }
 
     /// A new, empty database; returns its address.

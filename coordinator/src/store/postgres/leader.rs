@@ -69,10 +69,11 @@ pub(super) async fn renew(db: &Session, Epoch(epoch): Epoch) -> Result<(), Store
     }
 }
 
-/// Nothing to do if another term has begun.
+/// Ends the term, once its last write has ended. Nothing to do if another term has begun.
 pub(super) async fn resign(db: &Session, Epoch(epoch): Epoch) -> Result<(), StoreError> {
     db.execute(
-        "/* resign */ UPDATE leader SET expires_at = '-infinity', candidate = '' WHERE epoch = $1",
+        "/* resign */
+         UPDATE leader SET epoch = epoch + 1, candidate = '', expires_at = '-infinity' WHERE epoch = $1",
         &[&epoch as Param<'_>],
     )
     .await?;
