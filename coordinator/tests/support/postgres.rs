@@ -52,6 +52,11 @@ impl Server {
 
     /// A server.
     pub fn listening(listen: Listen) -> Self {
+        Self::configured(listen, "")
+    }
+
+    /// A server with more lines in its configuration.
+    pub fn configured(listen: Listen, settings: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("bistable-postgres-")
             .tempdir()
@@ -73,7 +78,7 @@ impl Server {
             watchdog,
         };
         server.init();
-        server.configure(listen);
+        server.configure(listen, settings);
         server.start_again();
         server
     }
@@ -98,13 +103,13 @@ impl Server {
         check("initdb", &self.run("initdb", arguments));
     }
 
-    fn configure(&self, listen: Listen) {
+    fn configure(&self, listen: Listen, more: &str) {
         let addresses = match listen {
             Listen::Socket => "",
             Listen::TcpPassword => "127.0.0.1",
         };
         let settings = format!(
-            "listen_addresses = '{addresses}'\nport = {}\nunix_socket_directories = '{}'\n",
+            "listen_addresses = '{addresses}'\nport = {}\nunix_socket_directories = '{}'\n{more}",
             self.port,
             self.folder.display()
         );

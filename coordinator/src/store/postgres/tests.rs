@@ -271,37 +271,47 @@ fn what_a_connection_was_doing_is_done_again_on_another() {
     }
 }
 
-/// Calls a write whose connection breaks after its commit and before the answer: the server waits for a standby that does not
-/// exist, and is told to end the connection instead.
-fn unanswered<T: Send>(server: &Server, write: impl FnOnce() -> T + Send) -> T {
-    let wait = "ALTER SYSTEM SET synchronous_standby_names = 'nobody'";
-    let reload = "SELECT pg_reload_conf()";
-    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-    server.sql("postgres", wait);
-    server.sql("postgres", reload);
+/// Calls a write whose connection breaks after its commit and before the answer: on a new connection the server waits for a
+/// standby that does not exist, and is told to end the connection instead.
+fn unanswered<T: Send>(server: &Server, url: &str, write: impl FnOnce() -> T + Send) -> T {
+    let name = name_of(url);
+    let waits = |how| format!("ALTER DATABASE {name} SET synchronous_commit = {how}");
+    let end = |which| {
+        let sql = format!(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}' {which}"
+        );
+        server.sql("postgres", &sql)
+    };
+    server.sql("postgres", &waits("on"));
+    end("");
     std::thread::scope(|scope| {
         let writing = scope.spawn(write);
-        server.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
-        while server.sql("postgres", end) != "1" {}
-        server.sql("postgres", reload);
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        while server.sql("postgres", waiting) != "1" {}
+        server.sql("postgres", &waits("local"));
+        assert_eq!(end("AND wait_event = 'SyncRep'"), "1");
         writing.join().expect("no panic")
     })
 }
 
 #[test]
 fn a_write_whose_answer_is_lost_is_not_done_twice() {
-    let server = Server::start();
-    let (_handle, elected) = candidate(&server.database());
+    let settings = "synchronous_commit = local\nsynchronous_standby_names = 'nobody'\n";
+    let server = Server::configured(Listen::Socket, settings);
+    let url = server.database();
+    let (_handle, elected) = candidate(&url);
     let (_, store) = elected.expect("elected");
     let sweep = fixture::sweep(40, 2, 1);
-    let submitted = unanswered(&server, || store.submit_sweep(&sweep, NUMERICS, None, NOW));
+    let submitted = unanswered(&server, &url, || {
+        store.submit_sweep(&sweep, NUMERICS, None, NOW)
+    });
     assert_eq!(submitted.expect("submit"), Submitted::Inserted);
     let results = [result(&sweep, 0)];
-    let outcome = unanswered(&server, || store.record(&results, NOW));
+    let outcome = unanswered(&server, &url, || store.record(&results, NOW));
     // The truth, if not the whole of it: the result is stored once.
     assert_eq!(outcome.expect("record"), [Outcome::Duplicate]);
     assert!(store.conflicts(sweep.id()).expect("conflicts").is_empty());
-    let deleted = unanswered(&server, || store.delete_sweep(sweep.id()));
+    let deleted = unanswered(&server, &url, || store.delete_sweep(sweep.id()));
     assert!(deleted.expect("delete"));
 }
 
