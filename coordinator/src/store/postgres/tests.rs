@@ -287,7 +287,9 @@ fn unanswered<T: Send>(server: &Server, url: &str, write: impl FnOnce() -> T + S
     std::thread::scope(|scope| {
         let writing = scope.spawn(write);
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-        while server.sql("postgres", waiting) != "1" {}
+        while server.sql("postgres", waiting) != "1" {
+            assert!(!writing.is_finished(), "the write did not wait");
+        }
         server.sql("postgres", &waits("local"));
         assert_eq!(end("AND wait_event = 'SyncRep'"), "1");
         writing.join().expect("no panic")
