@@ -15,6 +15,9 @@ use processes::{Outcome, client, serve, worker};
 
 const UNITS: usize = 10_000;
 
+/// Units of a run: a replicate of a cell.
+const RUNS: [usize; 2] = [20, 500];
+
 /// As many results as a worker reports at once.
 const BATCH: usize = 256;
 
@@ -97,19 +100,20 @@ fn raw_postgres(url: &str, batch: usize) -> Outcome<f64> {
     })
 }
 
-/// Runs the units with one worker, from submit to the last acknowledgement.
-fn acknowledged(store: &str, folder: &Path) -> Outcome<()> {
+/// Runs the units with one worker, from submit to the last acknowledgement. A lease holds units of one run at most, so
+/// runs of few units need more leases, each of which is a transaction too.
+fn acknowledged(store: &str, folder: &Path, run: usize) -> Outcome<()> {
     let (coordinator, url) = serve(store)?;
     let idle = coordinator.resident()?;
     let _worker = worker(&url)?;
     let before = coordinator.ticks()?;
     let start = now();
-    let id = submit(folder, &url, &trivial(UNITS / 20, 20))?;
+    let id = submit(folder, &url, &trivial(UNITS / run, run))?;
     client(&url, &["watch", &id])?;
     let seconds = start.elapsed().as_secs_f64();
     let cpu_us = 1e4 * (coordinator.ticks()? - before) / UNITS as f64;
     println!(
-        "  {UNITS} units in {seconds:.2} s: {:.0}/s; coordinator {cpu_us:.0} us of CPU a unit; {:.1} MB idle, {:.1} MB after",
+        "  {UNITS} units in runs of {run} in {seconds:.2} s: {:.0}/s; coordinator {cpu_us:.0} us of CPU a unit; {:.1} MB idle, {:.1} MB after",
         UNITS as f64 / seconds,
         idle / 1e6,
         coordinator.resident()? / 1e6
@@ -161,7 +165,9 @@ fn sqlite() -> Outcome<()> {
         println!("  bare transactions of {batch} rows: {rate:.0} rows/s");
     }
     let path = |name: &str| folder.path().join(name).display().to_string();
-    acknowledged(&path("a.sqlite"), folder.path())?;
+    for run in RUNS {
+        acknowledged(&path(&format!("{run}.sqlite")), folder.path(), run)?;
+    }
     let store = path("b.sqlite");
     a_million(&store, folder.path(), |id| {
         let series = "(WITH RECURSIVE s (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM s WHERE n < 999999) SELECT n FROM s)";
@@ -180,7 +186,9 @@ fn postgres() -> Outcome<()> {
         let rate = raw_postgres(&raw, batch)?;
         println!("  bare transactions of {batch} rows: {rate:.0} rows/s");
     }
-    acknowledged(&server.database(), folder.path())?;
+    for run in RUNS {
+        acknowledged(&server.database(), folder.path(), run)?;
+    }
     let store = server.database();
     a_million(&store, folder.path(), |id| {
         let bytes = [

@@ -26,9 +26,10 @@ use crate::{client::Client, store::StoreAddress};
 
 /// Run a sweep on this machine
 ///
-/// Starts a coordinator and a worker in this process, keeps results in one SQLite file (or in a PostgreSQL database), shows progress on stderr, and
-/// prints a table, the plots' names and the digest on stdout. Interrupted and run again it goes on where it stopped, and
-/// ends with the same digest. Without FILE it runs the quickstart that comes with Bistable, in under a minute.
+/// Starts a coordinator and a worker in this process, keeps results in one SQLite file (or in a PostgreSQL database that no
+/// other coordinator leads), shows progress on stderr, and prints a table, the plots' names and the digest on stdout.
+/// Interrupted and run again it goes on where it stopped, and ends with the same digest. Without FILE it runs the
+/// quickstart that comes with Bistable, in under a minute.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bistable run

@@ -56,7 +56,7 @@ impl Client {
             status.code(),
             Code::Unavailable | Code::Unknown | Code::Cancelled
         );
-        gone && (self.addresses.len() > 1 || leader_of(status).is_some())
+        gone && (self.addresses.len() > 1 || status.metadata().contains_key(LEADER_KEY))
     }
 
     /// Connects to `leader`, or else to the next of the named coordinators that answers; whether that is another one.

@@ -10,6 +10,7 @@ use tokio::{
 use super::{Role, Terms};
 use crate::{
     dispatch::{Clock, Tasks},
+    server::ServerError,
     store::{
         CAMPAIGN_EVERY, Elections, Epoch, RENEW_EVERY, Standing, Store, StoreError, TERM, blocking,
     },
@@ -31,6 +32,8 @@ enum Over {
     Left(Option<Tasks>),
     /// Another one may lead now.
     Lost,
+    /// This coordinator cannot make sense of the store. Others should have their chance.
+    Unable,
 }
 
 impl Candidate {
@@ -43,23 +46,36 @@ impl Candidate {
     /// Goes on from a first campaign until it is told to leave.
     pub async fn run(self, first: Standing) -> Option<Tasks> {
         let mut stop = self.stop.clone();
-        let mut standing = Ok(first);
+        let mut standing = Ok::<_, StoreError>(first);
+        let mut trouble = String::new();
         loop {
+            let mut pause = CAMPAIGN_EVERY;
             match standing {
                 Ok(Standing::Elected { epoch, store }) => {
-                    if let Over::Left(tasks) = self.lead(epoch, store).await {
-                        return tasks;
+                    trouble.clear();
+                    match self.lead(epoch, store).await {
+                        Over::Left(tasks) => return tasks,
+                        Over::Lost => {}
+                        Over::Unable => pause = TERM,
                     }
                 }
-                Ok(Standing::Following { leader }) => self.stand_by(Some(leader)),
+                Ok(Standing::Following { leader }) => {
+                    trouble.clear();
+                    self.stand_by(Some(leader));
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "the store cannot be asked who leads");
+                    // Said once, and not with every try.
+                    let words = error.to_string();
+                    if words != trouble {
+                        tracing::warn!("the store does not say who leads: {words}");
+                        trouble = words;
+                    }
                     self.stand_by(None);
                 }
             }
             tokio::select! {
                 () = asked_to_leave(&mut stop) => return None,
-                () = sleep(CAMPAIGN_EVERY) => {}
+                () = sleep(pause) => {}
             }
             standing = self.campaign().await;
         }
@@ -80,6 +96,7 @@ impl Candidate {
         });
     }
 
+    /// Leads for one term.
     async fn lead(&self, epoch: Epoch, store: Arc<dyn Store>) -> Over {
         let mut stop = self.stop.clone();
         let mut lost = pin!(hold(Arc::clone(&self.store), epoch));
@@ -87,6 +104,7 @@ impl Candidate {
             begun = self.terms.begin(store) => begun,
             why = &mut lost => {
                 tracing::warn!(%epoch, "lost the lead before it began: {why}");
+                self.stand_by(None);
                 return Over::Lost;
             }
             () = asked_to_leave(&mut stop) => {
@@ -94,32 +112,43 @@ impl Candidate {
                 return Over::Left(None);
             }
         };
-        let (leading, mut tasks) = match begun {
+        let (leading, tasks) = match begun {
             Ok(begun) => begun,
-            Err(error) => {
-                tracing::error!(%error, %epoch, "cannot lead");
-                self.resign(epoch).await;
-                self.stand_by(None);
-                return Over::Lost;
-            }
+            Err(error) => return self.give_up(epoch, &error).await,
         };
         tracing::info!(%epoch, "leading");
         self.roles.send_replace(Role::Leading(leading));
         let why = tokio::select! {
             why = lost => why,
             () = tasks.deposed() => StoreError::Deposed.to_string(),
-            () = asked_to_leave(&mut stop) => {
-                self.roles.send_replace(Role::StandingBy { leader: None });
-                tasks.stop_dispatching().await;
-                self.resign(epoch).await;
-                return Over::Left(Some(tasks));
-            }
+            () = asked_to_leave(&mut stop) => return self.leave(epoch, tasks).await,
         };
         tracing::warn!(%epoch, "no longer leading: {why}");
-        self.roles.send_replace(Role::StandingBy { leader: None });
+        self.step_down(tasks);
+        Over::Lost
+    }
+
+    /// Lets another coordinator try, which may be able to lead.
+    async fn give_up(&self, epoch: Epoch, error: &ServerError) -> Over {
+        tracing::error!(%error, %epoch, "cannot lead");
+        self.stand_by(None);
+        self.resign(epoch).await;
+        Over::Unable
+    }
+
+    /// Ends the term so that another coordinator may begin one at once.
+    async fn leave(&self, epoch: Epoch, mut tasks: Tasks) -> Over {
+        self.stand_by(None);
+        tasks.stop_dispatching().await;
+        self.resign(epoch).await;
+        Over::Left(Some(tasks))
+    }
+
+    /// Acknowledges that the term is over.
+    fn step_down(&self, mut tasks: Tasks) {
+        self.stand_by(None);
         // It may hang in a call of the store for a while. Nothing waits for it: it can write nothing any more.
         tokio::spawn(async move { tasks.stop_dispatching().await });
-        Over::Lost
     }
 
     async fn resign(&self, epoch: Epoch) {

@@ -93,8 +93,8 @@ impl From<Error> for Status {
             tracing::error!(%error, "a call failed");
         }
         let mut status = Self::new(code, error.to_string());
-        if let Error::StandingBy(Some(leader)) = error
-            && let Ok(leader) = leader.parse()
+        if let Error::StandingBy(leader) = error
+            && let Ok(leader) = leader.unwrap_or_default().parse()
         {
             status.metadata_mut().insert(LEADER_KEY, leader);
         }

@@ -199,3 +199,20 @@ fn run_works_on_a_database_that_nobody_leads() {
         &["leads on this store", &url, "bistable submit"],
     );
 }
+
+#[test]
+fn a_coordinator_that_cannot_read_the_store_does_not_lead() {
+    let server = Server::start();
+    let database = server.database();
+    let sql = |sql: &str| server.sql(name_of(&database), sql);
+    let (mut first, _) = Coordinator::serve("127.0.0.1:0", &database);
+    first.signal(Signal::TERM);
+    first.wait_for("leaving");
+    sql("INSERT INTO sweeps (id, name, canonical_json, lifecycle, numerics, priority, submitted_at_ms)
+         VALUES ('\\x0101010101010101', '', 'no sweep', 'running', '\\x07', 0, 1)");
+    let (mut second, url) = Coordinator::serve("127.0.0.1:0", &database);
+    let refused = bistable(["list", "--coordinator", &url]);
+    assert_fails(&refused, &["the store is damaged"]);
+    sql("DELETE FROM sweeps");
+    second.wait_for("leading epoch=");
+}

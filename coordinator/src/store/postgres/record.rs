@@ -19,6 +19,9 @@ use crate::{
     store::{Lifecycle, Outcome, StoreError, UnitResult},
 };
 
+/// Bytes of trajectories in a statement, roughly at most: the server takes no message of a gigabyte.
+const PORTION: usize = 32 << 20;
+
 pub(super) async fn record(
     db: &Session,
     results: &[UnitResult],
@@ -34,7 +37,10 @@ pub(super) async fn record(
         first.entry(result.unit).or_insert(result);
     }
     let firsts: Vec<&UnitResult> = first.into_values().collect();
-    let mut inserted = insert(db, &firsts, now).await?;
+    let mut inserted = BTreeSet::new();
+    for portion in portions(&firsts) {
+        inserted.extend(insert(db, portion, now).await?);
+    }
     let later: BTreeSet<UnitId> = results
         .iter()
         .filter(counts)
@@ -56,8 +62,27 @@ pub(super) async fn record(
         }
     });
     let outcomes = outcomes.collect();
-    keep_conflicts(db, &conflicts, now).await?;
+    for portion in portions(&conflicts) {
+        keep_conflicts(db, portion, now).await?;
+    }
     Ok(outcomes)
+}
+
+/// Cuts results so that each portion fits into a statement.
+fn portions<'a, 'b>(results: &'b [&'a UnitResult]) -> impl Iterator<Item = &'b [&'a UnitResult]> {
+    let mut rest = results;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = rest.iter().take_while(|result| {
+            bytes += result.trajectory.len();
+            bytes <= PORTION
+        });
+        // One that is too large by itself is tried all the same.
+        let count = fits.count().max(1).min(rest.len());
+        let (portion, later) = rest.split_at(count);
+        rest = later;
+        (count > 0).then_some(portion)
+    })
 }
 
 /// Whether it is this very result, not an equal one, that stands for its unit.
@@ -109,9 +134,6 @@ async fn insert(
     results: &[&UnitResult],
     now: Timestamp,
 ) -> Result<BTreeSet<UnitId>, StoreError> {
-    if results.is_empty() {
-        return Ok(BTreeSet::new());
-    }
     let columns = Columns::of(results);
     let numerics: Vec<&[u8]> = results.iter().map(|r| &r.numerics.0[..]).collect();
     let costs: Vec<i64> = results.iter().map(|r| bounded(r.compute_us)).collect();
@@ -186,9 +208,6 @@ async fn keep_conflicts(
     results: &[&UnitResult],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if results.is_empty() {
-        return Ok(());
-    }
     let columns = Columns::of(results);
     let hashes: Vec<Hash> = results.iter().map(|r| Hash::of(&r.trajectory)).collect();
     let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
@@ -215,4 +234,39 @@ async fn keep_conflicts(
     )
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bistable_common::ids::{Block, CellId, Replicate, UnitKey, WorkerId};
+
+    use super::*;
+
+    fn result(bytes: usize) -> UnitResult {
+        let key = UnitKey {
+            cell: CellId(0),
+            replicate: Replicate(0),
+            block: Block(0),
+        };
+        UnitResult {
+            unit: UnitId {
+                sweep: SweepId([1; 8]),
+                key,
+            },
+            trajectory: vec![0; bytes],
+            numerics: Hash([7; 32]),
+            build: String::new(),
+            worker: WorkerId(String::new()),
+            compute_us: 0,
+        }
+    }
+
+    #[test]
+    fn portions_are_all_there_and_none_is_too_large() {
+        let sizes = [1, PORTION - 1, 1, PORTION + 1, 2, 3].map(result);
+        let results: Vec<_> = sizes.iter().collect();
+        let counts: Vec<_> = portions(&results).map(<[_]>::len).collect();
+        assert_eq!(counts, [2, 1, 1, 2]);
+        assert_eq!(portions(&[]).count(), 0);
+    }
 }
