@@ -14,8 +14,7 @@ use bistable_common::{
 };
 use bistable_worker::data::Dataset;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::server::Router;
+use tonic::transport::server::{Router, TcpIncoming};
 
 pub use crate::dispatch::Backlog;
 use crate::{
@@ -34,6 +33,9 @@ const ELECTION: Duration = TERM.saturating_add(Duration::from_secs(2));
 /// How often a silent connection is asked whether it is still there, and how long it may take to answer: this finds a
 /// machine that vanished without closing its sockets.
 const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// Bytes that a peer may send before it hears that they were read: a report is on its way as a whole.
+const WINDOW: u32 = 4 << 20;
 
 /// What a coordinator needs to know.
 pub struct Config {
@@ -197,7 +199,8 @@ async fn serve(router: Router, listener: TcpListener, stopped: oneshot::Receiver
         // Dropping the server without stopping it stops it too.
         let _ = stopped.await;
     };
-    let incoming = TcpListenerStream::new(listener);
+    // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     if let Err(error) = router.serve_with_incoming_shutdown(incoming, stopped).await {
         tracing::error!(%error, "the server failed");
     }
@@ -221,7 +224,8 @@ async fn router(context: Context) -> Result<Router, ServerError> {
         .build_v1()
         .map_err(|error| ServerError::Reflection(error.to_string()))?;
     Ok(tonic::transport::Server::builder()
-        .tcp_nodelay(true)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(sweeps.max_decoding_message_size(MAX_MESSAGE_BYTES))
