@@ -1,4 +1,4 @@
-//! The services of `bistable.v1`: convert, call, convert. What they know of the world is the coordinator's [`Role`] and a
+//! The services of `bistable.v1`: convert, call, convert. What they know of the world is the coordinator's role and a
 //! store to read from. Only a leader takes work and decisions; everyone answers questions.
 
 mod beat;
