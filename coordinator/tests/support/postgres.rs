@@ -7,7 +7,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::fs::chown,
+    os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -239,7 +239,9 @@ fn watchdog(folder: &Path, user: Option<&User>) -> Child {
     let mut command = as_user(user, Path::new("/bin/sh"));
     command.args(["-c", script, "watchdog"]);
     command.arg(bin().join("pg_ctl")).arg(folder);
-    command.current_dir("/").stdin(Stdio::piped());
+    // In a group of its own: what ends the tests from a terminal must not end it before it has done its work.
+    command.current_dir("/").process_group(0);
+    command.stdin(Stdio::piped());
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("a shell")
 }
