@@ -3,81 +3,21 @@
 //!
 //!     cargo bench -p bistable-coordinator --bench end_to_end
 
-use std::{
-    error::Error,
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Instant,
-};
+#[path = "support/processes.rs"]
+mod processes;
 
-const BISTABLE: &str = env!("CARGO_BIN_EXE_bistable");
+use std::{fs, time::Instant};
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// A process that does not outlive the bench.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Process {
-    /// Clock ticks of CPU that it has used, user and system.
-    fn ticks(&self) -> Outcome<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        let after_name = stat.rsplit(')').next().ok_or("no fields")?;
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        Ok(fields[11].parse::<f64>()? + fields[12].parse::<f64>()?)
-    }
-}
-
-fn serve(store: &Path) -> Outcome<(Process, String)> {
-    let mut child = Command::new(BISTABLE)
-        .args(["serve", "--listen", "127.0.0.1:0", "--store"])
-        .arg(store)
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let mut lines = BufReader::new(child.stderr.take().ok_or("no stderr")?).lines();
-    let process = Process(child);
-    for line in lines.by_ref() {
-        if let Some((_, url)) = line?.split_once("http://") {
-            let url = format!("http://{url}");
-            // Its log must be read to its end, or it would block.
-            std::thread::spawn(move || lines.for_each(drop));
-            return Ok((process, url));
-        }
-    }
-    Err("the coordinator ended".into())
-}
-
-fn client(url: &str, arguments: &[&str]) -> Outcome<String> {
-    let output = Command::new(BISTABLE)
-        .args(arguments)
-        .args(["--coordinator", url])
-        .stderr(Stdio::null())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("{arguments:?} failed").into());
-    }
-    Ok(String::from_utf8(output.stdout)?)
-}
+use processes::{Outcome, client, serve, worker};
 
 /// Runs a sweep of `experiments` experiments, and prints how it went.
 fn measure(name: &str, document: &str, experiments: f64) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("sweep.toml");
     fs::write(&file, document)?;
-    let (coordinator, url) = serve(&folder.path().join("store.sqlite"))?;
-    let worker = Command::new(BISTABLE)
-        .args(["worker", "--coordinator", &url])
-        .stderr(Stdio::null())
-        .spawn()?;
-    let worker = Process(worker);
+    let store = folder.path().join("store.sqlite");
+    let (coordinator, url) = serve(&store.display().to_string())?;
+    let worker = worker(&url)?;
     #[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
     let start = Instant::now();
     let before = [coordinator.ticks()?, worker.ticks()?];

@@ -6,9 +6,11 @@
 
 mod clock;
 mod command;
+mod deposition;
 mod load;
 mod record;
 mod registry;
+mod replica;
 mod sessions;
 mod task;
 
@@ -27,15 +29,17 @@ use crate::{
     board::{Board, Event, Mode, SessionId},
     store::{Change, Store, StoreError, blocking},
 };
-use clock::Clock;
 use command::{Command, Reply};
+use deposition::Deposition;
 use record::Recorder;
 use registry::Registry;
 use sessions::Sessions;
 use task::Dispatcher;
 
+pub(crate) use clock::Clock;
 pub(crate) use command::{Existed, Hello, Outgoing, Steering, SweepStatus};
 pub(crate) use registry::Known;
+pub(crate) use replica::Replica;
 
 /// Commands that wait, at most.
 const QUEUE: usize = 1024;
@@ -85,9 +89,15 @@ pub(crate) struct Tasks {
     stop: watch::Sender<bool>,
     dispatcher: JoinHandle<()>,
     recorder: JoinHandle<()>,
+    deposition: Deposition,
 }
 
 impl Tasks {
+    /// Returns when the store has refused a write because another coordinator leads.
+    pub async fn deposed(&self) {
+        self.deposition.happened().await;
+    }
+
     /// Stops the board, which ends every session. Results are still recorded.
     pub async fn stop_dispatching(&mut self) {
         self.stop.send_replace(true);
@@ -124,7 +134,9 @@ impl Dispatch {
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (changes_in, changes) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
-        let (recorder, recording) = Recorder::start(Arc::clone(&store), clock, commands.clone());
+        let deposition = Deposition::default();
+        let recording = (commands.clone(), deposition.clone());
+        let (recorder, recording) = Recorder::start(Arc::clone(&store), clock, recording);
         let dispatcher = Dispatcher {
             store,
             numerics,
@@ -134,6 +146,7 @@ impl Dispatch {
             sessions: Sessions::default(),
             changes: changes_in,
             stop: stopped,
+            deposition: deposition.clone(),
             unwritten: Vec::new(),
             unsent: Default::default(),
         };
@@ -141,6 +154,7 @@ impl Dispatch {
             stop,
             dispatcher: tokio::spawn(dispatcher.run(receiver)),
             recorder: recording,
+            deposition,
         };
         let dispatch = Self {
             commands,

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod dispatch;
 pub mod estimate;
+mod lead;
 pub mod plot;
 pub mod rpc;
 pub mod server;

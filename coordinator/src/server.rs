@@ -14,27 +14,35 @@ use bistable_common::{
 };
 use bistable_worker::{data::Dataset, kernel::Simd};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::server::Router;
+use tonic::transport::server::{Router, TcpIncoming};
 
 pub use crate::dispatch::Backlog;
 use crate::{
-    dispatch::{Dispatch, Tasks},
+    dispatch::Replica,
+    lead::{Lead, Role, Terms},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
-    store::{Store, StoreError, blocking},
+    store::{Store, StoreError, TERM, blocking},
 };
 
 /// How long calls may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// How long a coordinator that starts waits for a term whose leader may have died.
+const ELECTION: Duration = TERM.saturating_add(Duration::from_secs(2));
+
 /// How often a silent connection is asked whether it is still there, and how long it may take to answer: this finds a
 /// machine that vanished without closing its sockets.
 const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// Bytes that a peer may send before it hears that they were read: a report is on its way as a whole.
+const WINDOW: u32 = 4 << 20;
 
 /// What a coordinator needs to know.
 pub struct Config {
     /// Where to listen; port 0 chooses one.
     pub listen: SocketAddr,
+    /// Where others reach this coordinator, as a URL; by default the address that it listens on.
+    pub advertise: Option<String>,
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
     /// Fingerprint of the numerics that workers must have: this build's own.
@@ -55,6 +63,7 @@ impl Config {
     pub fn new(listen: SocketAddr, store: Arc<dyn Store>) -> Self {
         Self {
             listen,
+            advertise: None,
             store,
             numerics: bistable_worker::unit::fingerprint(Simd::any()),
             bundled: Some(Dataset::bundled()),
@@ -92,7 +101,7 @@ pub enum ServerError {
 pub struct Server {
     addr: SocketAddr,
     store: Arc<dyn Store>,
-    tasks: Tasks,
+    lead: Lead,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -101,6 +110,7 @@ pub struct Server {
 pub async fn start(config: Config) -> Result<Server, ServerError> {
     let Config {
         listen,
+        advertise,
         store,
         numerics,
         bundled,
@@ -114,14 +124,23 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     };
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let addr = listener.local_addr().map_err(refused)?;
-    if let Some(data) = bundled.clone() {
-        blocking(&store, move |store| rpc::keep(store, &data)).await?;
-    }
-    let seed = random_seed()?;
-    let shared = Arc::clone(&store);
-    let (dispatch, tasks) = Dispatch::start(shared, numerics, lease_timeout, backlog, seed).await?;
-    let shared = Arc::clone(&store);
-    let context = Context::new(dispatch, shared, numerics, beat_interval, bundled);
+    let terms = Terms {
+        numerics,
+        bundled: bundled.clone(),
+        lease_timeout,
+        backlog,
+    };
+    let url = advertise.unwrap_or_else(|| format!("http://{addr}"));
+    let lead = Lead::start(Arc::clone(&store), url, terms).await?;
+    let replica = Replica::new(Arc::clone(&store), numerics);
+    let context = Context::new(
+        lead.roles(),
+        replica,
+        Arc::clone(&store),
+        numerics,
+        beat_interval,
+        bundled,
+    );
     let router = router(context).await?;
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(serve(router, listener, stopped));
@@ -129,7 +148,7 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     Ok(Server {
         addr,
         store,
-        tasks,
+        lead,
         stop,
         serving,
     })
@@ -141,9 +160,23 @@ impl Server {
         self.addr
     }
 
-    /// Stops politely: sessions end, calls under way are answered, what was reported is stored.
+    /// Waits until this coordinator leads; the address of the one that does instead, if there is one that lives.
+    pub async fn leading(&self) -> Result<(), Option<String>> {
+        let mut roles = self.lead.roles();
+        let leads = roles.wait_for(|role| matches!(role, Role::Leading(_)));
+        if let Ok(Ok(_)) = tokio::time::timeout(ELECTION, leads).await {
+            return Ok(());
+        }
+        match &*self.lead.roles().borrow() {
+            Role::Leading(_) => Ok(()),
+            Role::StandingBy { leader } => Err(leader.clone()),
+        }
+    }
+
+    /// Stops politely: sessions end, another coordinator may lead, calls under way are answered, what was reported is
+    /// stored.
     pub async fn shutdown(mut self) -> Result<(), StoreError> {
-        self.tasks.stop_dispatching().await;
+        let tasks = self.lead.leave().await;
         let _ = self.stop.send(());
         if tokio::time::timeout(DRAIN, &mut self.serving)
             .await
@@ -152,9 +185,8 @@ impl Server {
             tracing::warn!("some calls did not end in time");
             self.serving.abort();
         }
-        if tokio::time::timeout(DRAIN, self.tasks.drain())
-            .await
-            .is_err()
+        if let Some(tasks) = tasks
+            && tokio::time::timeout(DRAIN, tasks.drain()).await.is_err()
         {
             tracing::warn!("some reports were not answered in time");
         }
@@ -167,7 +199,8 @@ async fn serve(router: Router, listener: TcpListener, stopped: oneshot::Receiver
         // Dropping the server without stopping it stops it too.
         let _ = stopped.await;
     };
-    let incoming = TcpListenerStream::new(listener);
+    // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     if let Err(error) = router.serve_with_incoming_shutdown(incoming, stopped).await {
         tracing::error!(%error, "the server failed");
     }
@@ -191,7 +224,8 @@ async fn router(context: Context) -> Result<Router, ServerError> {
         .build_v1()
         .map_err(|error| ServerError::Reflection(error.to_string()))?;
     Ok(tonic::transport::Server::builder()
-        .tcp_nodelay(true)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(sweeps.max_decoding_message_size(MAX_MESSAGE_BYTES))
@@ -199,10 +233,4 @@ async fn router(context: Context) -> Result<Router, ServerError> {
         .add_service(results.max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(health_service)
         .add_service(reflection))
-}
-
-fn random_seed() -> Result<[u8; 32], ServerError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| ServerError::Random(error.to_string()))?;
-    Ok(seed)
 }

@@ -20,3 +20,6 @@ pub const PROTOCOL: u32 = 1;
 
 /// The largest chunk of a data set in a message.
 pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// The metadata of an UNAVAILABLE answer that says where the leading coordinator can be reached; empty while nobody leads.
+pub const LEADER_KEY: &str = "bistable-leader";

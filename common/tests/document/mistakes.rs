@@ -134,7 +134,7 @@ fn values_out_of_their_range_say_what_was_expected() {
         ),
         (
             "kind = \"reweighting\"",
-            "kind = \"reweighting\"\nhidden = []",
+            "kind = \"reweighting\"\nhidden = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]",
             "hidden = [..]: expected the widths of at most 16 hidden layers",
         ),
         (

@@ -16,7 +16,7 @@ pub(super) struct SweepEntry {
     pub units: Units,
     pub costs: Costs,
     /// Failed attempts of units without a result.
-    pub attempts: BTreeMap<UnitKey, u32>,
+    pub attempts: BTreeMap<UnitKey, Attempts>,
     pub last_error: Option<String>,
     /// Its leases by run: a late result must find the lease that holds its unit now.
     pub leases: BTreeMap<(CellId, Replicate), BTreeSet<LeaseToken>>,
@@ -47,11 +47,15 @@ impl SweepEntry {
             entry.units.load_blocked(unit, UnitState::Conflicting);
         }
         for failure in failures {
-            entry.attempts.insert(failure.unit.key, failure.attempts);
+            let attempts = Attempts {
+                count: failure.attempts,
+                hosts: failure.hosts,
+            };
+            entry.attempts.insert(failure.unit.key, attempts);
             if failure.fate == Fate::Quarantined {
                 let unit = failure.unit.key;
                 entry.units.load_blocked(unit, UnitState::Quarantined);
-                entry.last_error = Some(failure.error);
+                entry.last_error = Some(failure.complaint.error);
             }
         }
         entry
@@ -97,6 +101,14 @@ impl SweepEntry {
             last_error: self.last_error.clone().filter(|_| blocked),
         }
     }
+}
+
+/// A unit's failed attempts.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    pub count: u32,
+    /// Where.
+    pub hosts: BTreeSet<String>,
 }
 
 /// A worker's session.

@@ -5,7 +5,7 @@ use bistable_common::{
     plan::Plan,
 };
 
-use super::{Failure, Lease, Timestamp, UnitRange};
+use super::{Complaint, Failure, Lease, Timestamp, UnitRange};
 
 /// A worker's session: a number of the coordinator's, so that a worker that comes back is not taken for the one that left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,10 @@ pub enum Mode {
     /// Nothing is leased.
     Cancelled,
 }
+
+/// How urgent a sweep is: units of a higher priority are leased first. Not part of what the sweep is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Priority(pub i32);
 
 /// A sweep as the store knows it.
 #[derive(Debug, Clone)]
@@ -82,8 +86,8 @@ pub enum Event {
         token: LeaseToken,
         /// The unit.
         unit: UnitId,
-        /// Why, for people.
-        error: String,
+        /// Why.
+        complaint: Complaint,
     },
     /// A worker returns the rest of a lease, as planned.
     HandBack(SessionId, LeaseToken),

@@ -7,6 +7,8 @@ use bistable_common::{
     sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
 };
 
+use super::{Complaint, FailureKind};
+
 /// One cell of `m1` samples, all of which are replaced, in `replicates` replicates.
 pub(crate) fn sweep(m1: u32, replicates: u32, seed: u64) -> Sweep {
     let preset = presets::find("ssgd").expect("a preset");
@@ -67,5 +69,14 @@ pub(crate) fn unit(replicate: u32, block: u32) -> UnitKey {
         cell: CellId(0),
         replicate: Replicate(replicate),
         block: Block(block),
+    }
+}
+
+/// What a worker says of a unit.
+pub(crate) fn complaint(error: &str) -> Complaint {
+    Complaint {
+        kind: FailureKind::Memory,
+        error: error.to_owned(),
+        log: "the last line".to_owned(),
     }
 }

@@ -84,11 +84,12 @@ impl Board {
             debug_assert!(moved.is_ok(), "{moved:?}");
         }
         let attempts = units.units().filter_map(|unit| entry.attempts.get(&unit));
+        let attempts = attempts.map(|attempts| attempts.count);
         let deadline = now + self.lease_timeout;
         let lease = Lease {
             token: self.tokens.next(),
             sweep,
-            attempt: attempts.max().copied().unwrap_or(0).saturating_add(1),
+            attempt: attempts.max().unwrap_or(0).saturating_add(1),
             worker: worker.worker.clone(),
             host: worker.host.clone(),
             deadline,

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use bistable_common::ids::{
-    Block, CellId, LeaseToken, Replicate, SweepId, UnitId, UnitKey, WorkerId,
-};
+use bistable_common::ids::{Block, CellId, LeaseToken, Replicate, SweepId, UnitKey, WorkerId};
 
 use super::Timestamp;
 
@@ -73,30 +71,4 @@ pub struct Lease {
     pub host: String,
     /// When it is lost unless a beat names it.
     pub deadline: Timestamp,
-}
-
-/// What becomes of a unit that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It is tried again.
-    Retried,
-    /// It is given up, visibly; the rest of the sweep goes on.
-    Quarantined,
-}
-
-/// The failed attempts of a unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Which unit.
-    pub unit: UnitId,
-    /// How many attempts failed.
-    pub attempts: u32,
-    /// What went wrong the last time, for people.
-    pub error: String,
-    /// Who tried last.
-    pub worker: WorkerId,
-    /// Where, for people.
-    pub host: String,
-    /// What becomes of it.
-    pub fate: Fate,
 }

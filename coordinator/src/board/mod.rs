@@ -7,6 +7,7 @@
 mod cost;
 mod entry;
 mod event;
+mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod grant;
@@ -30,8 +31,9 @@ use std::{
 
 use bistable_common::ids::{LeaseToken, SweepId, UnitId, WorkerId};
 
-pub use event::{Effect, Event, KnownSweep, Mode, Progress, SessionId, SweepState};
-pub use lease::{Failure, Fate, Lease, UnitRange};
+pub use event::{Effect, Event, KnownSweep, Mode, Priority, Progress, SessionId, SweepState};
+pub use failure::{Complaint, Failure, FailureKind, Fate};
+pub use lease::{Lease, UnitRange};
 pub use moves::{IllegalMove, Move, UnitState, next};
 pub use time::Timestamp;
 
@@ -117,8 +119,8 @@ impl Board {
                 session,
                 token,
                 unit,
-                error,
-            } => self.on_unit_failed(session, token, unit, error, out),
+                complaint,
+            } => self.on_unit_failed(session, token, unit, complaint, out),
             Event::HandBack(session, token) => {
                 self.release_own(session, token, Ending::HandedBack, out);
             }

@@ -160,7 +160,7 @@ impl World {
                     session,
                     token,
                     unit,
-                    error: "failed".into(),
+                    complaint: fixture::complaint("failed"),
                 })
             }
             20 => self.of_lease(Event::HandBack),

@@ -2,7 +2,9 @@
 
 use bistable_common::ids::{Block, LeaseToken, SweepId, UnitId, UnitKey};
 
-use super::{Board, Effect, Failure, Fate, LeaseEntry, Move, SessionId, Timestamp};
+use super::{
+    Board, Complaint, Effect, Failure, FailureKind, Fate, LeaseEntry, Move, SessionId, Timestamp,
+};
 
 /// Failed attempts after which a unit is given up.
 pub(super) const MAX_ATTEMPTS: u32 = 5;
@@ -109,7 +111,7 @@ impl Board {
             };
             match why {
                 // Units run in order, so the first without a result is the one that was running.
-                Some(why) if position == 0 => self.strike(&entry, unit, why, out),
+                Some(why) if position == 0 => self.strike(&entry, unit, lost(why), out),
                 _ => self.give_back(entry.lease.sweep, unit),
             }
         }
@@ -146,7 +148,7 @@ impl Board {
         session: SessionId,
         token: LeaseToken,
         unit: UnitId,
-        error: String,
+        complaint: Complaint,
         out: &mut Vec<Effect>,
     ) {
         if !self.owns(session, token) {
@@ -162,20 +164,27 @@ impl Board {
             && entry.outstanding.contains(block);
         if of_lease {
             entry.outstanding.remove(block..block + 1);
-            self.strike(&entry, unit.key, &error, out);
+            self.strike(&entry, unit.key, complaint, out);
             out.push(Effect::Progressed(unit.sweep));
         }
         self.leases.insert(token, entry);
     }
 
     /// Counts a failed attempt of a leased unit.
-    fn strike(&mut self, entry: &LeaseEntry, unit: UnitKey, why: &str, out: &mut Vec<Effect>) {
+    fn strike(
+        &mut self,
+        entry: &LeaseEntry,
+        unit: UnitKey,
+        complaint: Complaint,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(sweep) = self.sweeps.get_mut(&entry.lease.sweep) else {
             return;
         };
-        let attempts = sweep.attempts.entry(unit).or_insert(0);
-        *attempts = attempts.saturating_add(1);
-        let (fate, decided) = match *attempts >= MAX_ATTEMPTS {
+        let attempts = sweep.attempts.entry(unit).or_default();
+        attempts.count = attempts.count.saturating_add(1);
+        attempts.hosts.insert(entry.lease.host.clone());
+        let (fate, decided) = match attempts.count >= MAX_ATTEMPTS {
             true => (Fate::Quarantined, Move::Quarantine),
             false => (Fate::Retried, Move::Return),
         };
@@ -184,17 +193,26 @@ impl Board {
                 sweep: entry.lease.sweep,
                 key: unit,
             },
-            attempts: *attempts,
-            error: why.to_owned(),
+            attempts: attempts.count,
+            complaint,
             worker: entry.lease.worker.clone(),
             host: entry.lease.host.clone(),
+            hosts: attempts.hosts.clone(),
             fate,
         };
         let moved = sweep.units.make(unit, decided);
         debug_assert!(moved.is_ok(), "{moved:?}");
         if fate == Fate::Quarantined {
-            sweep.last_error = Some(failure.error.clone());
+            sweep.last_error = Some(failure.complaint.error.clone());
         }
         out.push(Effect::RecordFailure(failure));
+    }
+}
+
+fn lost(why: &str) -> Complaint {
+    Complaint {
+        kind: FailureKind::WorkerLost,
+        error: why.to_owned(),
+        log: String::new(),
     }
 }

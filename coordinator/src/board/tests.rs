@@ -196,7 +196,7 @@ fn a_unit_that_keeps_failing_is_given_up_and_the_rest_goes_on() {
             session: SessionId(1),
             token: lease.token,
             unit: poisoned,
-            error: "no memory".into(),
+            complaint: fixture::complaint("no memory"),
         };
         let effects = board.handle(at(1), failed);
         let Some(Effect::RecordFailure(failure)) = effects.first() else {

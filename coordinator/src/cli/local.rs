@@ -6,6 +6,7 @@ use bistable_worker::{
     cli::asked_to_end,
     link::{self, LinkConfig, LinkError},
 };
+use clap::Args;
 use tokio::{
     sync::oneshot,
     task::{JoinHandle, spawn_blocking},
@@ -17,6 +18,24 @@ use crate::{
     server::{self, Backlog, Config, Server},
     store::{self, StoreError},
 };
+
+/// Which store.
+#[derive(Debug, Args)]
+pub(super) struct StoreArgs {
+    /// Where results are kept: an SQLite file, or a PostgreSQL database
+    ///
+    /// A path or sqlite://PATH for a file; postgres://USER@HOST:PORT/DATABASE for a database (15 or later, without TLS), or
+    /// postgres://USER@/DATABASE?host=FOLDER for one on a Unix socket. A password is better put into PGPASSWORD than into
+    /// the URL, which other users of this machine can see.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BISTABLE_STORE",
+        hide_env_values = true,
+        default_value = "./bistable.sqlite"
+    )]
+    pub store: String,
+}
 
 /// Both of them.
 pub(super) struct Local {
@@ -47,6 +66,17 @@ where
     }
 }
 
+/// Another coordinator is at work on the store.
+fn led_by(leader: Option<String>) -> Failure {
+    Failure::Other(match leader {
+        Some(url) => format!(
+            "the coordinator at {url} leads on this store; start the sweep there with `bistable submit --coordinator {url}`, \
+             or name another store with --store"
+        ),
+        None => "the store does not answer; nothing was started".to_owned(),
+    })
+}
+
 impl Local {
     /// Starts both; the worker's coordinator is filled in.
     pub async fn start(store: String, worker: LinkConfig) -> Result<Self, Failure> {
@@ -57,6 +87,10 @@ impl Local {
             ..config(any_port, store).await?
         };
         let server = server::start(config).await?;
+        if let Err(leader) = server.leading().await {
+            server.shutdown().await?;
+            return Err(led_by(leader));
+        }
         let (leave, asked) = oneshot::channel::<()>();
         let link = LinkConfig {
             coordinators: vec![server.addr().into()],

@@ -14,7 +14,8 @@ const WHOLE: usize = 16;
 pub(super) struct Remote {
     /// The coordinator to ask, as host:port or http://host:port
     ///
-    /// Several are separated by commas; the first that answers is asked.
+    /// Several are separated by commas: coordinators that share a store. The first that answers is asked; what changes
+    /// something is asked of the one that leads.
     #[arg(
         long,
         value_name = "URL[,URL...]",

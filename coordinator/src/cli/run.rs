@@ -17,7 +17,7 @@ use clap::Args;
 use super::{
     document::{Document, Prepared},
     failure::Failure,
-    local::{Local, patiently},
+    local::{Local, StoreArgs, patiently},
     output,
     progress::Progress,
     render,
@@ -26,13 +26,14 @@ use super::{
     submit::submit,
     watch::follow,
 };
-use crate::client::Client;
+use crate::{client::Client, store::StoreAddress};
 
 /// Run a sweep on this machine
 ///
-/// Starts a coordinator and a worker in this process, keeps results in one SQLite file, shows progress on stderr, and
-/// prints a table, the plots' names and the digest on stdout. Interrupted and run again it goes on where it stopped, and
-/// ends with the same digest. Without FILE it runs the quickstart that comes with Bistable, in under a minute.
+/// Starts a coordinator and a worker in this process, keeps results in one SQLite file (or in a PostgreSQL database that no
+/// other coordinator leads), shows progress on stderr, and prints a table, the plots' names and the digest on stdout.
+/// Interrupted and run again it goes on where it stopped, and ends with the same digest. Without FILE it runs the
+/// quickstart that comes with Bistable, in under a minute.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bistable run
@@ -42,9 +43,8 @@ pub(super) struct RunArgs {
     /// The sweep document (TOML or JSON), or - for stdin [default: the quickstart]
     file: Option<PathBuf>,
 
-    /// Where results are kept: an SQLite file, as a path or sqlite://PATH
-    #[arg(long, value_name = "URL", default_value = "./bistable.sqlite")]
-    store: String,
+    #[command(flatten)]
+    place: StoreArgs,
 
     /// Threads to compute on [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -97,7 +97,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
             Simd::new(args.simd.simd).map_err(LinkError::from)?,
         )
     };
-    let mut local = Local::start(args.store.clone(), link).await?;
+    let mut local = Local::start(args.place.store.clone(), link).await?;
     let mut client = local.client().await?;
     let result = tokio::select! {
         result = measure(&mut client, prepared) => result,
@@ -107,7 +107,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     if matches!(result, Err(Failure::Interrupted)) {
         eprintln!(
             "interrupted; what is done is in {}; run the same command again to go on",
-            args.store
+            shown(&args.place.store)
         );
     }
     drop(client);
@@ -115,6 +115,12 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let response = result?;
     stopped?;
     deliver(&args, &response)
+}
+
+/// A store's address, without its password.
+fn shown(store: &str) -> String {
+    let address = store.parse::<StoreAddress>();
+    address.map_or_else(|_| "the store".to_owned(), |address| address.to_string())
 }
 
 /// Submits, waits, and asks for the estimates.

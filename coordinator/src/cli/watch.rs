@@ -60,7 +60,8 @@ fn print_line(status: &v1::SweepStatus) -> Result<(), Failure> {
     output::print(&(line + "\n"))
 }
 
-/// Shows every status until the sweep is over, and returns the last one.
+/// Shows every status until the sweep is over, and returns the last one. Goes on with another coordinator, if there is one,
+/// when the present one ends.
 pub(super) async fn follow(
     client: &mut Client,
     id: String,
@@ -68,7 +69,16 @@ pub(super) async fn follow(
 ) -> Result<v1::SweepStatus, Failure> {
     let mut statuses = client.watch(id.clone()).await?;
     let mut last = None;
-    while let Some(v1::WatchSweepResponse { sweep }) = statuses.message().await? {
+    loop {
+        let sweep = match statuses.message().await {
+            Ok(Some(v1::WatchSweepResponse { sweep })) => sweep,
+            Ok(None) => return last.ok_or_else(|| Failure::Other(format!("sweep {id} is gone"))),
+            Err(status) => {
+                client.reconnect(status).await?;
+                statuses = client.watch(id.clone()).await?;
+                continue;
+            }
+        };
         let status = sweep.unwrap_or_default();
         show(&status)?;
         if is_over(status.state()) {
@@ -76,5 +86,4 @@ pub(super) async fn follow(
         }
         last = Some(status);
     }
-    last.ok_or_else(|| Failure::Other(format!("sweep {id} is gone")))
 }

@@ -1,5 +1,6 @@
 //! The client that the commands share: it finds a coordinator that answers, and turns refusals into sentences.
 
+mod leader;
 mod upload;
 
 use std::{fmt, time::Duration};
@@ -53,10 +54,12 @@ fn sentence(status: &Status) -> String {
     }
 }
 
-/// A connection to a coordinator.
+/// A connection to a coordinator. What only a leader can do finds the leader.
 #[derive(Clone)]
 pub struct Client {
     address: Address,
+    /// Every coordinator that was named.
+    addresses: Vec<Address>,
     sweeps: SweepServiceClient<Channel>,
     results: ResultServiceClient<Channel>,
     work: WorkServiceClient<Channel>,
@@ -76,20 +79,21 @@ impl Client {
     pub async fn connect(addresses: &[Address]) -> Result<Self, ClientError> {
         let mut tried = Vec::new();
         for address in addresses {
-            let endpoint = address.endpoint();
-            match tokio::time::timeout(CONNECT_TIMEOUT, endpoint.connect()).await {
-                Ok(Ok(channel)) => return Ok(Self::over(address.clone(), channel)),
-                Ok(Err(error)) => tried.push((address.clone(), innermost(&error))),
-                Err(_) => tried.push((address.clone(), "no answer".to_owned())),
+            match reach(address).await {
+                Ok(channel) => {
+                    return Ok(Self::over(address.clone(), addresses.to_vec(), channel));
+                }
+                Err(reason) => tried.push((address.clone(), reason)),
             }
         }
         Err(ClientError::Unreachable(tried))
     }
 
-    fn over(address: Address, channel: Channel) -> Self {
+    fn over(address: Address, addresses: Vec<Address>, channel: Channel) -> Self {
         let results = ResultServiceClient::new(channel.clone());
         Self {
             address,
+            addresses,
             sweeps: SweepServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             results: results.max_decoding_message_size(MAX_ANSWER_BYTES),
@@ -107,7 +111,8 @@ impl Client {
         &mut self,
         request: v1::SubmitSweepRequest,
     ) -> Result<v1::SubmitSweepResponse, ClientError> {
-        Ok(self.sweeps.submit_sweep(request).await?.into_inner())
+        let submitted = self.lead(async |client| client.sweeps.submit_sweep(request.clone()).await);
+        Ok(submitted.await?.into_inner())
     }
 
     /// All sweeps, oldest first.
@@ -134,28 +139,29 @@ impl Client {
     /// Stops leasing units of a sweep.
     pub async fn pause(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
         let request = v1::PauseSweepRequest { id };
-        let response = self.sweeps.pause_sweep(request).await?.into_inner();
-        Ok(response.sweep.unwrap_or_default())
+        let paused = self.lead(async |client| client.sweeps.pause_sweep(request.clone()).await);
+        Ok(paused.await?.into_inner().sweep.unwrap_or_default())
     }
 
     /// Undoes a pause.
     pub async fn resume(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
         let request = v1::ResumeSweepRequest { id };
-        let response = self.sweeps.resume_sweep(request).await?.into_inner();
-        Ok(response.sweep.unwrap_or_default())
+        let resumed = self.lead(async |client| client.sweeps.resume_sweep(request.clone()).await);
+        Ok(resumed.await?.into_inner().sweep.unwrap_or_default())
     }
 
     /// Ends a sweep; its results stay.
     pub async fn cancel(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
         let request = v1::CancelSweepRequest { id };
-        let response = self.sweeps.cancel_sweep(request).await?.into_inner();
-        Ok(response.sweep.unwrap_or_default())
+        let cancelled = self.lead(async |client| client.sweeps.cancel_sweep(request.clone()).await);
+        Ok(cancelled.await?.into_inner().sweep.unwrap_or_default())
     }
 
     /// Ends a sweep and forgets its results.
     pub async fn delete(&mut self, id: String) -> Result<(), ClientError> {
         let request = v1::DeleteSweepRequest { id };
-        self.sweeps.delete_sweep(request).await?;
+        let deleted = self.lead(async |client| client.sweeps.delete_sweep(request.clone()).await);
+        deleted.await?;
         Ok(())
     }
 
@@ -178,6 +184,15 @@ impl Client {
         };
         let response = self.results.stream_trajectories(request).await?;
         Ok(response.into_inner())
+    }
+}
+
+/// A connection to `address`, or why there is none.
+async fn reach(address: &Address) -> Result<Channel, String> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, address.endpoint().connect()).await {
+        Ok(Ok(channel)) => Ok(channel),
+        Ok(Err(error)) => Err(innermost(&error)),
+        Err(_) => Err("no answer".to_owned()),
     }
 }
 

@@ -30,11 +30,15 @@ impl Client {
     pub async fn upload(
         &mut self,
         data: Arc<Dataset>,
-        sent: impl Fn(u64) + Send + 'static,
+        sent: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<(), ClientError> {
-        let (pieces, outgoing) = mpsc::channel(WINDOW);
-        tokio::spawn(cut(data, pieces, sent));
-        self.work.upload_data(ReceiverStream::new(outgoing)).await?;
+        let sent = Arc::new(sent);
+        self.lead(async |client| {
+            let (pieces, outgoing) = mpsc::channel(WINDOW);
+            tokio::spawn(cut(Arc::clone(&data), pieces, Arc::clone(&sent)));
+            client.work.upload_data(ReceiverStream::new(outgoing)).await
+        })
+        .await?;
         Ok(())
     }
 }
@@ -43,7 +47,7 @@ impl Client {
 async fn cut(
     data: Arc<Dataset>,
     pieces: mpsc::Sender<v1::UploadDataRequest>,
-    sent: impl Fn(u64) + Send,
+    sent: Arc<impl Fn(u64) + Send + Sync>,
 ) {
     let content = data.content();
     let header = v1::UploadHeader {

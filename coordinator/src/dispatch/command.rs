@@ -9,7 +9,7 @@ use bistable_common::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{DispatchError, registry::Known};
-use crate::board::{Event, Lease, Progress, SessionId};
+use crate::board::{Event, Lease, Progress, SessionId, SweepState};
 
 /// Who a worker says it is.
 #[derive(Debug, Clone)]
@@ -37,6 +37,18 @@ pub(crate) enum Outgoing {
 pub(crate) struct SweepStatus {
     pub known: Arc<Known>,
     pub progress: Progress,
+}
+
+impl SweepStatus {
+    /// A sweep that nobody here can go on with is stuck, whatever its board says.
+    pub fn new(known: Arc<Known>, mut progress: Progress) -> Self {
+        if known.foreign && !progress.state.is_settled() {
+            progress.state = SweepState::Stuck;
+            progress.last_error =
+                Some(DispatchError::ForeignNumerics(known.sweep.id()).to_string());
+        }
+        Self { known, progress }
+    }
 }
 
 /// What a client wants of a sweep.

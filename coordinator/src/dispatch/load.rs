@@ -14,15 +14,25 @@ pub(super) fn load(
     stored: StoredSweep,
     numerics: Hash,
 ) -> Result<(Known, KnownSweep), StoreError> {
+    let foreign = !store.bind_numerics(stored.sweep.id(), numerics)?;
+    read(store, stored, foreign)
+}
+
+/// Reads everything about a sweep; `foreign` if it has results that no worker here could add to.
+pub(super) fn read(
+    store: &dyn Store,
+    stored: StoredSweep,
+    foreign: bool,
+) -> Result<(Known, KnownSweep), StoreError> {
     let StoredSweep {
         sweep,
         lifecycle,
         numerics: _,
+        priority: _,
         submitted_at,
     } = stored;
     let id = sweep.id();
     let plan = Plan::new(sweep.facts());
-    let foreign = !store.bind_numerics(id, numerics)?;
     let known = KnownSweep {
         id,
         plan: plan.clone(),

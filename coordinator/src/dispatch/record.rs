@@ -7,7 +7,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Command, DispatchError, clock::Clock};
+use super::{Command, DispatchError, clock::Clock, deposition::Deposition};
 use crate::{
     board::Event,
     store::{Outcome, Store, StoreError, UnitResult, blocking},
@@ -32,10 +32,10 @@ impl Recorder {
     pub(super) fn start(
         store: Arc<dyn Store>,
         clock: Clock,
-        board: mpsc::Sender<Command>,
+        (board, deposition): (mpsc::Sender<Command>, Deposition),
     ) -> (Self, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(store, clock, board, receiver));
+        let task = tokio::spawn(run(store, clock, board, deposition, receiver));
         (Self(sender), task)
     }
 
@@ -54,6 +54,7 @@ async fn run(
     store: Arc<dyn Store>,
     clock: Clock,
     board: mpsc::Sender<Command>,
+    deposition: Deposition,
     mut receiver: mpsc::Receiver<Batch>,
 ) {
     let mut batches = Vec::new();
@@ -74,7 +75,10 @@ async fn run(
                 answer(&mut batches, &sizes, &outcomes);
             }
             Err(error) => {
-                tracing::error!(%error, "results could not be stored");
+                match error {
+                    StoreError::Deposed => deposition.announce(),
+                    _ => tracing::error!(%error, "results could not be stored"),
+                }
                 let error = Arc::new(error);
                 for batch in batches.drain(..) {
                     let _ = batch.reply.send(Err(Arc::clone(&error)));

@@ -12,12 +12,13 @@ use super::{
     Command, DispatchError, Existed, Hello, Outgoing, Registry, Steering, SweepStatus,
     clock::Clock,
     command::Reply,
+    deposition::Deposition,
     load::load,
     registry::Known,
     sessions::{Sessions, Unreachable},
 };
 use crate::{
-    board::{Board, Effect, Event, Lease, Mode, SessionId, SweepState},
+    board::{Board, Effect, Event, Lease, Mode, SessionId},
     store::{Change, Lifecycle, Store, StoreError, Submitted, blocking},
 };
 
@@ -36,10 +37,19 @@ pub(super) struct Dispatcher {
     pub sessions: Sessions,
     pub changes: watch::Sender<u64>,
     pub stop: watch::Receiver<bool>,
+    pub deposition: Deposition,
     /// Decided, not yet durable.
     pub unwritten: Vec<Change>,
     /// Letters that may go when the decisions are durable.
     pub unsent: VecDeque<Letter>,
+}
+
+/// What became of decisions.
+enum Written {
+    /// They are in the store.
+    Durably,
+    /// They will not be: this dispatcher's time is over.
+    Never,
 }
 
 pub(super) enum Letter {
@@ -66,7 +76,9 @@ impl Dispatcher {
             for command in batch.drain(..) {
                 self.perform(command).await;
             }
-            self.flush().await;
+            if let Written::Never = self.flush().await {
+                return;
+            }
         }
     }
 
@@ -114,7 +126,7 @@ impl Dispatcher {
                 Effect::DropLease(token) => self.unwritten.push(Change::DropLease(token)),
                 Effect::RecordFailure(failure) => {
                     tracing::warn!(unit = ?failure.unit, attempts = failure.attempts, worker = %failure.worker,
-                        host = failure.host, fate = ?failure.fate, "a unit failed: {}", failure.error);
+                        host = failure.host, fate = ?failure.fate, "a unit failed: {}", failure.complaint.error);
                     self.unwritten.push(Change::RecordFailure(failure));
                 }
                 Effect::SendLease(session, lease) => {
@@ -133,13 +145,13 @@ impl Dispatcher {
     }
 
     /// Makes decisions durable, then sends what follows from them.
-    async fn flush(&mut self) {
+    async fn flush(&mut self) -> Written {
         loop {
-            if !self.write().await {
-                return;
+            if let Written::Never = self.write().await {
+                return Written::Never;
             }
             let Some(letter) = self.unsent.pop_front() else {
-                return;
+                return Written::Durably;
             };
             let (session, sent) = self.deliver(letter);
             if sent.is_err() {
@@ -171,24 +183,28 @@ impl Dispatcher {
         }
     }
 
-    /// Writes decisions until the store takes them: without its store a coordinator may decide nothing. False if the
-    /// coordinator stops instead.
-    async fn write(&mut self) -> bool {
+    /// Writes decisions until the store takes them: without its store a coordinator may decide nothing. Never, if the
+    /// coordinator stops or is deposed instead.
+    async fn write(&mut self) -> Written {
         if self.unwritten.is_empty() {
-            return true;
+            return Written::Durably;
         }
         let changes: Arc<[Change]> = std::mem::take(&mut self.unwritten).into();
         loop {
             let shared = Arc::clone(&changes);
             match blocking(&self.store, move |store| store.apply(&shared)).await {
-                Ok(()) => return true,
+                Ok(()) => return Written::Durably,
+                Err(StoreError::Deposed) => {
+                    self.deposition.announce();
+                    return Written::Never;
+                }
                 Err(error) => {
                     tracing::error!(%error, "decisions could not be stored; trying again")
                 }
             }
             let stopping = self.stop.wait_for(|stop| *stop);
             if tokio::time::timeout(STORE_RETRY, stopping).await.is_ok() {
-                return false;
+                return Written::Never;
             }
         }
     }
@@ -216,7 +232,7 @@ impl Dispatcher {
         self.flush().await;
         let (id, numerics, now) = (sweep.id(), self.numerics, self.clock.now());
         let (submitted, known, loaded) = blocking(&self.store, move |store| {
-            let submitted = store.submit_sweep(&sweep, numerics, now)?;
+            let submitted = store.submit_sweep(&sweep, numerics, None, now)?;
             let stored = store.sweep(id)?.ok_or(DispatchError::Unknown(id))?;
             let (known, loaded) = load(store, stored, numerics)?;
             Ok::<_, DispatchError>((submitted, known, loaded))
@@ -287,12 +303,8 @@ impl Dispatcher {
 
     fn status_of(&self, known: Arc<Known>) -> Result<SweepStatus, DispatchError> {
         let id = known.sweep.id();
-        let mut progress = self.board.progress(id).ok_or(DispatchError::Unknown(id))?;
-        if known.foreign && !progress.state.is_settled() {
-            progress.state = SweepState::Stuck;
-            progress.last_error = Some(DispatchError::ForeignNumerics(id).to_string());
-        }
-        Ok(SweepStatus { known, progress })
+        let progress = self.board.progress(id).ok_or(DispatchError::Unknown(id))?;
+        Ok(SweepStatus::new(known, progress))
     }
 }
 

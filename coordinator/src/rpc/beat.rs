@@ -13,9 +13,9 @@ const MAX_TOKENS: usize = 4096;
 pub(super) fn answer(
     context: &Context,
     incoming: Streaming<v1::BeatRequest>,
-) -> Responses<v1::BeatResponse> {
+) -> Result<Responses<v1::BeatResponse>, Error> {
+    let dispatch = context.leading()?.dispatch;
     let (sink, stream) = responses();
-    let dispatch = context.dispatch.clone();
     tokio::spawn(async move {
         tokio::select! {
             ended = answer_all(&dispatch, incoming, &sink) => {
@@ -26,7 +26,7 @@ pub(super) fn answer(
             () = dispatch.stopped() => {}
         }
     });
-    stream
+    Ok(stream)
 }
 
 async fn answer_all(

@@ -82,6 +82,7 @@ pub(super) async fn upload(
     context: &Context,
     mut incoming: Streaming<v1::UploadDataRequest>,
 ) -> Result<v1::UploadDataResponse, Error> {
+    let store = context.leading()?.store;
     let _permit = context
         .uploads
         .try_acquire()
@@ -97,7 +98,7 @@ pub(super) async fn upload(
         ));
     }
     let content = receive(&mut incoming, header.total_bytes).await?;
-    blocking(&context.store, move |store| {
+    blocking(&store, move |store| {
         // Before it is looked at: damage on the way is another mistake than a file of another kind.
         let found = Hash::of(&content);
         if found != announced {

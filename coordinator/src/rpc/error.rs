@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 
-use bistable_common::{ids::InvalidId, wire::InvalidUnit};
+use bistable_common::{
+    ids::InvalidId,
+    wire::{InvalidUnit, LEADER_KEY},
+};
 use tonic::{Code, Status};
 
 use crate::{dispatch::DispatchError, store::StoreError};
@@ -26,6 +29,12 @@ pub(crate) enum Error {
     Dispatch(#[from] DispatchError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another coordinator leads, if anyone does.
+    #[error("this coordinator stands by; {}", match .0 {
+        Some(leader) => format!("{leader} leads"),
+        None => "no other one leads yet".to_owned(),
+    })]
+    StandingBy(Option<String>),
     /// A defect of this program.
     #[error("{0}")]
     Internal(&'static str),
@@ -44,6 +53,7 @@ impl Error {
             Self::NotFound(_) => Code::NotFound,
             Self::Busy(_) => Code::ResourceExhausted,
             Self::Internal(_) => Code::Internal,
+            Self::StandingBy(_) => Code::Unavailable,
             Self::Dispatch(error) => match error {
                 DispatchError::Unknown(_) => Code::NotFound,
                 DispatchError::Cancelled(_) | DispatchError::ForeignNumerics(_) => {
@@ -63,11 +73,16 @@ fn store_code(error: &StoreError) -> Code {
         StoreError::HashMismatch { .. } => Code::InvalidArgument,
         StoreError::Damaged(_) => Code::DataLoss,
         // The disk is full, the file is locked, the task was torn down: what was asked may be asked again.
-        StoreError::Sqlite(_) | StoreError::Interrupted => Code::Unavailable,
+        StoreError::Sqlite(_) | StoreError::Postgres(_) | StoreError::Interrupted => {
+            Code::Unavailable
+        }
+        // Whoever leads now may be asked again.
+        StoreError::Deposed | StoreError::Lapsed => Code::Unavailable,
         StoreError::Address(_)
         | StoreError::InUse { .. }
         | StoreError::Lock { .. }
-        | StoreError::Newer { .. } => Code::Internal,
+        | StoreError::Newer { .. }
+        | StoreError::Random(_) => Code::Internal,
     }
 }
 
@@ -77,7 +92,13 @@ impl From<Error> for Status {
         if matches!(code, Code::Internal | Code::DataLoss) {
             tracing::error!(%error, "a call failed");
         }
-        Self::new(code, error.to_string())
+        let mut status = Self::new(code, error.to_string());
+        if let Error::StandingBy(leader) = error
+            && let Ok(leader) = leader.unwrap_or_default().parse()
+        {
+            status.metadata_mut().insert(LEADER_KEY, leader);
+        }
+        status
     }
 }
 

@@ -1,5 +1,5 @@
-//! The services of `bistable.v1`: convert, call, convert. What they know of the world is a [`crate::dispatch`] handle and a
-//! store to read from.
+//! The services of `bistable.v1`: convert, call, convert. What they know of the world is the coordinator's role and a
+//! store to read from. Only a leader takes work and decisions; everyone answers questions.
 
 mod beat;
 mod catalog;
@@ -13,6 +13,7 @@ mod result;
 mod session;
 mod shape;
 mod sweep;
+mod view;
 mod watch;
 mod work;
 
@@ -20,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 use bistable_common::ids::Hash;
 use bistable_worker::data::Dataset;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch as news};
 use tokio_stream::wrappers::ReceiverStream;
 
 pub(crate) use data::keep;
@@ -29,7 +30,12 @@ pub(crate) use result::Results;
 pub(crate) use sweep::Sweeps;
 pub(crate) use work::Work;
 
-use crate::{dispatch::Dispatch, store::Store};
+use self::view::View;
+use crate::{
+    dispatch::Replica,
+    lead::{Leading, Role},
+    store::Store,
+};
 
 /// The largest message that is read.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 16 << 20;
@@ -46,7 +52,9 @@ const MAX_QUERIES: usize = 4;
 /// What every service shares.
 #[derive(Clone)]
 pub(crate) struct Context {
-    pub dispatch: Dispatch,
+    roles: news::Receiver<Role>,
+    replica: Replica,
+    /// To read from.
     pub store: Arc<dyn Store>,
     pub numerics: Hash,
     pub beat_interval: Duration,
@@ -58,20 +66,38 @@ pub(crate) struct Context {
 
 impl Context {
     pub fn new(
-        dispatch: Dispatch,
+        roles: news::Receiver<Role>,
+        replica: Replica,
         store: Arc<dyn Store>,
         numerics: Hash,
         beat_interval: Duration,
         bundled: Option<Arc<Dataset>>,
     ) -> Self {
         Self {
-            dispatch,
+            roles,
+            replica,
             store,
             numerics,
             beat_interval,
             bundled,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+        }
+    }
+
+    /// What only a leader has.
+    fn leading(&self) -> Result<Leading, Error> {
+        match &*self.roles.borrow() {
+            Role::Leading(leading) => Ok(leading.clone()),
+            Role::StandingBy { leader } => Err(Error::StandingBy(leader.clone())),
+        }
+    }
+
+    /// What anyone can say about sweeps.
+    fn view(&self) -> View {
+        match &*self.roles.borrow() {
+            Role::Leading(leading) => View::Board(leading.dispatch.clone()),
+            Role::StandingBy { .. } => View::Store(self.replica.clone()),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Computing estimates from the store.
 
-use std::sync::Arc;
-
 use bistable_common::{
     ids::{Block, CellId, Replicate, SweepId},
     trajectory::{InvalidTrajectory, Trajectory},
@@ -10,24 +8,19 @@ use bistable_common::{
 
 use super::{Context, Error, estimate_wire::to_wire};
 use crate::{
-    dispatch::{DispatchError, Known},
+    dispatch::DispatchError,
     estimate::{self, Query},
     store::{Store, StoreError, blocking},
 };
 
 impl Context {
-    pub(super) fn known(&self, id: SweepId) -> Result<Arc<Known>, Error> {
-        let known = self.dispatch.registry().get(id);
-        known.ok_or_else(|| DispatchError::Unknown(id).into())
-    }
-
     /// Estimates of a sweep as it stands.
     pub(super) async fn estimates(
         &self,
         id: SweepId,
         query: Query,
     ) -> Result<v1::QueryEstimatesResponse, Error> {
-        let known = self.known(id)?;
+        let known = self.view().known(id).await?;
         let permit = self.queries.acquire().await;
         let _permit = permit.map_err(|_| DispatchError::Stopping)?;
         blocking(&self.store, move |store| {

@@ -23,11 +23,12 @@ pub(super) async fn report(
     context: &Context,
     request: v1::ReportRequest,
 ) -> Result<v1::ReportResponse, Error> {
-    let dispatch = context.dispatch.clone();
+    let dispatch = context.leading()?.dispatch;
+    let recorder = dispatch.recorder().clone();
     // Decoding megabytes would keep other calls waiting.
     let read = tokio::task::spawn_blocking(move || read(&dispatch, request)).await;
     let results = read.map_err(|_| Error::Internal("reading the report failed"))??;
-    let outcomes = context.dispatch.recorder().record(results).await?;
+    let outcomes = recorder.record(results).await?;
     Ok(v1::ReportResponse {
         outcomes: outcomes
             .into_iter()

@@ -44,7 +44,7 @@ impl ResultService for Results {
         let v1::WatchEstimatesRequest { query } = request.into_inner();
         let query = query.ok_or_else(|| Error::invalid("query", "it is missing"))?;
         let (id, query) = query_from_wire(query)?;
-        self.0.known(id)?;
+        self.0.view().known(id).await?;
         let (sink, stream) = responses();
         let context = self.0.clone();
         tokio::spawn(async move {
@@ -67,7 +67,7 @@ impl ResultService for Results {
             replicates,
         } = request.into_inner();
         let id = sweep_id(&id)?;
-        self.0.known(id)?;
+        self.0.view().known(id).await?;
         let filter = Filter {
             cells: cells.into_iter().map(CellId).collect(),
             replicates: replicates.into_iter().map(Replicate).collect(),
@@ -90,15 +90,16 @@ async fn watch(
     query: Query,
     sink: &Sink<v1::WatchEstimatesResponse>,
 ) -> Result<(), Error> {
-    let mut changes = context.dispatch.changes();
     let mut last = None;
     loop {
-        changes.mark_unchanged();
-        let settled = match context.dispatch.status(id).await {
+        let view = context.view();
+        let changes = view.changes();
+        let settled = match view.status(id).await {
             Ok(status) => status.progress.state.is_settled(),
             Err(DispatchError::Unknown(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
+        drop(view);
         let estimates = Some(context.estimates(id, query.clone()).await?);
         if last != estimates {
             last.clone_from(&estimates);
@@ -110,10 +111,8 @@ async fn watch(
         if settled {
             return Ok(());
         }
-        match next(&mut changes, sink, ESTIMATE_EVERY).await {
-            Next::Look => {}
-            Next::Stop(None) => return Ok(()),
-            Next::Stop(Some(error)) => return Err(error),
+        if let Next::Stop = next(changes, sink, ESTIMATE_EVERY).await {
+            return Ok(());
         }
     }
 }
@@ -138,7 +137,7 @@ async fn export(
     filter: Filter,
     sink: &Sink<v1::StreamTrajectoriesResponse>,
 ) -> Result<(), Error> {
-    let known = context.known(id)?;
+    let known = context.view().known(id).await?;
     let runs = known.plan.runs();
     for (cell, replicate) in runs.filter(|(cell, replicate)| filter.wants(*cell, *replicate)) {
         let read = move |store: &dyn crate::store::Store| trajectories(store, id, cell, replicate);

@@ -15,7 +15,7 @@ use tonic::{Status, Streaming};
 
 use super::{Context, Error};
 use crate::{
-    board::{Event, SessionId},
+    board::{Complaint, Event, FailureKind, SessionId},
     dispatch::{Dispatch, DispatchError, Hello, Outgoing},
 };
 
@@ -36,6 +36,7 @@ pub(super) async fn open(
     context: &Context,
     mut incoming: Streaming<v1::SessionRequest>,
 ) -> Result<Letters, Error> {
+    let dispatch = context.leading()?.dispatch;
     let first = tokio::time::timeout(HELLO_TIMEOUT, incoming.message()).await;
     let first = match first {
         Ok(Ok(first)) => first.and_then(|request| request.message),
@@ -47,7 +48,7 @@ pub(super) async fn open(
     let hello = check_hello(hello, context.numerics)?;
     let (opened, ready) = oneshot::channel();
     // A task of its own, so that a caller who leaves now cannot leave half a session behind.
-    tokio::spawn(listen(context.dispatch.clone(), hello, incoming, opened));
+    tokio::spawn(listen(dispatch, hello, incoming, opened));
     let (letters, reading) = ready.await.map_err(|_| DispatchError::Stopping)??;
     let welcome = v1::Welcome {
         beat_interval_ms: u32::try_from(context.beat_interval.as_millis()).unwrap_or(u32::MAX),
@@ -165,7 +166,11 @@ fn event(session: SessionId, request: v1::SessionRequest) -> Result<Event, Error
             session,
             token: lease_token(&token)?,
             unit: UnitId::try_from(unit)?,
-            error: shortened(error),
+            complaint: Complaint {
+                kind: FailureKind::Other,
+                error: shortened(error),
+                log: String::new(),
+            },
         }),
         Some(Said::Hello(_)) => Err(Error::invalid("message", "hello is said once")),
         None => Err(Error::invalid("message", "nothing is said")),

@@ -17,7 +17,8 @@ pub(crate) struct Sweeps(pub Context);
 
 impl Sweeps {
     async fn steer(&self, id: &str, steering: Steering) -> Result<Option<v1::SweepStatus>, Error> {
-        let status = self.0.dispatch.steer(sweep_id(id)?, steering).await?;
+        let id = sweep_id(id)?;
+        let status = self.0.leading()?.dispatch.steer(id, steering).await?;
         Ok(Some(status.into()))
     }
 
@@ -58,8 +59,9 @@ impl SweepService for Sweeps {
         &self,
         request: Request<v1::SubmitSweepRequest>,
     ) -> Result<Response<v1::SubmitSweepResponse>, Status> {
+        let dispatch = self.0.leading()?.dispatch;
         let sweep = self.read(request.into_inner()).await?;
-        let submitted = self.0.dispatch.submit(sweep).await.map_err(Error::from);
+        let submitted = dispatch.submit(sweep).await.map_err(Error::from);
         let (status, Existed(existed)) = submitted?;
         Ok(Response::new(v1::SubmitSweepResponse {
             sweep: Some(status.into()),
@@ -72,7 +74,7 @@ impl SweepService for Sweeps {
         request: Request<v1::GetSweepRequest>,
     ) -> Result<Response<v1::GetSweepResponse>, Status> {
         let v1::GetSweepRequest { id } = request.into_inner();
-        let status = self.0.dispatch.status(sweep_id(&id)?).await;
+        let status = self.0.view().status(sweep_id(&id)?).await;
         let status = status.map_err(Error::from)?;
         Ok(Response::new(v1::GetSweepResponse {
             canonical_json: status.known.canonical_json.clone(),
@@ -84,7 +86,7 @@ impl SweepService for Sweeps {
         &self,
         _: Request<v1::ListSweepsRequest>,
     ) -> Result<Response<v1::ListSweepsResponse>, Status> {
-        let sweeps = self.0.dispatch.list().await.map_err(Error::from)?;
+        let sweeps = self.0.view().list().await.map_err(Error::from)?;
         Ok(Response::new(v1::ListSweepsResponse {
             sweeps: sweeps.into_iter().map(Into::into).collect(),
         }))
@@ -98,9 +100,9 @@ impl SweepService for Sweeps {
     ) -> Result<Response<Self::WatchSweepStream>, Status> {
         let v1::WatchSweepRequest { id } = request.into_inner();
         let id = sweep_id(&id)?;
-        self.0.dispatch.status(id).await.map_err(Error::from)?;
+        self.0.view().status(id).await.map_err(Error::from)?;
         let (sink, stream) = responses();
-        tokio::spawn(watch::sweep(self.0.dispatch.clone(), id, sink));
+        tokio::spawn(watch::sweep(self.0.clone(), id, sink));
         Ok(Response::new(stream))
     }
 
@@ -137,7 +139,8 @@ impl SweepService for Sweeps {
     ) -> Result<Response<v1::DeleteSweepResponse>, Status> {
         let v1::DeleteSweepRequest { id } = request.into_inner();
         let id = sweep_id(&id)?;
-        self.0.dispatch.delete(id).await.map_err(Error::from)?;
+        let dispatch = self.0.leading()?.dispatch;
+        dispatch.delete(id).await.map_err(Error::from)?;
         Ok(Response::new(v1::DeleteSweepResponse {}))
     }
 }

@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 use bistable_common::{ids::SweepId, wire::v1};
-use tokio::sync::watch;
 
-use super::{Error, Sink, fail};
-use crate::dispatch::{Dispatch, DispatchError};
+use super::{Context, Sink, fail, view::Changes};
+use crate::dispatch::DispatchError;
 
 /// How long at least between two looks at a sweep.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Sends the sweep's status until it is settled, gone, or nobody looks.
-pub(super) async fn sweep(dispatch: Dispatch, id: SweepId, sink: Sink<v1::WatchSweepResponse>) {
-    let mut changes = dispatch.changes();
+/// Sends the sweep's status until it is settled, gone, or nobody looks. Whether the coordinator leads may change meanwhile.
+pub(super) async fn sweep(context: Context, id: SweepId, sink: Sink<v1::WatchSweepResponse>) {
     let mut last = None;
     loop {
-        changes.mark_unchanged();
-        let status = match dispatch.status(id).await {
+        let view = context.view();
+        let changes = view.changes();
+        let status = match view.status(id).await {
             Ok(status) => status,
             Err(DispatchError::Unknown(_)) => return,
             Err(error) => return fail(&sink, error.into()).await,
         };
+        drop(view);
         let settled = status.progress.state.is_settled();
         let look = v1::WatchSweepResponse {
             sweep: Some(status.into()),
@@ -35,10 +35,7 @@ pub(super) async fn sweep(dispatch: Dispatch, id: SweepId, sink: Sink<v1::WatchS
         if settled {
             return;
         }
-        if let Next::Stop(error) = next(&mut changes, &sink, LOOK_EVERY).await {
-            if let Some(error) = error {
-                fail(&sink, error).await;
-            }
+        if let Next::Stop = next(changes, &sink, LOOK_EVERY).await {
             return;
         }
     }
@@ -47,24 +44,17 @@ pub(super) async fn sweep(dispatch: Dispatch, id: SweepId, sink: Sink<v1::WatchS
 /// Whether to look again.
 pub(super) enum Next {
     Look,
-    Stop(Option<Error>),
+    Stop,
 }
 
-/// Waits until something changed, and at least `pause`.
-pub(super) async fn next<T>(
-    changes: &mut watch::Receiver<u64>,
-    sink: &Sink<T>,
-    pause: Duration,
-) -> Next {
+/// Waits until something may have changed, and at least `pause`.
+pub(super) async fn next<T>(changes: Changes, sink: &Sink<T>, pause: Duration) -> Next {
     let changed = async {
         tokio::time::sleep(pause).await;
-        changes.changed().await
+        changes.changed().await;
     };
     tokio::select! {
-        () = sink.closed() => Next::Stop(None),
-        changed = changed => match changed {
-            Ok(()) => Next::Look,
-            Err(_) => Next::Stop(Some(DispatchError::Stopping.into())),
-        },
+        () = sink.closed() => Next::Stop,
+        () = changed => Next::Look,
     }
 }

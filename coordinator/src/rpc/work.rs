@@ -26,7 +26,7 @@ impl WorkService for Work {
         &self,
         request: Request<Streaming<v1::BeatRequest>>,
     ) -> Result<Response<Self::BeatStream>, Status> {
-        Ok(Response::new(beat::answer(&self.0, request.into_inner())))
+        Ok(Response::new(beat::answer(&self.0, request.into_inner())?))
     }
 
     async fn report(

@@ -1,6 +1,6 @@
 //! The promises of a [`Store`], one function each, on a fresh store each. A backend's tests call [`test_all`].
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use bistable_common::{
     ids::{Block, CellId, Hash, LeaseToken, Replicate, UnitId, UnitKey, WorkerId},
@@ -8,20 +8,22 @@ use bistable_common::{
     wire::CHUNK_BYTES,
 };
 
-use super::{Change, Lifecycle, Outcome, Store, StoreError, StoredData, Submitted, UnitResult};
-use crate::board::{Failure, Fate, Lease, Timestamp, UnitRange, fixture};
+use super::{
+    Change, Lifecycle, Outcome, Rival, Store, StoreError, StoredData, Submitted, UnitResult,
+};
+use crate::board::{Failure, Fate, Lease, Priority, Timestamp, UnitRange, fixture};
 
 /// A place for one store, and how to open the store there, again and again.
 pub struct Fixture {
-    _folder: tempfile::TempDir,
+    _place: Box<dyn Any>,
     open: Box<dyn Fn() -> Arc<dyn Store>>,
 }
 
 impl Fixture {
-    /// `folder` lives as long as the fixture.
-    pub fn new(folder: tempfile::TempDir, open: impl Fn() -> Arc<dyn Store> + 'static) -> Self {
+    /// `place` lives as long as the fixture.
+    pub fn new(place: impl Any, open: impl Fn() -> Arc<dyn Store> + 'static) -> Self {
         Self {
-            _folder: folder,
+            _place: Box::new(place),
             open: Box::new(open),
         }
     }
@@ -33,7 +35,7 @@ impl Fixture {
 
 /// Every promise.
 pub fn test_all(fresh: impl Fn() -> Fixture) {
-    let promises: [fn(&Fixture); 18] = [
+    let promises: [fn(&Fixture); 22] = [
         submitting_is_idempotent,
         sweeps_are_listed_oldest_first,
         the_first_result_is_accepted,
@@ -50,6 +52,10 @@ pub fn test_all(fresh: impl Fn() -> Fixture) {
         done_units_are_ranges,
         leases_are_saved_extended_and_dropped,
         failures_last_until_a_result,
+        a_retried_unit_starts_afresh,
+        rivals_are_told_apart,
+        costs_are_kept,
+        a_priority_lasts_until_another_is_given,
         data_is_verified_and_read_in_chunks,
         reopening_keeps_everything,
     ];
@@ -67,7 +73,9 @@ fn sweep(seed: u64) -> Sweep {
 
 fn submitted(store: &dyn Store, seed: u64) -> Sweep {
     let sweep = sweep(seed);
-    let outcome = store.submit_sweep(&sweep, NUMERICS, NOW).expect("submit");
+    let outcome = store
+        .submit_sweep(&sweep, NUMERICS, None, NOW)
+        .expect("submit");
     assert_eq!(outcome, Submitted::Inserted);
     sweep
 }
@@ -104,7 +112,7 @@ fn submitting_is_idempotent(fixture: &Fixture) {
     store
         .set_lifecycle(sweep.id(), Lifecycle::Paused)
         .expect("pause");
-    let again = store.submit_sweep(&sweep, NUMERICS, Timestamp(9_000));
+    let again = store.submit_sweep(&sweep, NUMERICS, None, Timestamp(9_000));
     assert_eq!(again.expect("submit"), Submitted::Revived);
     let stored = store.sweep(sweep.id()).expect("sweep").expect("present");
     assert_eq!(stored.lifecycle, Lifecycle::Running);
@@ -117,7 +125,7 @@ fn sweeps_are_listed_oldest_first(fixture: &Fixture) {
     let store = fixture.open();
     for (seed, at) in [(1, 30), (2, 10), (3, 20)] {
         store
-            .submit_sweep(&sweep(seed), NUMERICS, Timestamp(at))
+            .submit_sweep(&sweep(seed), NUMERICS, None, Timestamp(at))
             .expect("submit");
     }
     let listed: Vec<u64> = store
@@ -221,7 +229,9 @@ fn reviving_keeps_results(fixture: &Fixture) {
     store
         .set_lifecycle(sweep.id(), Lifecycle::Cancelled)
         .expect("cancel");
-    store.submit_sweep(&sweep, NUMERICS, NOW).expect("submit");
+    store
+        .submit_sweep(&sweep, NUMERICS, None, NOW)
+        .expect("submit");
     assert_eq!(store.done(sweep.id()).expect("done").len(), 1);
     assert_eq!(
         record(&*store, result(&sweep, key(0, 1), b"a")),
@@ -237,7 +247,9 @@ fn results_bind_the_numerics(fixture: &Fixture) {
     assert!(store.bind_numerics(sweep.id(), NUMERICS).expect("bind"));
     record(&*store, result(&sweep, key(0, 0), b"a"));
     assert!(!store.bind_numerics(sweep.id(), other).expect("bind"));
-    let refused = store.submit_sweep(&sweep, other, NOW).expect("submit");
+    let refused = store
+        .submit_sweep(&sweep, other, None, NOW)
+        .expect("submit");
     assert_eq!(refused, Submitted::ForeignNumerics);
     assert!(store.bind_numerics(sweep.id(), NUMERICS).expect("bind"));
 }
@@ -347,9 +359,10 @@ fn failure(sweep: &Sweep, attempts: u32, fate: Fate) -> Failure {
             key: key(0, 1),
         },
         attempts,
-        error: "out of memory".into(),
+        complaint: fixture::complaint("out of memory"),
         worker: WorkerId("w".into()),
         host: "h".into(),
+        hosts: ["g \"'", "h"].map(String::from).into(),
         fate,
     }
 }
@@ -371,6 +384,93 @@ fn failures_last_until_a_result(fixture: &Fixture) {
     assert!(store.failures(sweep.id()).expect("failures").is_empty());
     store.apply(&[Change::RecordFailure(last)]).expect("apply");
     assert!(store.failures(sweep.id()).expect("failures").is_empty());
+}
+
+fn a_retried_unit_starts_afresh(fixture: &Fixture) {
+    let store = fixture.open();
+    let sweep = submitted(&*store, 1);
+    for bits in [b"a", b"b"] {
+        record(&*store, result(&sweep, key(0, 0), bits));
+        record(&*store, result(&sweep, key(1, 2), bits));
+    }
+    record(&*store, result(&sweep, key(0, 2), b"good"));
+    let given_up = Change::RecordFailure(failure(&sweep, 5, Fate::Quarantined));
+    store.apply(&[given_up]).expect("apply");
+    // A unit that has no trouble is left alone, and so is trouble that was not named.
+    let named = [key(1, 2), key(0, 2), key(1, 1)];
+    let back = store.retry(sweep.id(), &named).expect("retry");
+    assert_eq!(back, [key(1, 2)]);
+    assert_eq!(store.conflicts(sweep.id()).expect("conflicts"), [key(0, 0)]);
+    assert_eq!(store.failures(sweep.id()).expect("failures").len(), 1);
+
+    let back = store.retry(sweep.id(), &[]).expect("retry");
+    assert_eq!(back, [key(0, 0), key(0, 1)]);
+    assert!(store.conflicts(sweep.id()).expect("conflicts").is_empty());
+    assert!(store.failures(sweep.id()).expect("failures").is_empty());
+    assert_eq!(store.done(sweep.id()).expect("done").len(), 1);
+    assert_eq!(
+        record(&*store, result(&sweep, key(0, 0), b"b")),
+        Outcome::Accepted
+    );
+    assert!(store.retry(sweep.id(), &[]).expect("retry").is_empty());
+}
+
+fn rivals_are_told_apart(fixture: &Fixture) {
+    let store = fixture.open();
+    let sweep = submitted(&*store, 1);
+    let unit = result(&sweep, key(0, 0), b"").unit;
+    assert!(store.rivals(unit).expect("rivals").is_empty());
+    for (bits, worker, at) in [(b"a", "v", 2), (b"b", "w", 3)] {
+        let result = UnitResult {
+            worker: WorkerId(worker.into()),
+            ..result(&sweep, key(0, 0), bits)
+        };
+        store.record(&[result], Timestamp(at)).expect("record");
+    }
+    let rival = |bits: &[u8], worker: &str, at| Rival {
+        trajectory: Hash::of(bits),
+        build: "build".into(),
+        worker: WorkerId(worker.into()),
+        reported_at: Timestamp(at),
+    };
+    assert_eq!(
+        store.rivals(unit).expect("rivals"),
+        [rival(b"a", "v", 2), rival(b"b", "w", 3)]
+    );
+}
+
+fn costs_are_kept(fixture: &Fixture) {
+    let store = fixture.open();
+    let sweep = submitted(&*store, 1);
+    let cost = |cell, us| Change::SaveCost(sweep.id(), CellId(cell), us);
+    // Of a sweep that is gone nothing is kept, and that is no reason to keep nothing else.
+    let gone = Change::SaveCost(self::sweep(9).id(), CellId(0), 1);
+    store
+        .apply(&[cost(1, 10), cost(0, 20), gone, cost(1, 30)])
+        .expect("apply");
+    assert_eq!(
+        store.costs(sweep.id()).expect("costs"),
+        [(CellId(0), 20), (CellId(1), 30)]
+    );
+    store.delete_sweep(sweep.id()).expect("delete");
+    submitted(&*store, 1);
+    assert!(store.costs(sweep.id()).expect("costs").is_empty());
+}
+
+fn a_priority_lasts_until_another_is_given(fixture: &Fixture) {
+    let store = fixture.open();
+    let sweep = submitted(&*store, 1);
+    let priority = || {
+        let stored = store.sweep(sweep.id()).expect("sweep");
+        stored.expect("present").priority
+    };
+    assert_eq!(priority(), Priority(0));
+    for (given, expected) in [(Some(-3), -3), (None, -3), (Some(7), 7)] {
+        store
+            .submit_sweep(&sweep, NUMERICS, given.map(Priority), NOW)
+            .expect("submit");
+        assert_eq!(priority(), Priority(expected));
+    }
 }
 
 fn data_is_verified_and_read_in_chunks(fixture: &Fixture) {

@@ -7,21 +7,29 @@
 mod address;
 #[cfg(test)]
 mod conformance;
+mod election;
+#[cfg(test)]
+mod migrations_test;
+mod postgres;
 mod sqlite;
 mod types;
 
 use std::{io, path::PathBuf, sync::Arc};
 
 use bistable_common::{
-    ids::{Block, CellId, Hash, Replicate, SweepId, UnitKey},
+    ids::{Block, CellId, Hash, Replicate, SweepId, UnitId, UnitKey},
     sweep::Sweep,
 };
 
 pub use address::{InvalidAddress, StoreAddress};
+pub use election::{CAMPAIGN_EVERY, Elections, Epoch, RENEW_EVERY, Standing, TERM};
+pub use postgres::{InvalidPostgres, Postgres, PostgresAddress, PostgresError};
 pub use sqlite::Sqlite;
-pub use types::{Change, Lifecycle, Outcome, StoredData, StoredSweep, Submitted, UnitResult};
+pub use types::{
+    Change, Lifecycle, Outcome, Rival, StoredData, StoredSweep, Submitted, UnitResult,
+};
 
-use crate::board::{Failure, Lease, Timestamp, UnitRange};
+use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -71,18 +79,48 @@ pub enum StoreError {
     /// The database failed.
     #[error("SQLite store: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The database failed.
+    #[error("PostgreSQL store: {0}")]
+    Postgres(#[from] PostgresError),
+    /// This coordinator does not lead, so it may not write. Nothing was written.
+    #[error("another coordinator leads")]
+    Deposed,
+    /// This coordinator leads, but it has been silent for so long that another might. Nothing was written.
+    #[error("the coordinator's term has expired and is not renewed yet")]
+    Lapsed,
+    /// The system gave no random numbers.
+    #[error("no random numbers from the system: {0}")]
+    Random(String),
     /// The task that called the store was torn down.
     #[error("the call of the store was interrupted")]
     Interrupted,
 }
 
+impl StoreError {
+    /// Whether the same call may go well a moment later.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Postgres(error) => error.is_transient(),
+            Self::Lapsed => true,
+            _ => false,
+        }
+    }
+}
+
 /// A durable store. When a method returns `Ok`, what it wrote survives a crash of this machine.
 pub trait Store: Send + Sync {
+    /// How coordinators that share this store choose the one that writes. `None` if only one can open it, which writes.
+    fn elections(&self) -> Option<&dyn Elections> {
+        None
+    }
+
     /// Inserts a running sweep, or makes the one with this identifier run again under this name; its results are kept.
+    /// Without a `priority` a new sweep has the default one and a known sweep keeps its own.
     fn submit_sweep(
         &self,
         sweep: &Sweep,
         numerics: Hash,
+        priority: Option<Priority>,
         now: Timestamp,
     ) -> Result<Submitted, StoreError>;
 
@@ -114,8 +152,18 @@ pub trait Store: Send + Sync {
     /// The units that have conflicting results, in plan order.
     fn conflicts(&self, sweep: SweepId) -> Result<Vec<UnitKey>, StoreError>;
 
+    /// Every result of a unit that was kept, the one stored first in front.
+    fn rivals(&self, unit: UnitId) -> Result<Vec<Rival>, StoreError>;
+
     /// The units that failed and have no result, in plan order.
     fn failures(&self, sweep: SweepId) -> Result<Vec<Failure>, StoreError>;
+
+    /// Puts back those of `units` (of all, if there are none) that are quarantined or have conflicting results, in one
+    /// transaction: forgets their failures and every result of theirs. Returns them, in plan order.
+    fn retry(&self, sweep: SweepId, units: &[UnitKey]) -> Result<Vec<UnitKey>, StoreError>;
+
+    /// What units of each cell cost in microseconds, as far as it was saved, in the order of cells.
+    fn costs(&self, sweep: SweepId) -> Result<Vec<(CellId, u64)>, StoreError>;
 
     /// The trajectories of one (cell, replicate) in the order of blocks, as bytes, without conflicting units.
     fn trajectories(
@@ -141,10 +189,12 @@ pub trait Store: Send + Sync {
     fn flush(&self) -> Result<(), StoreError>;
 }
 
-/// Opens the store at `address`: `sqlite:PATH`, `sqlite://PATH` or a bare path.
+/// Opens the store at `address`: an SQLite file (`sqlite:PATH`, `sqlite://PATH` or a bare path) or a PostgreSQL database
+/// (`postgres://...` or `postgresql://...`).
 pub fn open(address: &str) -> Result<Arc<dyn Store>, StoreError> {
     match address.parse()? {
         StoreAddress::Sqlite(path) => Ok(Arc::new(Sqlite::open(&path)?)),
+        StoreAddress::Postgres(address) => Ok(Arc::new(Postgres::open(&address)?)),
     }
 }
 

@@ -1,11 +1,11 @@
 //! What goes into a store and what comes out.
 
 use bistable_common::{
-    ids::{Hash, LeaseToken, UnitId, WorkerId},
+    ids::{CellId, Hash, LeaseToken, SweepId, UnitId, WorkerId},
     sweep::Sweep,
 };
 
-use crate::board::{Failure, Lease, Timestamp};
+use crate::board::{Failure, Lease, Priority, Timestamp};
 
 /// What clients want of a sweep. Whether it is complete is not stored: its results say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct StoredSweep {
     pub lifecycle: Lifecycle,
     /// Fingerprint of the numerics that its results must have.
     pub numerics: Hash,
+    /// How urgent it is.
+    pub priority: Priority,
     /// When it was first submitted.
     pub submitted_at: Timestamp,
 }
@@ -72,6 +74,19 @@ pub enum Outcome {
     Stale,
 }
 
+/// One of several results of a unit, without its bits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rival {
+    /// Hash of the trajectory's bytes.
+    pub trajectory: Hash,
+    /// The build that computed it, for people.
+    pub build: String,
+    /// Who computed it.
+    pub worker: WorkerId,
+    /// When it was reported.
+    pub reported_at: Timestamp,
+}
+
 /// A decision of the board that must survive a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -83,6 +98,8 @@ pub enum Change {
     DropLease(LeaseToken),
     /// An attempt failed.
     RecordFailure(Failure),
+    /// Units of a cell were found to take so many microseconds.
+    SaveCost(SweepId, CellId, u64),
 }
 
 /// A stored data set.

@@ -120,10 +120,12 @@ fn a_complete_run_is_not_run_again() {
     let runs = Runs::new();
     let file = runs.write("sweep.toml", &document);
     let first = json(&runs.run(&file, &[]));
-    let (again, url) = runs.start(&file, &[]);
-    let (last, code) = Watch::start(&id_of(&file), &url).last();
+    // Nobody is there who could compute it again.
+    let coordinator = Coordinator::start(&runs.store());
+    let id = coordinator.submit(&file, &[]);
+    let (last, code) = coordinator.watch(&id).last();
     assert_eq!((&last["state"], code), (&"complete".into(), Some(0)));
-    drop(again);
+    coordinator.process.leave();
     assert_eq!(json(&runs.run(&file, &[])), first);
 }
 

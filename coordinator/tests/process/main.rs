@@ -4,8 +4,11 @@
 
 mod crashes;
 mod data;
+mod failover;
 mod one_answer;
 mod outputs;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod processes;
 mod steering;
 mod store;

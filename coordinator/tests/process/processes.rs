@@ -16,7 +16,13 @@ use serde_json::Value;
 fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bistable"));
     command.args(args);
-    for name in ["BISTABLE_COORDINATOR", "RUST_LOG", "RUST_BACKTRACE"] {
+    for name in [
+        "BISTABLE_COORDINATOR",
+        "BISTABLE_STORE",
+        "PGPASSWORD",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+    ] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());
@@ -107,7 +113,7 @@ impl Daemon {
     }
 
     /// Reads the log until a line holds `mark`; returns what follows it there.
-    fn wait_for(&mut self, mark: &str) -> String {
+    pub fn wait_for(&mut self, mark: &str) -> String {
         for line in &mut self.log {
             let line = line.expect("UTF-8");
             if let Some((_, rest)) = line.split_once(mark) {
@@ -117,6 +123,13 @@ impl Daemon {
             self.heard.push('\n');
         }
         panic!("it ended without saying `{mark}`: {}", self.heard);
+    }
+}
+
+impl Daemon {
+    /// Sends it `signal`.
+    pub fn signal(&self, signal: Signal) {
+        self.guard.signal(signal);
     }
 }
 
@@ -177,13 +190,18 @@ impl Coordinator {
     /// A coordinator on `address`.
     pub fn listening(address: &str, store: &Path) -> Self {
         let store = store.to_str().expect("a path");
-        let serve = command(["serve", "--listen", address, "--store", store]);
-        let mut daemon = Daemon::start(serve);
-        let url = daemon.wait_for("coordinator on ");
+        let (daemon, url) = Self::serve(address, store);
         Self {
             url,
             process: daemon.into(),
         }
+    }
+
+    /// A coordinator whose log is still to be read, and where it is.
+    pub fn serve(address: &str, store: &str) -> (Daemon, String) {
+        let mut daemon = Daemon::start(command(["serve", "--listen", address, "--store", store]));
+        let url = daemon.wait_for("coordinator on ");
+        (daemon, url)
     }
 
     /// Its address, for the next one.
@@ -263,15 +281,14 @@ impl Worker {
 
     /// A worker that was told more.
     pub fn with(coordinator: &Coordinator, options: &[&str]) -> Self {
+        Self::of(&coordinator.url, options)
+    }
+
+    /// A worker of the coordinators at `urls`.
+    pub fn of(urls: &str, options: &[&str]) -> Self {
         let cache = tempfile::tempdir().expect("a folder");
         let folder = cache.path().to_str().expect("a path");
-        let fixed = [
-            "worker",
-            "--coordinator",
-            &coordinator.url,
-            "--cache-dir",
-            folder,
-        ];
+        let fixed = ["worker", "--coordinator", urls, "--cache-dir", folder];
         let mut daemon = Daemon::start(command([&fixed, options].concat()));
         daemon.wait_for("working for");
         Self {

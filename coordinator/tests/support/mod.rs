@@ -53,11 +53,12 @@ impl World {
         let store = store::open(path.to_str().expect("a path")).expect("a store");
         for sweep in sweeps {
             store
-                .submit_sweep(sweep, NUMERICS, Timestamp(1))
+                .submit_sweep(sweep, NUMERICS, None, Timestamp(1))
                 .expect("submit");
         }
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
+            advertise: None,
             store: Arc::clone(&store),
             numerics: NUMERICS,
             bundled: None,

@@ -11,7 +11,7 @@ use super::backoff::random;
 
 /// The hello of a new worker process.
 pub(super) fn hello(threads: usize, numerics: Hash) -> v1::Hello {
-    let host = host();
+    let host = host_name();
     v1::Hello {
         protocol: PROTOCOL,
         worker: format!("{host}-{}-{:08x}", process::id(), random() >> 32),
@@ -32,7 +32,8 @@ pub(super) fn sender(hello: &v1::Hello) -> v1::ReportRequest {
     }
 }
 
-fn host() -> String {
+/// What this machine is called.
+pub fn host_name() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .or_else(|| env::var("HOSTNAME").ok())

@@ -30,6 +30,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 pub use address::{Address, DEFAULT_PORT, InvalidAddress};
+pub use identity::host_name;
 pub use runner::{Numerics, Runner};
 
 use self::{

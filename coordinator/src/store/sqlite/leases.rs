@@ -1,24 +1,14 @@
-//! What the board decided: leases and failures.
+//! What is leased out.
 
-use bistable_common::ids::{CellId, LeaseToken, Replicate, SweepId, UnitId, WorkerId};
+use bistable_common::ids::{CellId, LeaseToken, Replicate, SweepId, WorkerId};
 use rusqlite::{Connection, Row, named_params};
 
-use super::results::unit;
 use crate::{
-    board::{Failure, Fate, Lease, Timestamp, UnitRange},
-    store::{Change, StoreError},
+    board::{Lease, Timestamp, UnitRange},
+    store::StoreError,
 };
 
-pub(super) fn apply(db: &Connection, changes: &[Change]) -> Result<(), StoreError> {
-    changes.iter().try_for_each(|change| match change {
-        Change::SaveLease(lease) => save(db, lease),
-        Change::ExtendLease(token, deadline) => extend(db, *token, *deadline),
-        Change::DropLease(token) => remove(db, *token),
-        Change::RecordFailure(failure) => record_failure(db, failure),
-    })
-}
-
-fn save(db: &Connection, lease: &Lease) -> Result<(), StoreError> {
+pub(super) fn save(db: &Connection, lease: &Lease) -> Result<(), StoreError> {
     db.prepare_cached(
         "/* save_lease */
          INSERT INTO leases (token, sweep, cell, replicate, first_block, end_block, attempt, worker, host,
@@ -41,7 +31,11 @@ fn save(db: &Connection, lease: &Lease) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn extend(db: &Connection, token: LeaseToken, deadline: Timestamp) -> Result<(), StoreError> {
+pub(super) fn extend(
+    db: &Connection,
+    token: LeaseToken,
+    deadline: Timestamp,
+) -> Result<(), StoreError> {
     db.prepare_cached(
         "/* extend_lease */ UPDATE leases SET deadline_ms = :deadline WHERE token = :token",
     )?
@@ -49,7 +43,7 @@ fn extend(db: &Connection, token: LeaseToken, deadline: Timestamp) -> Result<(),
     Ok(())
 }
 
-fn remove(db: &Connection, token: LeaseToken) -> Result<(), StoreError> {
+pub(super) fn remove(db: &Connection, token: LeaseToken) -> Result<(), StoreError> {
     db.prepare_cached("/* drop_lease */ DELETE FROM leases WHERE token = :token")?
         .execute(named_params! { ":token": token.0 })?;
     Ok(())
@@ -79,57 +73,4 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
         host: row.get(8)?,
         deadline: Timestamp(row.get::<_, i64>(9)? as u64),
     })
-}
-
-/// A result may have arrived since the board saw the failure: then there is nothing to record.
-fn record_failure(db: &Connection, failure: &Failure) -> Result<(), StoreError> {
-    let UnitId { sweep, key } = failure.unit;
-    db.prepare_cached(
-        "/* record_failure */
-         INSERT INTO failures (sweep, cell, replicate, block, attempts, error, worker, host, quarantined)
-         SELECT :sweep, :cell, :replicate, :block, :attempts, :error, :worker, :host, :quarantined
-         WHERE NOT EXISTS (
-             SELECT 1 FROM results
-             WHERE sweep = :sweep AND cell = :cell AND replicate = :replicate AND block = :block)
-         ON CONFLICT (sweep, cell, replicate, block) DO UPDATE
-         SET attempts = excluded.attempts, error = excluded.error, worker = excluded.worker,
-             host = excluded.host, quarantined = excluded.quarantined",
-    )?
-    .execute(named_params! {
-        ":sweep": sweep.0,
-        ":cell": key.cell.0,
-        ":replicate": key.replicate.0,
-        ":block": key.block.0,
-        ":attempts": failure.attempts,
-        ":error": failure.error,
-        ":worker": failure.worker.0,
-        ":host": failure.host,
-        ":quarantined": failure.fate == Fate::Quarantined,
-    })?;
-    Ok(())
-}
-
-pub(super) fn failures(db: &Connection, sweep: SweepId) -> Result<Vec<Failure>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "/* failures */
-         SELECT cell, replicate, block, attempts, error, worker, host, quarantined FROM failures
-         WHERE sweep = :sweep ORDER BY cell, replicate, block",
-    )?;
-    let rows = statement.query_map(named_params! { ":sweep": sweep.0 }, |row| {
-        Ok(Failure {
-            unit: UnitId {
-                sweep,
-                key: unit(row)?,
-            },
-            attempts: row.get(3)?,
-            error: row.get(4)?,
-            worker: WorkerId(row.get(5)?),
-            host: row.get(6)?,
-            fate: match row.get(7)? {
-                true => Fate::Quarantined,
-                false => Fate::Retried,
-            },
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,8 @@
 //! The embedded store: one SQLite file, one writer, readers that never wait for it.
 
+mod costs;
 mod data;
+mod failures;
 mod leases;
 mod lock;
 mod results;
@@ -14,16 +16,17 @@ use std::{
 };
 
 use bistable_common::{
-    ids::{Block, CellId, Hash, Replicate, SweepId, UnitKey},
+    ids::{Block, CellId, Hash, Replicate, SweepId, UnitId, UnitKey},
     sweep::Sweep,
 };
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use self::lock::Lock;
 use super::{
-    Change, Lifecycle, Outcome, Store, StoreError, StoredData, StoredSweep, Submitted, UnitResult,
+    Change, Lifecycle, Outcome, Rival, Store, StoreError, StoredData, StoredSweep, Submitted,
+    UnitResult,
 };
-use crate::board::{Failure, Lease, Timestamp, UnitRange};
+use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
 
 /// How long a write waits for another process that holds the file (a shell with a transaction open, say).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,14 +108,25 @@ impl Sqlite {
     }
 }
 
+fn apply(db: &Connection, changes: &[Change]) -> Result<(), StoreError> {
+    changes.iter().try_for_each(|change| match change {
+        Change::SaveLease(lease) => leases::save(db, lease),
+        Change::ExtendLease(token, deadline) => leases::extend(db, *token, *deadline),
+        Change::DropLease(token) => leases::remove(db, *token),
+        Change::RecordFailure(failure) => failures::record(db, failure),
+        Change::SaveCost(sweep, cell, unit_us) => costs::save(db, *sweep, *cell, *unit_us),
+    })
+}
+
 impl Store for Sqlite {
     fn submit_sweep(
         &self,
         sweep: &Sweep,
         numerics: Hash,
+        priority: Option<Priority>,
         now: Timestamp,
     ) -> Result<Submitted, StoreError> {
-        self.write(|tx| sweeps::submit(tx, sweep, numerics, now))
+        self.write(|tx| sweeps::submit(tx, sweep, numerics, priority, now))
     }
 
     fn bind_numerics(&self, sweep: SweepId, numerics: Hash) -> Result<bool, StoreError> {
@@ -140,7 +154,7 @@ impl Store for Sqlite {
     }
 
     fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
-        self.write(|tx| leases::apply(tx, changes))
+        self.write(|tx| apply(tx, changes))
     }
 
     fn done(&self, sweep: SweepId) -> Result<Vec<UnitRange>, StoreError> {
@@ -151,8 +165,20 @@ impl Store for Sqlite {
         self.read(|db| results::conflicts(db, sweep))
     }
 
+    fn rivals(&self, unit: UnitId) -> Result<Vec<Rival>, StoreError> {
+        self.read(|db| results::rivals(db, unit))
+    }
+
     fn failures(&self, sweep: SweepId) -> Result<Vec<Failure>, StoreError> {
-        self.read(|db| leases::failures(db, sweep))
+        self.read(|db| failures::list(db, sweep))
+    }
+
+    fn retry(&self, sweep: SweepId, units: &[UnitKey]) -> Result<Vec<UnitKey>, StoreError> {
+        self.write(|tx| failures::retry(tx, sweep, units))
+    }
+
+    fn costs(&self, sweep: SweepId) -> Result<Vec<(CellId, u64)>, StoreError> {
+        self.read(|db| costs::list(db, sweep))
     }
 
     fn trajectories(

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use bistable_common::ids::{Block, CellId, Hash, Replicate, SweepId, UnitKey};
+use bistable_common::ids::{Block, CellId, Hash, Replicate, SweepId, UnitId, UnitKey, WorkerId};
 use rusqlite::{Connection, Row, named_params};
 
-use super::sweeps::binding;
+use super::{failures, sweeps::binding};
 use crate::{
     board::{Timestamp, UnitRange},
-    store::{Lifecycle, Outcome, StoreError, UnitResult},
+    store::{Lifecycle, Outcome, Rival, StoreError, UnitResult},
 };
 
 pub(super) fn record(
@@ -39,7 +39,7 @@ pub(super) fn record(
 
 fn record_one(db: &Connection, result: &UnitResult, now: Timestamp) -> Result<Outcome, StoreError> {
     if insert(db, result, now)? {
-        forget_failures(db, result)?;
+        failures::forget(db, result.unit.sweep, result.unit.key)?;
         return Ok(Outcome::Accepted);
     }
     if stored(db, result)? == result.trajectory {
@@ -72,21 +72,6 @@ fn insert(db: &Connection, result: &UnitResult, now: Timestamp) -> Result<bool, 
             ":now": now.0 as i64,
         })?;
     Ok(inserted == 1)
-}
-
-fn forget_failures(db: &Connection, result: &UnitResult) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "/* forget_failures */
-         DELETE FROM failures
-         WHERE sweep = :sweep AND cell = :cell AND replicate = :replicate AND block = :block",
-    )?
-    .execute(named_params! {
-        ":sweep": result.unit.sweep.0,
-        ":cell": result.unit.key.cell.0,
-        ":replicate": result.unit.key.replicate.0,
-        ":block": result.unit.key.block.0,
-    })?;
-    Ok(())
 }
 
 fn stored(db: &Connection, result: &UnitResult) -> Result<Vec<u8>, StoreError> {
@@ -158,6 +143,53 @@ pub(super) fn conflicts(db: &Connection, sweep: SweepId) -> Result<Vec<UnitKey>,
     )?;
     let units = statement.query_map(named_params! { ":sweep": sweep.0 }, unit)?;
     Ok(units.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn rivals(db: &Connection, unit: UnitId) -> Result<Vec<Rival>, StoreError> {
+    let UnitId { sweep, key } = unit;
+    let mut statement = db.prepare_cached(
+        "/* rivals */
+         SELECT 0 AS later, trajectory, build, worker, reported_at_ms FROM results
+         WHERE sweep = :sweep AND cell = :cell AND replicate = :replicate AND block = :block
+         UNION ALL
+         SELECT 1, trajectory, build, worker, reported_at_ms FROM conflicts
+         WHERE sweep = :sweep AND cell = :cell AND replicate = :replicate AND block = :block
+         ORDER BY later, reported_at_ms",
+    )?;
+    let rows = statement.query_map(
+        named_params! {
+            ":sweep": sweep.0,
+            ":cell": key.cell.0,
+            ":replicate": key.replicate.0,
+            ":block": key.block.0,
+        },
+        |row| {
+            Ok(Rival {
+                trajectory: Hash::of(row.get_ref(1)?.as_blob()?),
+                build: row.get(2)?,
+                worker: WorkerId(row.get(3)?),
+                reported_at: Timestamp(row.get::<_, i64>(4)? as u64),
+            })
+        },
+    )?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Forgets every result of a unit.
+pub(super) fn forget(db: &Connection, sweep: SweepId, unit: UnitKey) -> Result<(), StoreError> {
+    // Conflicts go with the result that they differ from.
+    db.prepare_cached(
+        "/* forget_results */
+         DELETE FROM results
+         WHERE sweep = :sweep AND cell = :cell AND replicate = :replicate AND block = :block",
+    )?
+    .execute(named_params! {
+        ":sweep": sweep.0,
+        ":cell": unit.cell.0,
+        ":replicate": unit.replicate.0,
+        ":block": unit.block.0,
+    })?;
+    Ok(())
 }
 
 pub(super) fn trajectories(

@@ -8,16 +8,17 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::results::has_results;
 use crate::{
-    board::Timestamp,
+    board::{Priority, Timestamp},
     store::{Lifecycle, StoreError, StoredSweep, Submitted},
 };
 
-const COLUMNS: &str = "canonical_json, lifecycle, numerics, submitted_at_ms";
+const COLUMNS: &str = "canonical_json, lifecycle, numerics, submitted_at_ms, priority";
 
 pub(super) fn submit(
     db: &Connection,
     sweep: &Sweep,
     numerics: Hash,
+    priority: Option<Priority>,
     now: Timestamp,
 ) -> Result<Submitted, StoreError> {
     let id = sweep.id();
@@ -27,10 +28,11 @@ pub(super) fn submit(
     }
     db.prepare_cached(
         "/* submit_sweep */
-         INSERT INTO sweeps (id, name, canonical_json, lifecycle, numerics, submitted_at_ms)
-         VALUES (:id, :name, :canonical_json, 'running', :numerics, :now)
+         INSERT INTO sweeps (id, name, canonical_json, lifecycle, numerics, submitted_at_ms, priority)
+         VALUES (:id, :name, :canonical_json, 'running', :numerics, :now, coalesce(:priority, 0))
          ON CONFLICT (id) DO UPDATE
-         SET name = excluded.name, canonical_json = excluded.canonical_json, lifecycle = 'running'",
+         SET name = excluded.name, canonical_json = excluded.canonical_json, lifecycle = 'running',
+             priority = coalesce(:priority, priority)",
     )?
     .execute(named_params! {
         ":id": id.0,
@@ -38,6 +40,7 @@ pub(super) fn submit(
         ":canonical_json": sweep.to_canonical_json(),
         ":numerics": numerics.0,
         ":now": now.0 as i64,
+        ":priority": priority.map(|Priority(priority)| priority),
     })?;
     Ok(match exists {
         true => Submitted::Revived,
@@ -125,6 +128,7 @@ fn parse(row: &Row<'_>) -> Result<StoredSweep, StoreError> {
         lifecycle: parse_lifecycle(&lifecycle)?,
         numerics: Hash(row.get(2)?),
         submitted_at: Timestamp(row.get::<_, i64>(3)? as u64),
+        priority: Priority(row.get(4)?),
     })
 }
 

@@ -1,0 +1,86 @@
+//! Finding the leader among several coordinators, and another coordinator when one is gone.
+
+use std::time::Duration;
+
+use bistable_common::wire::LEADER_KEY;
+use bistable_worker::link::Address;
+use tonic::{Code, Status};
+
+use super::{Client, ClientError, reach};
+
+/// How often a leader is looked for, and how long is waited in between: longer than it takes to elect one.
+const TRIES: u32 = 30;
+const PAUSE: Duration = Duration::from_millis(300);
+
+impl Client {
+    /// Calls something that only a leader does. A coordinator that stands by says who leads; while nobody does, one will soon.
+    pub(super) async fn lead<T>(
+        &mut self,
+        call: impl AsyncFn(&mut Self) -> Result<T, Status>,
+    ) -> Result<T, ClientError> {
+        for _ in 1..TRIES {
+            let status = match call(self).await {
+                Ok(value) => return Ok(value),
+                Err(status) => status,
+            };
+            if !self.may_be_elsewhere(&status) {
+                return Err(status.into());
+            }
+            if !self.follow_to(leader_of(&status)).await {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(call(self).await?)
+    }
+
+    /// Connects to some coordinator again after the present one failed with `status`.
+    ///
+    /// # Errors
+    /// If none of the others can do better.
+    pub async fn reconnect(&mut self, status: Status) -> Result<(), ClientError> {
+        if !self.may_be_elsewhere(&status) {
+            return Err(status.into());
+        }
+        for _ in 0..TRIES {
+            if self.follow_to(None).await {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(status.into())
+    }
+
+    /// Whether another coordinator could answer better.
+    fn may_be_elsewhere(&self, status: &Status) -> bool {
+        let gone = matches!(
+            status.code(),
+            Code::Unavailable | Code::Unknown | Code::Cancelled
+        );
+        gone && (self.addresses.len() > 1 || status.metadata().contains_key(LEADER_KEY))
+    }
+
+    /// Connects to `leader`, or else to the next of the named coordinators that answers; whether that is another one.
+    async fn follow_to(&mut self, leader: Option<Address>) -> bool {
+        let here = self
+            .addresses
+            .iter()
+            .position(|known| *known == self.address);
+        let next = here.map_or(0, |index| index + 1);
+        let around = self.addresses.iter().cycle().skip(next);
+        let candidates = leader.iter().chain(around.take(self.addresses.len()));
+        for address in candidates {
+            if let Ok(channel) = reach(address).await {
+                let moved = *address != self.address;
+                *self = Self::over(address.clone(), self.addresses.clone(), channel);
+                return moved;
+            }
+        }
+        false
+    }
+}
+
+/// Who leads, in the words of a coordinator that does not.
+fn leader_of(status: &Status) -> Option<Address> {
+    let url = status.metadata().get(LEADER_KEY)?;
+    url.to_str().ok()?.parse().ok()
+}

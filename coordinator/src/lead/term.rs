@@ -1,0 +1,46 @@
+//! What a term of leadership begins with.
+
+use std::{sync::Arc, time::Duration};
+
+use bistable_common::ids::Hash;
+use bistable_worker::data::Dataset;
+
+use super::Leading;
+use crate::{
+    dispatch::{Backlog, Dispatch, Tasks},
+    rpc,
+    server::ServerError,
+    store::{Store, blocking},
+};
+
+/// The same for every term.
+pub(crate) struct Terms {
+    pub numerics: Hash,
+    pub bundled: Option<Arc<Dataset>>,
+    pub lease_timeout: Duration,
+    pub backlog: Backlog,
+}
+
+impl Terms {
+    /// Rebuilds everything from the store, and starts to dispatch.
+    pub async fn begin(&self, store: Arc<dyn Store>) -> Result<(Leading, Tasks), ServerError> {
+        if let Some(data) = self.bundled.clone() {
+            blocking(&store, move |store| rpc::keep(store, &data)).await?;
+        }
+        let (dispatch, tasks) = Dispatch::start(
+            Arc::clone(&store),
+            self.numerics,
+            self.lease_timeout,
+            self.backlog,
+            random_seed()?,
+        )
+        .await?;
+        Ok((Leading { dispatch, store }, tasks))
+    }
+}
+
+fn random_seed() -> Result<[u8; 32], ServerError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| ServerError::Random(error.to_string()))?;
+    Ok(seed)
+}

@@ -1,0 +1,218 @@
+//! Coordinators on one PostgreSQL database: one leads, another takes over, and no result is lost or counted twice.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::{
+    postgres::{Server, name_of},
+    processes::{
+        Coordinator, Daemon, Running, Runs, Watch, Worker, assert_fails, bistable, digest, json,
+        number, stderr, undisturbed,
+    },
+    sweeps::slow,
+};
+
+/// How long a dead or hanging leader may be missed.
+const TAKEOVER: Duration = Duration::from_secs(6);
+
+/// How long one that leaves politely may be.
+const HANDOVER: Duration = Duration::from_secs(2);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it takes is the question"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// A leader, a standby, and two workers in the middle of a sweep.
+struct Cluster {
+    server: Server,
+    database: String,
+    leader: (Daemon, String),
+    standby: (Daemon, String),
+    workers: [Worker; 2],
+    id: String,
+    watch: Watch,
+}
+
+impl Cluster {
+    fn in_the_middle_of(document: &str) -> Self {
+        let server = Server::start();
+        let database = server.database();
+        let leader = Coordinator::serve("127.0.0.1:0", &database);
+        let standby = Coordinator::serve("127.0.0.1:0", &database);
+        let urls = format!("{},{}", leader.1, standby.1);
+        let workers = [0, 1].map(|_| Worker::of(&urls, &["--threads", "1"]));
+        let runs = Runs::new();
+        let file = runs.write("sweep.toml", document);
+        // Told to the one that stands by, which says who leads.
+        let submit = ["submit", file.to_str().expect("a path"), "--json"];
+        let submitted = json(&bistable(
+            [&submit[..], &["--coordinator", &standby.1]].concat(),
+        ));
+        let id = submitted["id"].as_str().expect("an identifier").to_owned();
+        let mut watch = Watch::start(&id, &urls);
+        watch.until_under_way();
+        Self {
+            server,
+            database,
+            leader,
+            standby,
+            workers,
+            id,
+            watch,
+        }
+    }
+
+    /// Waits until the standby leads, and asserts that this is soon enough.
+    fn taken_over(&mut self, since: Instant, limit: Duration) {
+        self.standby.0.wait_for("leading epoch=");
+        let took = since.elapsed();
+        assert!(took < limit, "taken over after {took:?}");
+        let done = self
+            .server
+            .sql(name_of(&self.database), "SELECT count(*) FROM results");
+        assert_ne!(done, "20", "the sweep was over before the leader was");
+    }
+
+    /// Sees the sweep to its end, without anyone telling the watcher where to look; returns its digest.
+    fn digest(self) -> String {
+        let (last, code) = self.watch.last();
+        assert_eq!(last["state"], "complete", "{last}");
+        assert_eq!(code, Some(0));
+        let results = [
+            "results",
+            &self.id,
+            "--json",
+            "--coordinator",
+            &self.standby.1,
+        ];
+        let digest = digest(&json(&bistable(results)));
+        for worker in self.workers {
+            let (code, log) = worker.process.end(Signal::TERM);
+            assert_eq!(code, Some(0), "{log}");
+            assert!(!log.contains("ERROR"), "{log}");
+        }
+        let units = "SELECT count(*), (SELECT count(*) FROM conflicts) FROM results";
+        assert_eq!(self.server.sql(name_of(&self.database), units), "20|0");
+        digest
+    }
+}
+
+#[test]
+fn a_standby_takes_over_from_a_killed_leader() {
+    let document = slow(41);
+    let mut cluster = Cluster::in_the_middle_of(&document);
+    cluster.leader.0.signal(Signal::KILL);
+    cluster.taken_over(now(), TAKEOVER);
+    assert_eq!(cluster.digest(), undisturbed(&document, &[]));
+}
+
+#[test]
+fn a_leader_that_hangs_is_replaced_and_stands_by_when_it_wakes() {
+    let document = slow(42);
+    let mut cluster = Cluster::in_the_middle_of(&document);
+    cluster.leader.0.signal(Signal::STOP);
+    cluster.taken_over(now(), TAKEOVER);
+    cluster.leader.0.signal(Signal::CONT);
+    cluster.leader.0.wait_for("no longer leading");
+    let follows = cluster.leader.0.wait_for("standing by; ");
+    assert_eq!(follows, format!("{} leads", cluster.standby.1));
+    let (old, id) = (cluster.leader.1.clone(), cluster.id.clone());
+    let status = json(&bistable(["list", "--json", "--coordinator", &old]));
+    assert_eq!(status[0]["id"], *id, "{status}");
+    let expected = undisturbed(&document, &[]);
+    let woken = std::mem::replace(
+        &mut cluster.leader.0,
+        Coordinator::serve("127.0.0.1:0", &cluster.database).0,
+    );
+    assert_eq!(cluster.digest(), expected);
+    drop(woken);
+}
+
+#[test]
+fn a_leader_that_leaves_is_replaced_at_once() {
+    let document = slow(43);
+    let mut cluster = Cluster::in_the_middle_of(&document);
+    cluster.leader.0.signal(Signal::TERM);
+    cluster.taken_over(now(), HANDOVER);
+    assert_eq!(cluster.digest(), undisturbed(&document, &[]));
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_death_of_the_database() {
+    let document = slow(44);
+    let server = Server::start();
+    let database = server.database();
+    let (daemon, url) = Coordinator::serve("127.0.0.1:0", &database);
+    let coordinator = Coordinator {
+        url,
+        process: Running::from(daemon),
+    };
+    let worker = Worker::start(&coordinator);
+    let runs = Runs::new();
+    let id = coordinator.submit(&runs.write("sweep.toml", &document), &[]);
+    let mut watch = coordinator.watch(&id);
+    // The second time may come when everything is done: the worker goes on while there is no database.
+    for done in [2, 6] {
+        let before = watch.until(|status| number(status, "units_done") >= done);
+        server.kill();
+        server.start_again();
+        let kept = server.sql(name_of(&database), "SELECT count(*) FROM results");
+        let kept: u64 = kept.parse().expect("a number");
+        assert!(
+            kept >= number(&before, "units_done"),
+            "{kept} are left of {before}"
+        );
+        if done == 2 {
+            assert!(kept < 20, "the sweep was over before the database was");
+        }
+    }
+    assert_eq!(coordinator.complete(&id), undisturbed(&document, &[]));
+    worker.process.end(Signal::TERM);
+}
+
+#[test]
+fn run_works_on_a_database_that_nobody_leads() {
+    let document = slow(45);
+    let server = Server::start();
+    let database = server.database();
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", &document);
+    let run = [
+        "run",
+        file.to_str().expect("a path"),
+        "--json",
+        "--no-plots",
+        "--store",
+        &database,
+    ];
+    let output = bistable(run);
+    assert!(!stderr(&output).contains("WARN"), "{}", stderr(&output));
+    assert_eq!(digest(&json(&output)), undisturbed(&document, &[]));
+    let (_leader, url) = Coordinator::serve("127.0.0.1:0", &database);
+    assert_fails(
+        &bistable(run),
+        &["leads on this store", &url, "bistable submit"],
+    );
+}
+
+#[test]
+fn a_coordinator_that_cannot_read_the_store_does_not_lead() {
+    let server = Server::start();
+    let database = server.database();
+    let sql = |sql: &str| server.sql(name_of(&database), sql);
+    let (mut first, _) = Coordinator::serve("127.0.0.1:0", &database);
+    first.signal(Signal::TERM);
+    first.wait_for("leaving");
+    sql("INSERT INTO sweeps (id, name, canonical_json, lifecycle, numerics, priority, submitted_at_ms)
+         VALUES ('\\x0101010101010101', '', 'no sweep', 'running', '\\x07', 0, 1)");
+    let (mut second, url) = Coordinator::serve("127.0.0.1:0", &database);
+    let refused = bistable(["list", "--coordinator", &url]);
+    assert_fails(&refused, &["the store is damaged"]);
+    sql("DELETE FROM sweeps");
+    second.wait_for("leading epoch=");
+}

@@ -1,0 +1,328 @@
+//! A PostgreSQL server of the tests' own, from the system's package. It refuses to run as root, so root becomes another user.
+//!
+//! A second process watches over it: it stops the server and removes its files when the server's guard goes, or when the
+//! test process ends, however it ends.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{fs::chown, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, getuid, kill_process};
+
+/// What `TcpPassword` servers ask for.
+pub const PASSWORD: &str = "correct-horse";
+
+/// How a server can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {
+    /// On a socket in its folder, by anyone.
+    Socket,
+    /// On a port of 127.0.0.1, with [`PASSWORD`]; on the socket too.
+    TcpPassword,
+}
+
+/// A server. It does not outlive this value.
+pub struct Server {
+    folder: PathBuf,
+    user: Option<User>,
+    port: u16,
+    watchdog: Child,
+}
+
+/// Whom root becomes.
+#[derive(Debug, Clone)]
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+impl Server {
+    /// A server that anyone can reach on its socket. It syncs to disk, as servers do.
+    pub fn start() -> Self {
+        Self::listening(Listen::Socket)
+    }
+
+    /// A server.
+    pub fn listening(listen: Listen) -> Self {
+        Self::configured(listen, "")
+    }
+
+    /// A server with more lines in its configuration.
+    pub fn configured(listen: Listen, settings: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("bistable-postgres-")
+            .tempdir()
+            .expect("a folder")
+            .keep();
+        let user = User::instead_of_root();
+        if let Some(User { uid, gid }) = user {
+            chown(&folder, Some(uid), Some(gid)).expect("a folder of another user");
+        }
+        let port = match listen {
+            Listen::Socket => 5432,
+            Listen::TcpPassword => free_port(),
+        };
+        let watchdog = watchdog(&folder, user.as_ref());
+        let server = Self {
+            folder,
+            user,
+            port,
+            watchdog,
+        };
+        server.init();
+        server.configure(listen, settings);
+        server.start_again();
+        server
+    }
+
+    fn init(&self) {
+        let password = self.folder.join("password");
+        fs::write(&password, PASSWORD).expect("a file");
+        let data = self.data();
+        let arguments: [&OsStr; 10] = [
+            "-D".as_ref(),
+            data.as_ref(),
+            "-U".as_ref(),
+            "bistable".as_ref(),
+            "--pwfile".as_ref(),
+            password.as_ref(),
+            "--auth-local=trust".as_ref(),
+            "--auth-host=scram-sha-256".as_ref(),
+            // The cluster is new: if the machine stops now, the test has failed anyway.
+            "--no-sync".as_ref(),
+            "--locale=C.UTF-8".as_ref(),
+        ];
+        check("initdb", &self.run("initdb", arguments));
+    }
+
+    fn configure(&self, listen: Listen, more: &str) {
+        let addresses = match listen {
+            Listen::Socket => "",
+            Listen::TcpPassword => "127.0.0.1",
+        };
+        let settings = format!(
+            "listen_addresses = '{addresses}'\nport = {}\nunix_socket_directories = '{}'\n{more}",
+            self.port,
+            self.folder.display()
+        );
+        let file = self.data().join("postgresql.auto.conf");
+        fs::write(file, settings).expect("a file");
+    }
+
+    /// Starts it, after it was stopped or killed.
+    pub fn start_again(&self) {
+        let (data, log) = (self.data(), self.folder.join("log"));
+        let arguments: [&OsStr; 6] = [
+            "-D".as_ref(),
+            data.as_ref(),
+            "-l".as_ref(),
+            log.as_ref(),
+            "-w".as_ref(),
+            "start".as_ref(),
+        ];
+        let output = self.run("pg_ctl", arguments);
+        let log = fs::read_to_string(log).unwrap_or_default();
+        assert!(output.status.success(), "the server does not start: {log}");
+    }
+
+    /// Kills all of its processes at once, as the kernel does when memory is short.
+    pub fn kill(&self) {
+        let pid = fs::read_to_string(self.data().join("postmaster.pid")).expect("a running server");
+        let pid = pid.lines().next().and_then(|line| line.parse().ok());
+        let postmaster = pid.expect("a process identifier");
+        // Stopped first, so that it neither starts a process that is not seen nor tells the others to leave in order.
+        signal(postmaster, Signal::STOP);
+        let backends = children(postmaster);
+        backends.iter().for_each(|pid| signal(*pid, Signal::KILL));
+        signal(postmaster, Signal::KILL);
+        for pid in backends.into_iter().chain([postmaster]) {
+            // A process is gone when it is a zombie or nothing at all; only its parent could wait for it.
+            while is_alive(pid) {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        // Where nobody waits for orphans, the zombie would pass for a running server.
+        let _ = fs::remove_file(self.data().join("postmaster.pid"));
+        let socket = format!(".s.PGSQL.{}.lock", self.port);
+        let _ = fs::remove_file(self.folder.join(socket));
+    }
+
+    /// A new, empty database; returns its address.
+    pub fn database(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        self.url(&name)
+    }
+
+    /// The address of a database, by the socket.
+    pub fn url(&self, database: &str) -> String {
+        let (folder, port) = (self.folder.display(), self.port);
+        format!("postgres://bistable@/{database}?host={folder}&port={port}")
+    }
+
+    /// The address of a database, by TCP.
+    pub fn tcp_url(&self, database: &str, password: &str) -> String {
+        let port = self.port;
+        format!("postgresql://bistable:{password}@127.0.0.1:{port}/{database}")
+    }
+
+    /// Runs SQL in a database; returns what it printed, a row a line.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let port = self.port.to_string();
+        let arguments: [&OsStr; 12] = [
+            "-h".as_ref(),
+            self.folder.as_ref(),
+            "-p".as_ref(),
+            port.as_ref(),
+            "-U".as_ref(),
+            "bistable".as_ref(),
+            "-d".as_ref(),
+            database.as_ref(),
+            "-v".as_ref(),
+            "ON_ERROR_STOP=1".as_ref(),
+            "-Atqc".as_ref(),
+            sql.as_ref(),
+        ];
+        let output = self.run("psql", arguments);
+        check("psql", &output);
+        String::from_utf8(output.stdout)
+            .expect("UTF-8")
+            .trim()
+            .to_owned()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn run<S: AsRef<OsStr>>(
+        &self,
+        program: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Output {
+        let mut command = as_user(self.user.as_ref(), &bin().join(program));
+        command.args(arguments).current_dir(&self.folder);
+        command.stdin(Stdio::null());
+        // A daemon keeps what it inherits: a pipe would never end.
+        if program == "pg_ctl" {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        command.output().expect("a PostgreSQL program runs")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// The database that an address of [`Server::database`] names.
+pub fn name_of(url: &str) -> &str {
+    let path = url.split('?').next().unwrap_or_default();
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// Waits for the end of its input, then stops the server and removes the folder.
+fn watchdog(folder: &Path, user: Option<&User>) -> Child {
+    let script = "cat >/dev/null; \"$1\" -D \"$2/data\" -m immediate -w stop; rm -rf \"$2\"";
+    let mut command = as_user(user, Path::new("/bin/sh"));
+    command.args(["-c", script, "watchdog"]);
+    command.arg(bin().join("pg_ctl")).arg(folder);
+    // In a group of its own: what ends the tests from a terminal must not end it before it has done its work.
+    command.current_dir("/").process_group(0);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("a shell")
+}
+
+/// The folder of the newest server that is installed.
+fn bin() -> PathBuf {
+    let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let newest = installed
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .max();
+    let Some(version) = newest else {
+        panic!(
+            "these tests need PostgreSQL 15 or later in /usr/lib/postgresql; on Debian: apt-get install postgresql"
+        );
+    };
+    format!("/usr/lib/postgresql/{version}/bin").into()
+}
+
+impl User {
+    /// The package's own user; `None` if we are not root.
+    fn instead_of_root() -> Option<Self> {
+        if !getuid().is_root() {
+            return None;
+        }
+        let id = |flag| {
+            let output = Command::new("id").args([flag, "postgres"]).output();
+            let output = output.expect("id runs");
+            let id = String::from_utf8_lossy(&output.stdout).trim().parse();
+            id.expect("the user `postgres`, which comes with the package `postgresql`")
+        };
+        Some(Self {
+            uid: id("-u"),
+            gid: id("-g"),
+        })
+    }
+}
+
+fn as_user(user: Option<&User>, program: &Path) -> Command {
+    let Some(User { uid, gid }) = user else {
+        return Command::new(program);
+    };
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={uid}"))
+        .arg(format!("--regid={gid}"))
+        .args(["--clear-groups", "--"])
+        .arg(program);
+    command
+}
+
+fn check(program: &str, output: &Output) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} failed: {message}");
+}
+
+/// A port that nobody uses at the moment.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn signal(pid: i32, signal: Signal) {
+    // One that has ended in the meantime needs no signal.
+    let _ = kill_process(Pid::from_raw(pid).expect("a process"), signal);
+}
+
+/// State and parent of a process, from `/proc`.
+fn stat(pid: i32) -> Option<(String, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
+
+fn is_alive(pid: i32) -> bool {
+    stat(pid).is_some_and(|(state, _)| state != "Z" && state != "X")
+}
+
+fn children(parent: i32) -> Vec<i32> {
+    let processes = fs::read_dir("/proc").expect("/proc");
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| stat(*pid).is_some_and(|(_, its)| its == parent))
+        .collect()
+}
