@@ -6,6 +6,8 @@ mod distance;
 mod dots;
 mod layers;
 mod sparse;
+#[cfg(test)]
+mod tests;
 
 pub use combine::combine;
 pub use distance::distance2;
