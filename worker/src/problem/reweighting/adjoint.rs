@@ -13,7 +13,7 @@ use super::{
 use crate::kernel::{Aligned, LANES, Real, Simd, ops};
 
 /// Terms from which on walking a matrix is quicker.
-const MAX_TERMS: usize = 512;
+pub const MAX_TERMS: usize = 512;
 
 /// An adjoint: a matrix, if there was ever one too many term, and the terms since.
 #[derive(Debug)]
