@@ -168,6 +168,30 @@ fn arithmetic_is_ieee_754_in_every_set() {
     check_arithmetic::<f64>();
 }
 
+/// A hash (FNV-1a) of all results of fused multiply-add on the operands, whatever NaN there is.
+fn fused_bits<R: Bits>() -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for operands in operands::<R, 3>(8192) {
+        let results = Simd::any().run(Arithmetics(&operands));
+        let fused = results.iter().filter(|(name, _)| name.ends_with("fma"));
+        for value in fused.flat_map(|(_, values)| values) {
+            let bits = match value.to_f64().is_nan() {
+                true => u64::MAX,
+                false => value.bits(),
+            };
+            hash = (hash ^ bits).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
+}
+
+/// On a machine without the instruction this is what holds software to what hardware gives.
+#[test]
+fn golden_bits_of_fused_multiply_add_never_change() {
+    assert_eq!(fused_bits::<f32>(), 0xed36_a990_604f_b392);
+    assert_eq!(fused_bits::<f64>(), 0x34fa_d083_351c_1249);
+}
+
 group!(Moves<4>(s, [a, b, c, d]) -> Vector<R> {
     load_and_store: stored(s, a),
     splat: {
