@@ -8,7 +8,10 @@ use std::{
 use bistable_common::{
     ids::{Block, CellId, Replicate},
     plan::Plan,
-    spec::{Activation, Direction, Order, ProblemSpec, ReweightingSpec, Sampling, Solver, Start},
+    spec::{
+        Activation, Direction, Order, Precision, ProblemSpec, ReweightingSpec, Sampling, Solver,
+        Start,
+    },
     sweep::{Facts, Indices, Sweep},
     trajectory::{Digest, Trajectory},
 };
@@ -41,15 +44,28 @@ fn work(facts: &Facts, data: &Arc<Dataset>, mode: Mode) -> Work {
 }
 
 fn units(work: &Work) -> Vec<Trajectory> {
+    units_with(Simd::any(), work)
+}
+
+fn units_with(simd: Simd, work: &Work) -> Vec<Trajectory> {
     let mut units = Vec::new();
-    run(
-        work,
-        Simd::any(),
-        &AtomicBool::new(false),
-        &mut |_, unit| units.push(unit),
-    )
+    run(work, simd, &AtomicBool::new(false), &mut |_, unit| {
+        units.push(unit);
+    })
     .expect("runs");
     units
+}
+
+/// The digest of a sweep's first replicate.
+fn digest(simd: Simd, facts: &Facts) -> String {
+    let mut one = facts.clone();
+    one.replicates = 1;
+    let units = units_with(simd, &work(&one, &Dataset::bundled(), Mode::Forked));
+    let mut digest = Digest::new(&one);
+    digest
+        .run(CellId(0), Replicate(0), &one.cells[0].ks, &units)
+        .expect("consistent");
+    digest.finish().to_string()
 }
 
 fn facts(solver: Solver) -> Facts {
@@ -336,16 +352,26 @@ fn orders_without_unrolling_run_on_the_quadratic() {
 
 #[test]
 fn the_digest_is_pinned() {
-    let facts = facts(testing::tsgd(2));
-    let mut one = facts.clone();
-    one.replicates = 1;
-    let units = units(&work(&one, &Dataset::bundled(), Mode::Forked));
-    let mut digest = Digest::new(&one);
-    digest
-        .run(CellId(0), Replicate(0), &one.cells[0].ks, &units)
-        .expect("consistent");
     assert_eq!(
-        digest.finish().to_string(),
+        digest(Simd::any(), &facts(testing::tsgd(2))),
         "53cf18644aec493f37cead7b817f1236211c6abf05fca57e05ae7304984f931d"
     );
+}
+
+#[test]
+fn the_digest_is_the_same_for_every_instruction_set() {
+    let mut network = facts(testing::tsgd(3));
+    network.indices = Indices::Count(10);
+    let mut sweeps = vec![network.clone(), testing::quadratic_facts(20, 20)];
+    network.precision = Precision::F64;
+    sweeps.push(network);
+    for facts in sweeps {
+        let digests: Vec<_> = Simd::all()
+            .into_iter()
+            .map(|simd| (simd, digest(simd, &facts)))
+            .collect();
+        for (simd, digest) in &digests {
+            assert_eq!(*digest, digests[0].1, "{simd:?} {:?}", facts.precision);
+        }
+    }
 }

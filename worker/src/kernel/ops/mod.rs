@@ -7,6 +7,8 @@ mod dots;
 mod group;
 mod layers;
 mod sparse;
+#[cfg(test)]
+mod tests;
 
 pub use combine::combine;
 pub use distance::distance2;

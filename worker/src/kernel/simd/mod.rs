@@ -19,6 +19,8 @@ mod choice;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod registers;
+#[cfg(test)]
+mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -4,6 +4,14 @@
 /// values and `tree`, `trees` on all of them.
 macro_rules! lanes {
     ($token:ty, $real:ty, [$register:ty; $count:literal], [$($k:literal)*], $width:literal, $accumulators:literal, $ops:ident) => {
+        // No pointer can leave its sixteen values, so there is nothing to assert when the program runs: `load` and `store`
+        // take references to arrays of sixteen, and the compiler checks here that every register is within them.
+        const _: () = {
+            assert!(size_of::<$register>() == $width * size_of::<$real>());
+            assert!($count * $width == $crate::kernel::LANES);
+            $(assert!(($k + 1) * $width <= $crate::kernel::LANES);)*
+        };
+
         // SAFETY (every block below): a token exists only if the machine has the instructions; pointers are to sixteen
         // values, of which each register reads or writes its own.
         impl $crate::kernel::simd::Arithmetic<$real> for $token {

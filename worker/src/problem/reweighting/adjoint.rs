@@ -9,7 +9,7 @@ use super::pass;
 use crate::kernel::{Aligned, Columns, LANES, Real, Rows, Simd, ops};
 
 /// Terms from which on walking a matrix is quicker.
-const MAX_TERMS: usize = 512;
+pub const MAX_TERMS: usize = 512;
 
 /// An adjoint: a matrix, if there was ever one too many term, and the terms since.
 #[derive(Debug)]

@@ -12,6 +12,8 @@ mod network;
 mod oracle;
 mod pass;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 mod unrolled;
 

@@ -5,11 +5,11 @@ use bistable_common::{
     spec::{Activation, Direction, ReweightingSpec},
 };
 
-use super::Reweighting;
+use super::{Reweighting, adjoint};
 use crate::{
     data::Dataset,
-    kernel::{Layout, Real, Simd},
-    problem::{OuterBatch, Problem, Shape, Table},
+    kernel::{LANES, Layout, Real, Simd},
+    problem::{OuterBatch, Plain, Problem, Shape, Table},
     testing,
 };
 
@@ -31,8 +31,24 @@ fn problem<R: Real>(
     Reweighting::with_layout(simd, &spec, &facts, cell, Replicate(0), &data, layout).expect("fits")
 }
 
-/// Everything that inner steps on batches of `batch` samples, a hypergradient and an evaluation leave behind, as bytes.
-fn bits<R: Real>(problem: &Reweighting<R>, steps: usize, batch: usize) -> Vec<u8> {
+/// What inner steps on batches of `batch` samples, a hypergradient and an evaluation leave behind.
+struct Left<R> {
+    direction: Vec<R>,
+    y: Vec<R>,
+    loss: f64,
+}
+
+impl<R: Real> Left<R> {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let values = self.direction.iter().chain(&self.y);
+        values.for_each(|value| value.put_le(&mut bytes));
+        self.loss.put_le(&mut bytes);
+        bytes
+    }
+}
+
+fn run<P: Problem>(problem: &P, steps: usize, batch: usize) -> Left<P::Real> {
     let mut scratch = problem.scratch(Shape {
         batch_x: OUTER.len(),
         batch_y: batch,
@@ -42,31 +58,32 @@ fn bits<R: Real>(problem: &Reweighting<R>, steps: usize, batch: usize) -> Vec<u8
     let mut at = problem.start();
     at.x.iter_mut()
         .enumerate()
-        .for_each(|(j, x)| *x = R::from_f64(j as f64 / 40.0 - 0.5));
+        .for_each(|(j, x)| *x = P::Real::from_f64(j as f64 / 40.0 - 0.5));
     for t in 0..steps {
         let rows: Vec<u32> = (0..batch)
             .map(|b| ((7 * t + 3 * b * b) % 40) as u32)
             .collect();
         problem.inner_step(&mut scratch, &mut at, &rows, 0.3, t);
     }
-    let mut out = at.x.clone();
+    let mut direction = at.x.clone();
+    let unrolled = Direction::Unrolled;
     let batch = OuterBatch {
         rows: &OUTER,
         replaced: &[],
     };
-    problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
+    problem.direction(&mut scratch, unrolled, &at, batch, &mut direction);
     let metrics = problem.evaluate(&mut scratch, &at, Table::Test, &[0, 1, 2]);
-    let mut bytes = Vec::new();
-    let values = out.iter().chain(&*at.y);
-    values.for_each(|value| value.put_le(&mut bytes));
-    metrics.loss.put_le(&mut bytes);
-    bytes
+    Left {
+        direction,
+        y: at.y.to_vec(),
+        loss: metrics.loss,
+    }
 }
 
 fn check<R: Real>(hidden: &[u32], activation: Activation, steps: usize, batch: usize) {
     let of = |simd, layout| {
         let problem = problem::<R>(simd, hidden, activation, layout);
-        bits(&problem, steps, batch)
+        run(&problem, steps, batch).bytes()
     };
     let sets = Simd::all();
     let reference = of(sets[0], Layout::Sparse);
@@ -96,5 +113,49 @@ fn every_instruction_set_and_layout_gives_the_same_bits() {
             check::<f32>(hidden, Activation::Elu, steps, batch);
             check::<f64>(hidden, Activation::Tanh, steps, batch);
         }
+    }
+}
+
+/// Steps and their samples with more terms of the adjoint than are kept: with all samples in sixteen lanes, several steps
+/// to sixteen lanes, and samples that take sixteen lanes more than once; the last makes a matrix of them twice.
+const MANY_TERMS: [(usize, usize); 4] = [(30, 20), (80, 7), (20, 40), (28, 40)];
+
+/// The largest difference, and the largest of the `plain`.
+fn difference(ours: &[f64], plain: &[f64]) -> (f64, f64) {
+    assert_eq!(ours.len(), plain.len());
+    let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
+    let mut differences = ours.iter().zip(plain).map(|(a, b)| (a - b).abs());
+    let mut sizes = plain.iter().map(|b| b.abs());
+    (largest(&mut differences), largest(&mut sizes))
+}
+
+#[test]
+fn adjoints_of_many_terms_are_the_plain_ones() {
+    for (steps, batch) in MANY_TERMS {
+        let terms = OUTER.len() + batch * (steps - 1);
+        assert!(terms > adjoint::MAX_TERMS + LANES, "all terms fit");
+        let activation = Activation::Elu;
+        let fused = problem::<f64>(Simd::any(), &[16], activation, Layout::Sparse);
+        let ours = run(&fused, steps, batch);
+        let plain = run(&Plain(fused), steps, batch);
+        let pairs = [(&ours.direction, &plain.direction), (&ours.y, &plain.y)];
+        for (ours, plain) in pairs {
+            let (difference, size) = difference(ours, plain);
+            assert!(size > 1e-3, "nothing to compare: {size}");
+            assert!(
+                difference <= 1e-12 * size.min(1.0),
+                "T = {steps}, batch {batch}: {difference:e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn adjoints_of_many_terms_have_the_same_bits_everywhere() {
+    for (steps, batch) in [MANY_TERMS[0], MANY_TERMS[3]] {
+        check::<f32>(&[16], Activation::Tanh, steps, batch);
+    }
+    for (steps, batch) in [MANY_TERMS[1], MANY_TERMS[2]] {
+        check::<f64>(&[16], Activation::Elu, steps, batch);
     }
 }
