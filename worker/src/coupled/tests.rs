@@ -362,7 +362,12 @@ fn the_digest_is_pinned() {
 fn the_digest_is_the_same_for_every_instruction_set() {
     let mut network = facts(testing::tsgd(3));
     network.indices = Indices::Count(10);
-    let mut sweeps = vec![network.clone(), testing::quadratic_facts(20, 20)];
+    let mut linear = network.clone();
+    linear.problem = ProblemSpec::Reweighting(ReweightingSpec {
+        hidden: Vec::new(),
+        activation: Activation::Elu,
+    });
+    let mut sweeps = vec![network.clone(), linear, testing::quadratic_facts(20, 20)];
     network.precision = Precision::F64;
     sweeps.push(network);
     for facts in sweeps {
