@@ -19,6 +19,7 @@ use tonic::transport::server::Router;
 
 pub use crate::dispatch::Backlog;
 use crate::{
+    board::Terms,
     dispatch::{Dispatch, Tasks},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
     store::{Store, StoreError, blocking},
@@ -41,25 +42,26 @@ pub struct Config {
     pub numerics: Hash,
     /// The data set that documents call bundled; it is put into the store.
     pub bundled: Option<Arc<Dataset>>,
-    /// How often workers beat.
-    pub beat_interval: Duration,
-    /// How long a lease lives without a beat.
-    pub lease_timeout: Duration,
+    /// What workers are held to.
+    pub terms: Terms,
     /// What becomes of the sweeps that an earlier life left unfinished.
     pub backlog: Backlog,
 }
 
 impl Config {
-    /// The defaults for a store: this build's numerics, the bundled data set, a beat a second, ten seconds' patience.
-    /// Computes the fingerprint, which takes a moment.
+    /// The defaults for a store: this build's numerics, the bundled data set, a beat a second, eight seconds' patience with
+    /// silent workers, ten seconds' with those of an earlier life. Computes the fingerprint, which takes a moment.
     pub fn new(listen: SocketAddr, store: Arc<dyn Store>) -> Self {
         Self {
             listen,
             store,
             numerics: bistable_worker::unit::fingerprint(),
             bundled: Some(Dataset::bundled()),
-            beat_interval: Duration::from_secs(1),
-            lease_timeout: Duration::from_secs(10),
+            terms: Terms {
+                beat_interval: Duration::from_secs(1),
+                lease_timeout: Duration::from_secs(8),
+                grace: Duration::from_secs(10),
+            },
             backlog: Backlog::GoesOn,
         }
     }
@@ -104,8 +106,7 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
         store,
         numerics,
         bundled,
-        beat_interval,
-        lease_timeout,
+        terms,
         backlog,
     } = config;
     let refused = |error| ServerError::Listen {
@@ -119,9 +120,9 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     }
     let seed = random_seed()?;
     let shared = Arc::clone(&store);
-    let (dispatch, tasks) = Dispatch::start(shared, numerics, lease_timeout, backlog, seed).await?;
+    let (dispatch, tasks) = Dispatch::start(shared, numerics, terms, backlog, seed).await?;
     let shared = Arc::clone(&store);
-    let context = Context::new(dispatch, shared, numerics, beat_interval, bundled);
+    let context = Context::new(dispatch, shared, numerics, bundled);
     let router = router(context).await?;
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(serve(router, listener, stopped));

@@ -156,8 +156,8 @@ async fn a_restarted_coordinator_goes_on_where_it_was() {
     let world = world.restarted().await;
     assert_eq!(worker.hear().await.expect("a polite end"), None);
     assert_eq!(world.status(&sweep).await.units_done, units as u64);
-    assert!(world.store.leases().expect("leases").is_empty());
-    // What was leased before the restart is leased again, and nobody waits for the old lease to expire.
+    assert_eq!(world.store.leases().expect("leases").len(), 1);
+    // The worker comes back without its lease: nobody waits for that to expire.
     let mut worker = world.worker("w").await;
     while units < 8 {
         units += worker.work_once(&sweep).await;
@@ -168,6 +168,45 @@ async fn a_restarted_coordinator_goes_on_where_it_was() {
     let bits = trajectory(&sweep, late.key, 0.5).encode();
     let outcome = world.report(late, bits).await;
     assert_eq!(outcome.expect("report"), Outcome::Duplicate);
+}
+
+#[tokio::test]
+async fn a_worker_keeps_its_lease_through_a_restart() {
+    let sweep = sweep(2, 1);
+    let world = World::of(&sweep).await;
+    let mut worker = world.worker("w").await;
+    worker.ask_for_work().await;
+    let lease = worker.lease().await;
+    assert_eq!((lease.first_block, lease.end_block), (0, 2));
+    let world = world.restarted().await;
+    // Somebody who is there first does not get what its worker may yet bring.
+    let mut other = world.worker("other").await;
+    other.ask_for_work().await;
+    let unknown = vec![9; 16];
+    let back = v1::Hello {
+        held: vec![lease.token.clone(), unknown.clone().into()],
+        ..hello("w")
+    };
+    let mut worker = Worker::join(world.work(), back).await.expect("join");
+    let revoked = worker.hear().await.expect("a session");
+    assert_eq!(
+        revoked,
+        Some(Heard::Revoke(v1::Revoke {
+            token: unknown.into()
+        }))
+    );
+    assert_eq!(world.status(&sweep).await.units_leased, 2);
+
+    // It hands the lease back under its old token, and only now the other one gets it.
+    let token = lease.token;
+    worker
+        .say(Say::HandBack(v1::HandBack {
+            token: token.clone(),
+        }))
+        .await;
+    let again = other.lease().await;
+    assert_ne!(again.token, token);
+    assert_eq!(again.attempt, 1, "nothing failed");
 }
 
 #[tokio::test]

@@ -170,7 +170,10 @@ async fn a_new_session_is_told_of_the_leases_still_held() {
         let first = beat.inbound.message().await.expect("a beat");
         assert_eq!(first.expect("a beat").tokens, [TOKEN.to_vec()]);
         let revoked = vec![TOKEN.to_vec().into()];
-        let answer = v1::BeatResponse { revoked };
+        let answer = v1::BeatResponse {
+            revoked,
+            beat_interval_ms: 0,
+        };
         beat.outbound.send(Ok(answer)).await.expect("a listener");
         // The thread is free again, so there is room for another lease.
         let next = session.next().await;

@@ -152,6 +152,16 @@ impl Client {
         Ok(response.sweep.unwrap_or_default())
     }
 
+    /// Puts units back that are in trouble: these, or all.
+    pub async fn retry(
+        &mut self,
+        id: String,
+        units: Vec<v1::SweepUnit>,
+    ) -> Result<v1::RetrySweepResponse, ClientError> {
+        let request = v1::RetrySweepRequest { id, units };
+        Ok(self.sweeps.retry_sweep(request).await?.into_inner())
+    }
+
     /// Ends a sweep and forgets its results.
     pub async fn delete(&mut self, id: String) -> Result<(), ClientError> {
         let request = v1::DeleteSweepRequest { id };

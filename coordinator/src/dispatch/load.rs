@@ -4,21 +4,22 @@ use bistable_common::{ids::Hash, plan::Plan};
 
 use super::registry::Known;
 use crate::{
-    board::{KnownSweep, Mode},
+    board::{KnownSweep, Lease, Mode},
     store::{Lifecycle, Store, StoreError, StoredSweep},
 };
 
-/// Reads everything about a sweep, and binds it to these numerics if it has no results of others.
+/// Reads everything about a sweep beside its `leases`, and binds it to these numerics if it has no results of others.
 pub(super) fn load(
     store: &dyn Store,
     stored: StoredSweep,
+    leases: Vec<Lease>,
     numerics: Hash,
 ) -> Result<(Known, KnownSweep), StoreError> {
     let StoredSweep {
         sweep,
         lifecycle,
         numerics: _,
-        priority: _,
+        priority,
         submitted_at,
     } = stored;
     let id = sweep.id();
@@ -37,6 +38,9 @@ pub(super) fn load(
             Lifecycle::Running if foreign => Mode::Paused,
             Lifecycle::Running => Mode::Running,
         },
+        priority,
+        costs: store.costs(id)?,
+        leases,
     };
     let registered = Known {
         canonical_json: sweep.to_canonical_json(),
@@ -44,6 +48,7 @@ pub(super) fn load(
         plan,
         submitted_at,
         lifecycle,
+        priority,
         foreign,
     };
     Ok((registered, known))

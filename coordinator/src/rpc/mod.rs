@@ -10,13 +10,15 @@ pub mod estimate_wire;
 mod query;
 mod report;
 mod result;
+mod retry;
 mod session;
 mod shape;
 mod sweep;
+mod troubles;
 mod watch;
 mod work;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bistable_common::ids::Hash;
 use bistable_worker::data::Dataset;
@@ -49,7 +51,6 @@ pub(crate) struct Context {
     pub dispatch: Dispatch,
     pub store: Arc<dyn Store>,
     pub numerics: Hash,
-    pub beat_interval: Duration,
     /// What documents mean by the bundled data set.
     pub bundled: Option<Arc<Dataset>>,
     uploads: Arc<Semaphore>,
@@ -61,14 +62,12 @@ impl Context {
         dispatch: Dispatch,
         store: Arc<dyn Store>,
         numerics: Hash,
-        beat_interval: Duration,
         bundled: Option<Arc<Dataset>>,
     ) -> Self {
         Self {
             dispatch,
             store,
             numerics,
-            beat_interval,
             bundled,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),

@@ -19,7 +19,7 @@ use bistable_common::{
     },
 };
 use bistable_coordinator::{
-    board::Timestamp,
+    board::{Terms, Timestamp},
     server::{Backlog, Config, Server, start},
     store::{self, Store},
 };
@@ -61,8 +61,11 @@ impl World {
             store: Arc::clone(&store),
             numerics: NUMERICS,
             bundled: None,
-            beat_interval: Duration::from_secs(1),
-            lease_timeout,
+            terms: Terms {
+                beat_interval: (lease_timeout / 8).min(Duration::from_secs(1)),
+                lease_timeout,
+                grace: lease_timeout,
+            },
             backlog: Backlog::GoesOn,
         };
         let server = start(config).await.expect("a server");
@@ -139,6 +142,8 @@ pub fn hello(name: &str) -> v1::Hello {
         slots: 1,
         numerics: NUMERICS.0.to_vec().into(),
         build: "test".into(),
+        held: vec![],
+        remaining_ms: None,
     }
 }
 

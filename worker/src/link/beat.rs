@@ -1,11 +1,15 @@
 //! Signs of life, on a connection of their own: a large report cannot delay them.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{
+    ops::RangeInclusive,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use bistable_common::{ids::LeaseToken, wire::v1};
 use tokio::{
     sync::{mpsc, watch},
-    time::{MissedTickBehavior, interval},
+    time::sleep,
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -18,7 +22,8 @@ const INTERVAL_MS: RangeInclusive<u32> = 10..=600_000;
 /// The heartbeat of one session.
 pub(super) struct Heart {
     pub worker: String,
-    pub every_ms: u32,
+    /// How often to beat; the coordinator says so again with every answer.
+    pub every_ms: AtomicU32,
     /// The leases the worker holds.
     pub tokens: watch::Receiver<Vec<LeaseToken>>,
     /// To the desk.
@@ -54,23 +59,28 @@ impl Heart {
     }
 
     async fn send(&self, beats: mpsc::Sender<v1::BeatRequest>) -> String {
-        let every = self
-            .every_ms
-            .clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
-        let mut ticks = interval(Duration::from_millis(every.into()));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
             if beats.send(self.sign()).await.is_err() {
                 return "the coordinator ended the heartbeat".to_owned();
             }
+            let every = self
+                .every_ms
+                .load(Ordering::Relaxed)
+                .clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
+            sleep(Duration::from_millis(every.into())).await;
         }
     }
 
     async fn listen(&self, mut answers: Streaming<v1::BeatResponse>) -> String {
         loop {
             let revoked = match answers.message().await {
-                Ok(Some(answer)) => answer.revoked,
+                Ok(Some(answer)) => {
+                    if answer.beat_interval_ms > 0 {
+                        self.every_ms
+                            .store(answer.beat_interval_ms, Ordering::Relaxed);
+                    }
+                    answer.revoked
+                }
                 Ok(None) => return "the coordinator ended the heartbeat".to_owned(),
                 Err(status) => return status.message().to_owned(),
             };
