@@ -7,6 +7,7 @@ mod convert;
 mod data;
 mod error;
 pub mod estimate_wire;
+mod orders;
 mod query;
 mod report;
 mod result;
@@ -27,6 +28,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 pub(crate) use data::keep;
 pub(crate) use error::Error;
+use orders::Orders;
 pub(crate) use result::Results;
 pub(crate) use sweep::Sweeps;
 pub(crate) use work::Work;
@@ -53,6 +55,8 @@ pub(crate) struct Context {
     pub numerics: Hash,
     /// What documents mean by the bundled data set.
     pub bundled: Option<Arc<Dataset>>,
+    /// What reports are compared with.
+    pub orders: Orders,
     uploads: Arc<Semaphore>,
     queries: Arc<Semaphore>,
 }
@@ -69,6 +73,7 @@ impl Context {
             store,
             numerics,
             bundled,
+            orders: Orders::default(),
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
         }

@@ -4,6 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bistable_common::{
+    draw::{first_draws, measured_order},
     ids::{Block, CellId, Hash, Replicate, UnitId, UnitKey},
     plan::Plan,
     spec::{Order, Precision, ProblemSpec, QuadraticSpec, Schedule, Solver, Start, presets},
@@ -330,8 +331,10 @@ pub fn trajectory(sweep: &Sweep, unit: UnitKey, distance: f64) -> Trajectory {
         test_error: None,
         drawn: k,
     };
-    let experiment = |index| Experiment {
-        index,
+    let first = first_draws(sweep.facts(), cell, unit.replicate);
+    let order = measured_order(sweep.facts(), cell, unit.replicate, &first);
+    let experiment = |position: u32| Experiment {
+        index: order[position as usize],
         first_drawn: Some(0),
         stop: Stop::Completed,
         records: vec![record; cell.ks.len()],
