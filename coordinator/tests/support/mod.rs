@@ -121,6 +121,21 @@ impl World {
         sweep.expect("a status")
     }
 
+    /// Where the sweep stands when nothing more happens by itself.
+    pub async fn settled(&self, sweep: &Sweep) -> v1::SweepStatus {
+        let id = sweep.id().to_string();
+        let watched = self
+            .sweeps()
+            .watch_sweep(v1::WatchSweepRequest { id })
+            .await;
+        let mut looks = watched.expect("watch").into_inner();
+        let mut last = None;
+        while let Some(look) = looks.message().await.expect("a look") {
+            last = look.sweep;
+        }
+        last.expect("a status")
+    }
+
     /// Cancels the sweep.
     pub async fn cancel(&self, sweep: &Sweep) {
         let id = sweep.id().to_string();

@@ -1,15 +1,11 @@
 //! Signs of life, on a connection of their own: a large report cannot delay them.
 
-use std::{
-    ops::RangeInclusive,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{ops::RangeInclusive, time::Duration};
 
 use bistable_common::{ids::LeaseToken, wire::v1};
 use tokio::{
     sync::{mpsc, watch},
-    time::sleep,
+    time::{Instant, sleep_until},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -23,7 +19,7 @@ const INTERVAL_MS: RangeInclusive<u32> = 10..=600_000;
 pub(super) struct Heart {
     pub worker: String,
     /// How often to beat; the coordinator says so again with every answer.
-    pub every_ms: AtomicU32,
+    pub every_ms: watch::Sender<u32>,
     /// The leases the worker holds.
     pub tokens: watch::Receiver<Vec<LeaseToken>>,
     /// To the desk.
@@ -59,15 +55,22 @@ impl Heart {
     }
 
     async fn send(&self, beats: mpsc::Sender<v1::BeatRequest>) -> String {
+        let mut every_ms = self.every_ms.subscribe();
         loop {
+            let beaten = Instant::now();
             if beats.send(self.sign()).await.is_err() {
                 return "the coordinator ended the heartbeat".to_owned();
             }
-            let every = self
-                .every_ms
-                .load(Ordering::Relaxed)
-                .clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
-            sleep(Duration::from_millis(every.into())).await;
+            loop {
+                let every = *every_ms.borrow_and_update();
+                let every = every.clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
+                let next = beaten + Duration::from_millis(every.into());
+                tokio::select! {
+                    () = sleep_until(next) => break,
+                    // The sender is ours, so it has not gone but changed.
+                    _ = every_ms.changed() => {}
+                }
+            }
         }
     }
 
@@ -75,10 +78,7 @@ impl Heart {
         loop {
             let revoked = match answers.message().await {
                 Ok(Some(answer)) => {
-                    if answer.beat_interval_ms > 0 {
-                        self.every_ms
-                            .store(answer.beat_interval_ms, Ordering::Relaxed);
-                    }
+                    self.tell_interval(answer.beat_interval_ms);
                     answer.revoked
                 }
                 Ok(None) => return "the coordinator ended the heartbeat".to_owned(),
@@ -92,6 +92,17 @@ impl Heart {
                 return "the worker is leaving".to_owned();
             }
         }
+    }
+
+    /// 0 is no interval: it stays as it was.
+    fn tell_interval(&self, told_ms: u32) {
+        self.every_ms.send_if_modified(|every_ms| {
+            let news = told_ms > 0 && told_ms != *every_ms;
+            if news {
+                *every_ms = told_ms;
+            }
+            news
+        });
     }
 
     fn sign(&self) -> v1::BeatRequest {

@@ -101,7 +101,7 @@ impl Connector {
         .await?;
         let heart = Heart {
             worker: self.hello.worker.clone(),
-            every_ms: welcome.beat_interval_ms.into(),
+            every_ms: watch::Sender::new(welcome.beat_interval_ms),
             tokens: self.tokens.clone(),
             events: self.events.clone(),
         };
