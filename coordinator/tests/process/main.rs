@@ -10,3 +10,4 @@ mod processes;
 mod steering;
 mod store;
 mod sweeps;
+mod trust;

@@ -106,8 +106,13 @@ impl Daemon {
         }
     }
 
+    /// Sends it `signal`.
+    pub fn signal(&self, signal: Signal) {
+        self.guard.signal(signal);
+    }
+
     /// Reads the log until a line holds `mark`; returns what follows it there.
-    fn wait_for(&mut self, mark: &str) -> String {
+    pub fn wait_for(&mut self, mark: &str) -> String {
         for line in &mut self.log {
             let line = line.expect("UTF-8");
             if let Some((_, rest)) = line.split_once(mark) {
@@ -145,9 +150,19 @@ impl Running {
         self.guard.kill();
     }
 
-    /// Sends it `signal`, waits for its end, and returns the exit code and its log.
-    pub fn end(mut self, signal: Signal) -> (Option<i32>, String) {
+    /// Sends it `signal`.
+    pub fn signal(&self, signal: Signal) {
         self.guard.signal(signal);
+    }
+
+    /// Sends it `signal`, waits for its end, and returns the exit code and its log.
+    pub fn end(self, signal: Signal) -> (Option<i32>, String) {
+        self.guard.signal(signal);
+        self.wait()
+    }
+
+    /// Waits for its end, and returns the exit code and its log.
+    pub fn wait(mut self) -> (Option<i32>, String) {
         let code = self.guard.wait().code();
         let log = self.log.take().expect("a log").join();
         (code, log.expect("a reader"))
@@ -264,6 +279,18 @@ impl Worker {
     /// A worker that was told more.
     pub fn with(coordinator: &Coordinator, options: &[&str]) -> Self {
         let cache = tempfile::tempdir().expect("a folder");
+        Self {
+            process: Self::daemon(coordinator, &cache, options).into(),
+            cache,
+        }
+    }
+
+    /// A worker to whose log the test listens.
+    pub fn daemon(
+        coordinator: &Coordinator,
+        cache: &tempfile::TempDir,
+        options: &[&str],
+    ) -> Daemon {
         let folder = cache.path().to_str().expect("a path");
         let fixed = [
             "worker",
@@ -274,10 +301,7 @@ impl Worker {
         ];
         let mut daemon = Daemon::start(command([&fixed, options].concat()));
         daemon.wait_for("working for");
-        Self {
-            process: daemon.into(),
-            cache,
-        }
+        daemon
     }
 }
 

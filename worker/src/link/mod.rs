@@ -148,7 +148,7 @@ pub async fn run(config: LinkConfig, shutdown: impl Future<Output = ()>) -> Resu
     let until = config.until()?;
     let mut shutdown = pin!(async {
         tokio::select! {
-            () = shutdown => {}
+            () = shutdown => tracing::info!("told to end"),
             () = time_up(until) => tracing::info!("the time for this worker is up"),
         }
     });
