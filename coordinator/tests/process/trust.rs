@@ -56,24 +56,21 @@ fn a_worker_goes_on_with_its_lease_under_the_next_coordinator() {
 
 #[test]
 fn a_worker_leaves_when_its_time_is_up() {
-    let document = slow(33);
-    let expected = undisturbed(&document, &[]);
     let runs = Runs::new();
-    let file = runs.write("sweep.toml", &document);
+    let file = runs.write("sweep.toml", endless());
     let coordinator = Coordinator::start(&runs.store());
     let (id, mut watch) = coordinator.submit_watched(&file);
-    let options = ["--threads", "1", "--grace", "5s", "--max-runtime", "6s"];
+    // Time enough to start on a busy machine; the unit would take hours.
+    let options = ["--threads", "1", "--grace", "2s", "--max-runtime", "20s"];
     let limited = Worker::with(&coordinator, &options);
-    watch.until_under_way();
+    watch.until(|status| number(status, "units_leased") > 0);
     let (code, log) = limited.process.wait();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("time for this worker is up"), "{log}");
     let left = coordinator.status(&id);
     assert_eq!(number(&left, "units_leased"), 0, "{left}");
-    assert_eq!(left["last_error"], serde_json::Value::Null, "{left}");
-    let second = Worker::start(&coordinator);
-    assert_eq!(coordinator.complete(&id), expected);
-    second.process.leave();
+    let log = coordinator.process.leave();
+    assert!(!log.contains("a unit failed"), "{log}");
 }
 
 #[test]
