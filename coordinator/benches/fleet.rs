@@ -34,6 +34,7 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(8);
 type Client = WorkServiceClient<Channel>;
 
 /// A worker; its waits from credit to lease, numbered.
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 async fn work(mut client: Client, number: usize) -> Result<Vec<(usize, Duration)>, Status> {
     let name = format!("w{number}");
     let (say, said) = mpsc::channel(16);
