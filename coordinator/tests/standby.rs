@@ -18,7 +18,7 @@ use bistable_common::{
     },
 };
 use bistable_coordinator::{
-    board::Timestamp,
+    board::{Terms, Timestamp},
     server::{Backlog, Config, Server, start},
     store::{self, Standing, Store},
 };
@@ -44,8 +44,11 @@ impl Member {
             store: store.expect("no panic"),
             numerics: NUMERICS,
             bundled: None,
-            beat_interval: Duration::from_secs(1),
-            lease_timeout: Duration::from_secs(600),
+            terms: Terms {
+                beat_interval: Duration::from_secs(1),
+                lease_timeout: Duration::from_secs(600),
+                grace: Duration::from_secs(600),
+            },
             backlog: Backlog::GoesOn,
         };
         let server = start(config).await.expect("a server");
