@@ -50,7 +50,9 @@ fn a_worker_goes_on_with_its_lease_under_the_next_coordinator() {
     assert_eq!(status["last_error"], serde_json::Value::Null, "{status}");
     worker.process.end(Signal::TERM);
     let log = coordinator.process.leave();
-    assert!(log.contains("leases=1"), "it presents what it holds: {log}");
+    // One that it works on, and perhaps one to go on with.
+    let presented = ["leases=1", "leases=2"].map(|count| log.contains(count));
+    assert!(presented != [false; 2], "it presents what it holds: {log}");
     assert!(!log.contains("a unit failed"), "{log}");
 }
 
