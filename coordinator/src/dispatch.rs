@@ -2,7 +2,7 @@
 //!
 //! The handle's methods are questions and answers over a bounded channel. The task feeds the board, writes its decisions to
 //! the store in groups, and only then sends what follows from them. It is rebuilt from the store at start: leases of an
-//! earlier life are over, their units are pending again, and reports under them still count.
+//! earlier life wait for a while for their workers to present them.
 
 mod clock;
 mod command;
@@ -14,7 +14,7 @@ mod replica;
 mod sessions;
 mod task;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bistable_common::{
     ids::{Hash, LeaseToken, SweepId, WorkerId},
@@ -26,8 +26,8 @@ use tokio::{
 };
 
 use crate::{
-    board::{Board, Event, Mode, SessionId},
-    store::{Change, Store, StoreError, blocking},
+    board::{Arrival, Board, Event, Lease, Mode, Priority, SessionId, Terms},
+    store::{Store, StoreError, blocking},
 };
 use command::{Command, Reply};
 use deposition::Deposition;
@@ -37,7 +37,7 @@ use sessions::Sessions;
 use task::Dispatcher;
 
 pub(crate) use clock::Clock;
-pub(crate) use command::{Existed, Hello, Outgoing, Steering, SweepStatus};
+pub(crate) use command::{Existed, Outgoing, Pulse, Steering, SweepStatus};
 pub(crate) use registry::Known;
 pub(crate) use replica::Replica;
 
@@ -46,6 +46,9 @@ const QUEUE: usize = 1024;
 
 /// Letters to a worker that wait, at most, beside those that its slots explain.
 const OUTBOX: usize = 64;
+
+/// As many leases as a slot can have asked for, each of which may be revoked and comes with its sweep.
+const LETTERS_A_SLOT: usize = 256;
 
 /// Why the dispatcher did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +87,17 @@ pub(crate) struct Dispatch {
     changes: watch::Receiver<u64>,
 }
 
+/// A worker's session.
+pub(crate) struct Joined {
+    pub session: SessionId,
+    /// How often the worker is to beat.
+    pub beat_interval: Duration,
+    /// What it is told.
+    pub letters: mpsc::Receiver<Outgoing>,
+    /// For a last word.
+    pub outbox: mpsc::WeakSender<Outgoing>,
+}
+
 /// The tasks behind a [`Dispatch`].
 pub(crate) struct Tasks {
     stop: watch::Sender<bool>,
@@ -116,32 +130,24 @@ impl Dispatch {
     pub async fn start(
         store: Arc<dyn Store>,
         numerics: Hash,
-        lease_timeout: Duration,
+        terms: Terms,
         backlog: Backlog,
         seed: [u8; 32],
     ) -> Result<(Self, Tasks), StoreError> {
         let clock = Clock::start();
         let registry = Registry::default();
-        let mut board = Board::new(seed, lease_timeout);
         let loaded = blocking(&store, move |store| rebuild(store, numerics)).await?;
-        for (known, mut sweep) in loaded {
-            registry.put(known);
-            if backlog == Backlog::Waits && sweep.mode == Mode::Running {
-                sweep.mode = Mode::Paused;
-            }
-            board.handle(clock.now(), Event::SweepAdded(sweep));
-        }
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (changes_in, changes) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let deposition = Deposition::default();
         let recording = (commands.clone(), deposition.clone());
         let (recorder, recording) = Recorder::start(Arc::clone(&store), clock, recording);
-        let dispatcher = Dispatcher {
+        let mut dispatcher = Dispatcher {
             store,
             numerics,
             clock,
-            board,
+            board: Board::new(seed, terms),
             registry: registry.clone(),
             sessions: Sessions::default(),
             changes: changes_in,
@@ -150,6 +156,13 @@ impl Dispatch {
             unwritten: Vec::new(),
             unsent: Default::default(),
         };
+        for (known, mut sweep) in loaded {
+            registry.put(known);
+            if backlog == Backlog::Waits && sweep.mode == Mode::Running {
+                sweep.mode = Mode::Paused;
+            }
+            dispatcher.feed(Event::SweepAdded(sweep));
+        }
         let tasks = Tasks {
             stop,
             dispatcher: tokio::spawn(dispatcher.run(receiver)),
@@ -191,39 +204,37 @@ impl Dispatch {
     }
 
     /// Opens a session for a worker.
-    pub async fn join(
-        &self,
-        hello: Hello,
-    ) -> Result<
-        (
-            SessionId,
-            mpsc::Receiver<Outgoing>,
-            mpsc::WeakSender<Outgoing>,
-        ),
-        DispatchError,
-    > {
-        // Up to two leases a slot may be out, and each may be revoked.
-        let slots = usize::try_from(hello.slots.min(1024)).unwrap_or(1024);
-        let (outbox, letters) = mpsc::channel(OUTBOX + 8 * slots);
+    pub async fn join(&self, arrival: Arrival) -> Result<Joined, DispatchError> {
+        let slots = usize::try_from(arrival.slots.min(1024)).unwrap_or(1024);
+        let (outbox, letters) = mpsc::channel(OUTBOX + LETTERS_A_SLOT * slots);
         let weak = outbox.downgrade();
-        let session = self
-            .ask(|reply| Command::Join(hello, outbox, reply))
+        let (session, beat_interval) = self
+            .ask(|reply| Command::Join(arrival, outbox, reply))
             .await?;
-        Ok((session, letters, weak))
+        Ok(Joined {
+            session,
+            beat_interval,
+            letters,
+            outbox: weak,
+        })
     }
 
-    /// A worker's sign of life; returns the tokens that are not its own.
+    /// A worker's sign of life.
     pub async fn beat(
         &self,
         worker: WorkerId,
         tokens: Vec<LeaseToken>,
-    ) -> Result<Vec<LeaseToken>, DispatchError> {
+    ) -> Result<Pulse, DispatchError> {
         self.ask(|reply| Command::Beat(worker, tokens, reply)).await
     }
 
     /// Starts or revives a sweep.
-    pub async fn submit(&self, sweep: Sweep) -> Result<(SweepStatus, Existed), DispatchError> {
-        self.ask(|reply| Command::Submit(Box::new(sweep), reply))
+    pub async fn submit(
+        &self,
+        sweep: Sweep,
+        priority: Option<Priority>,
+    ) -> Result<(SweepStatus, Existed), DispatchError> {
+        self.ask(|reply| Command::Submit(Box::new(sweep), priority, reply))
             .await
     }
 
@@ -262,16 +273,17 @@ impl Dispatch {
 
 type Loaded = Vec<(Known, crate::board::KnownSweep)>;
 
-/// Reads every sweep, and ends the leases of an earlier life.
+/// Reads every sweep.
 fn rebuild(store: &dyn Store, numerics: Hash) -> Result<Loaded, StoreError> {
-    let over: Vec<Change> = store
-        .leases()?
-        .into_iter()
-        .map(|lease| Change::DropLease(lease.token))
-        .collect();
-    store.apply(&over)?;
+    let mut leases: HashMap<SweepId, Vec<Lease>> = HashMap::new();
+    for lease in store.leases()? {
+        leases.entry(lease.sweep).or_default().push(lease);
+    }
     let sweeps = store.sweeps()?.into_iter();
     sweeps
-        .map(|stored| load::load(store, stored, numerics))
+        .map(|stored| {
+            let leases = leases.remove(&stored.sweep.id()).unwrap_or_default();
+            load::load(store, stored, leases, numerics)
+        })
         .collect()
 }

@@ -18,8 +18,9 @@ use tonic::transport::server::{Router, TcpIncoming};
 
 pub use crate::dispatch::Backlog;
 use crate::{
+    board::Terms,
     dispatch::Replica,
-    lead::{Lead, Role, Terms},
+    lead::{Lead, Mandate, Role},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
     store::{Store, StoreError, TERM, blocking},
 };
@@ -49,17 +50,15 @@ pub struct Config {
     pub numerics: Hash,
     /// The data set that documents call bundled; it is put into the store.
     pub bundled: Option<Arc<Dataset>>,
-    /// How often workers beat.
-    pub beat_interval: Duration,
-    /// How long a lease lives without a beat.
-    pub lease_timeout: Duration,
+    /// What workers are held to.
+    pub terms: Terms,
     /// What becomes of the sweeps that an earlier life left unfinished.
     pub backlog: Backlog,
 }
 
 impl Config {
-    /// The defaults for a store: this build's numerics, the bundled data set, a beat a second, ten seconds' patience.
-    /// Computes the fingerprint, which takes a moment.
+    /// The defaults for a store: this build's numerics, the bundled data set, a beat a second, eight seconds' patience with
+    /// silent workers, ten seconds' with those of an earlier life. Computes the fingerprint, which takes a moment.
     pub fn new(listen: SocketAddr, store: Arc<dyn Store>) -> Self {
         Self {
             listen,
@@ -67,8 +66,11 @@ impl Config {
             store,
             numerics: bistable_worker::unit::fingerprint(Simd::any()),
             bundled: Some(Dataset::bundled()),
-            beat_interval: Duration::from_secs(1),
-            lease_timeout: Duration::from_secs(10),
+            terms: Terms {
+                beat_interval: Duration::from_secs(1),
+                lease_timeout: Duration::from_secs(8),
+                grace: Duration::from_secs(10),
+            },
             backlog: Backlog::GoesOn,
         }
     }
@@ -114,8 +116,7 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
         store,
         numerics,
         bundled,
-        beat_interval,
-        lease_timeout,
+        terms,
         backlog,
     } = config;
     let refused = |error| ServerError::Listen {
@@ -124,23 +125,17 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     };
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let addr = listener.local_addr().map_err(refused)?;
-    let terms = Terms {
+    let mandate = Mandate {
         numerics,
         bundled: bundled.clone(),
-        lease_timeout,
+        terms,
         backlog,
     };
     let url = advertise.unwrap_or_else(|| format!("http://{addr}"));
-    let lead = Lead::start(Arc::clone(&store), url, terms).await?;
+    let lead = Lead::start(Arc::clone(&store), url, mandate).await?;
     let replica = Replica::new(Arc::clone(&store), numerics);
-    let context = Context::new(
-        lead.roles(),
-        replica,
-        Arc::clone(&store),
-        numerics,
-        beat_interval,
-        bundled,
-    );
+    let shared = Arc::clone(&store);
+    let context = Context::new(lead.roles(), replica, shared, numerics, bundled);
     let router = router(context).await?;
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(serve(router, listener, stopped));

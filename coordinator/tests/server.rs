@@ -9,12 +9,12 @@ use bistable_common::{
     sweep::Sweep,
     wire::v1::{
         self, Outcome, SweepState, session_request::Message as Say,
-        session_response::Message as Heard,
+        session_response::Message as Heard, unit_trouble::Trouble,
     },
 };
 use support::{NUMERICS, Worker, World, hello, key, report, sweep, trajectory, units_of};
 use tokio_stream::StreamExt;
-use tonic::Code;
+use tonic::{Code, Status};
 
 fn unit(sweep: &Sweep, block: u32) -> UnitId {
     UnitId {
@@ -101,6 +101,132 @@ async fn each_report_is_told_what_became_of_it() {
 }
 
 #[tokio::test]
+async fn a_conflict_is_shown_until_its_unit_is_retried() {
+    let sweep = sweep(2, 1);
+    let world = World::of(&sweep).await;
+    let (torn, whole) = (unit(&sweep, 0), unit(&sweep, 1));
+    let bits = |unit: UnitId, distance| trajectory(&sweep, unit.key, distance).encode();
+    for (unit, distance) in [(whole, 0.5), (torn, 0.5), (torn, 0.25)] {
+        let outcome = world.report(unit, bits(unit, distance)).await;
+        outcome.expect("report");
+    }
+    let query = v1::QueryEstimatesRequest {
+        id: sweep.id().to_string(),
+        ..Default::default()
+    };
+    let results = async || {
+        let answer = world.results().query_estimates(query.clone()).await;
+        answer.expect("estimates").into_inner()
+    };
+    let shown = results().await;
+    assert_eq!((shown.units_conflicting, shown.digest), (1, None));
+    assert_eq!(shown.estimates[0].missing, 16);
+    let trouble = &shown.troubles[0];
+    assert_eq!(trouble.unit, Some(torn.into()));
+    let Some(Trouble::Conflict(conflict)) = &trouble.trouble else {
+        panic!("no conflict but {trouble:?}");
+    };
+    assert_eq!(conflict.results.len(), 2);
+    assert_ne!(
+        conflict.results[0].trajectory,
+        conflict.results[1].trajectory
+    );
+    assert_eq!(world.status(&sweep).await.state(), SweepState::Stuck);
+
+    // A unit without trouble is not put back, one that does not exist is refused.
+    let named = |block| v1::SweepUnit {
+        block,
+        ..Default::default()
+    };
+    let retry = async |units| {
+        let id = sweep.id().to_string();
+        let request = v1::RetrySweepRequest { id, units };
+        Ok::<_, Status>(world.sweeps().retry_sweep(request).await?.into_inner())
+    };
+    assert_eq!(retry(vec![named(1)]).await.expect("retry").units, []);
+    let refused = retry(vec![named(2)]).await.expect_err("no such unit");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("no unit 0/0/2"), "{refused}");
+
+    let retried = retry(vec![]).await.expect("retry");
+    assert_eq!(retried.units, [named(0)]);
+    assert_eq!(
+        retried.sweep.expect("a status").state(),
+        SweepState::Running
+    );
+    let outcome = world.report(torn, bits(torn, 0.25)).await;
+    assert_eq!(outcome.expect("report"), Outcome::Accepted);
+    let shown = results().await;
+    assert!(shown.digest.is_some() && shown.troubles.is_empty());
+    assert_eq!(world.status(&sweep).await.state(), SweepState::Complete);
+}
+
+#[tokio::test]
+async fn a_unit_that_fails_everywhere_is_shown_with_what_its_worker_logged() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    let mut worker = world.worker("w").await;
+    for _ in 0..5 {
+        worker.ask_for_work().await;
+        let token = worker.lease().await.token;
+        let failed = v1::UnitFailed {
+            token: token.clone(),
+            unit: Some(unit(&sweep, 0).into()),
+            error: "12 GiB are needed".into(),
+            kind: v1::FailureKind::Memory.into(),
+            log: vec!["one".into(), "two".into()],
+        };
+        worker.say(Say::UnitFailed(failed)).await;
+        worker.say(Say::Finished(v1::Finished { token })).await;
+    }
+    let stuck = world.settled(&sweep).await;
+    assert_eq!(
+        (stuck.state(), stuck.units_quarantined),
+        (SweepState::Stuck, 1)
+    );
+    assert_eq!(stuck.last_error, "12 GiB are needed");
+    let query = v1::QueryEstimatesRequest {
+        id: sweep.id().to_string(),
+        ..Default::default()
+    };
+    let answer = world.results().query_estimates(query).await;
+    let shown = answer.expect("estimates").into_inner();
+    let Some(Trouble::Quarantine(given_up)) = &shown.troubles[0].trouble else {
+        panic!("no quarantine in {shown:?}");
+    };
+    assert_eq!(
+        (given_up.attempts, given_up.kind()),
+        (5, v1::FailureKind::Memory)
+    );
+    assert_eq!(given_up.log, ["one", "two"]);
+    assert_eq!(given_up.hosts, ["host"]);
+
+    let id = sweep.id().to_string();
+    let request = v1::RetrySweepRequest { id, units: vec![] };
+    world.sweeps().retry_sweep(request).await.expect("retry");
+    assert_eq!(worker.work_once(&sweep).await, 1);
+    assert_eq!(world.status(&sweep).await.state(), SweepState::Complete);
+}
+
+#[tokio::test]
+async fn an_unknown_solver_is_told_apart_from_no_answer() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    let query = v1::QueryEstimatesRequest {
+        id: sweep.id().to_string(),
+        solvers: vec!["nosuch".into()],
+        ..Default::default()
+    };
+    let refused = world.results().query_estimates(query).await;
+    let refused = refused.expect_err("a slip of the pen");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(
+        refused.message().contains("`nosuch`; it has ssgd"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn a_dropped_worker_s_lease_goes_to_the_next() {
     let sweep = sweep(1, 1);
     let world = World::of(&sweep).await;
@@ -156,8 +282,8 @@ async fn a_restarted_coordinator_goes_on_where_it_was() {
     let world = world.restarted().await;
     assert_eq!(worker.hear().await.expect("a polite end"), None);
     assert_eq!(world.status(&sweep).await.units_done, units as u64);
-    assert!(world.store.leases().expect("leases").is_empty());
-    // What was leased before the restart is leased again, and nobody waits for the old lease to expire.
+    assert_eq!(world.store.leases().expect("leases").len(), 1);
+    // The worker comes back without its lease: nobody waits for that to expire.
     let mut worker = world.worker("w").await;
     while units < 8 {
         units += worker.work_once(&sweep).await;
@@ -168,6 +294,45 @@ async fn a_restarted_coordinator_goes_on_where_it_was() {
     let bits = trajectory(&sweep, late.key, 0.5).encode();
     let outcome = world.report(late, bits).await;
     assert_eq!(outcome.expect("report"), Outcome::Duplicate);
+}
+
+#[tokio::test]
+async fn a_worker_keeps_its_lease_through_a_restart() {
+    let sweep = sweep(2, 1);
+    let world = World::of(&sweep).await;
+    let mut worker = world.worker("w").await;
+    worker.ask_for_work().await;
+    let lease = worker.lease().await;
+    assert_eq!((lease.first_block, lease.end_block), (0, 2));
+    let world = world.restarted().await;
+    // Somebody who is there first does not get what its worker may yet bring.
+    let mut other = world.worker("other").await;
+    other.ask_for_work().await;
+    let unknown = vec![9; 16];
+    let back = v1::Hello {
+        held: vec![lease.token.clone(), unknown.clone().into()],
+        ..hello("w")
+    };
+    let mut worker = Worker::join(world.work(), back).await.expect("join");
+    let revoked = worker.hear().await.expect("a session");
+    assert_eq!(
+        revoked,
+        Some(Heard::Revoke(v1::Revoke {
+            token: unknown.into()
+        }))
+    );
+    assert_eq!(world.status(&sweep).await.units_leased, 2);
+
+    // It hands the lease back under its old token, and only now the other one gets it.
+    let token = lease.token;
+    worker
+        .say(Say::HandBack(v1::HandBack {
+            token: token.clone(),
+        }))
+        .await;
+    let again = other.lease().await;
+    assert_ne!(again.token, token);
+    assert_eq!(again.attempt, 1, "nothing failed");
 }
 
 #[tokio::test]

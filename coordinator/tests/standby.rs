@@ -13,12 +13,13 @@ use bistable_common::{
         LEADER_KEY,
         v1::{
             self, SweepState, result_service_client::ResultServiceClient,
-            sweep_service_client::SweepServiceClient, work_service_client::WorkServiceClient,
+            session_request::Message as Say, sweep_service_client::SweepServiceClient,
+            work_service_client::WorkServiceClient,
         },
     },
 };
 use bistable_coordinator::{
-    board::Timestamp,
+    board::{Terms, Timestamp},
     server::{Backlog, Config, Server, start},
     store::{self, Standing, Store},
 };
@@ -44,8 +45,11 @@ impl Member {
             store: store.expect("no panic"),
             numerics: NUMERICS,
             bundled: None,
-            beat_interval: Duration::from_secs(1),
-            lease_timeout: Duration::from_secs(600),
+            terms: Terms {
+                beat_interval: Duration::from_secs(1),
+                lease_timeout: Duration::from_secs(600),
+                grace: Duration::from_secs(600),
+            },
             backlog: Backlog::GoesOn,
         };
         let server = start(config).await.expect("a server");
@@ -145,15 +149,17 @@ async fn a_standby_answers_questions_and_says_who_leads() {
     };
     assert_eq!(status.state(), SweepState::Running);
     assert_eq!(status.workers, 1);
-    let mut units: Vec<_> = units_of(&sweep, &lease).collect();
-    while units.len() < 6 {
-        worker.ask_for_work().await;
-        let lease = worker.lease().await;
-        units.extend(units_of(&sweep, &lease));
+    let bits = |unit: UnitId| (unit, trajectory(&sweep, unit.key, 0.5).encode());
+    let units = units_of(&sweep, &lease).map(bits).collect();
+    report(leader.work(), units, NUMERICS)
+        .await
+        .expect("report");
+    let token = lease.token;
+    worker.say(Say::Finished(v1::Finished { token })).await;
+    let mut done = leased;
+    while done < 6 {
+        done += worker.work_once(&sweep).await as u64;
     }
-    let bits = |unit: &UnitId| (*unit, trajectory(&sweep, unit.key, 0.5).encode());
-    let all = units.iter().map(bits).collect();
-    report(leader.work(), all, NUMERICS).await.expect("report");
     let looks: Vec<_> = watched.collect().await;
     let last = looks.last().expect("a look").as_ref().expect("no error");
     let last = last.sweep.as_ref().expect("a status");
@@ -215,6 +221,11 @@ async fn a_standby_takes_neither_work_nor_decisions() {
             .cancel_sweep(v1::CancelSweepRequest { id: id() })
             .await,
     );
+    let retry = v1::RetrySweepRequest {
+        id: id(),
+        units: vec![],
+    };
+    assert_led_by(&leader, sweeps.retry_sweep(retry).await);
     assert_led_by(
         &leader,
         sweeps

@@ -82,6 +82,7 @@ impl World {
             document: document.into(),
             format: DocumentFormat::Toml.into(),
             origin: "test.toml".into(),
+            priority: None,
         };
         Ok(self.sweeps().submit_sweep(request).await?.into_inner())
     }

@@ -1,20 +1,30 @@
 //! The command line of a worker, shared by `bistable-worker` and `bistable worker`.
 
+mod duration;
+
 use std::{
     future::Future,
-    io::{IsTerminal, stderr},
+    io::{self, IsTerminal, stderr},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Args;
-use tokio::signal;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tokio::{signal, sync::oneshot};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, registry,
+    util::SubscriberInitExt,
+};
 
 use crate::{
+    journal::Journal,
     kernel::{Simd, SimdMode, Unavailable},
     link::{self, Address, LinkConfig, LinkError},
     unit::Mode,
 };
+
+/// Of its grace, the time that a worker keeps for handing in.
+const HAND_IN: Duration = Duration::from_secs(5);
 
 /// What a worker can be told.
 #[derive(Debug, Clone, Args)]
@@ -51,6 +61,20 @@ pub struct WorkerArgs {
     /// Which instructions to compute with.
     #[command(flatten)]
     pub simd: SimdArgs,
+
+    /// How long leaving may take
+    ///
+    /// Told to end, the worker finishes the units that it is at work on if they take no longer, hands back the rest, and
+    /// leaves. Told a second time it ends at once.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "20s")]
+    pub grace: Duration,
+
+    /// Leave before the worker has run for this long, such as 3h50m, 30m or 90s
+    ///
+    /// For batch systems with a time limit: give a little less than theirs. No lease is taken that would, as far as is
+    /// known, not be done in time.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub max_runtime: Option<Duration>,
 }
 
 /// Which instructions to compute with.
@@ -73,11 +97,17 @@ impl TryFrom<WorkerArgs> for LinkConfig {
             cache_dir,
             naive,
             simd,
+            grace,
+            max_runtime,
         } = args;
+        let hand_in = HAND_IN.min(grace / 2);
         Ok(Self {
             threads: threads.map_or(0, usize::from),
             cache_dir,
             mode: mode(naive),
+            finish: grace - hand_in,
+            hand_in,
+            max_runtime,
             ..Self::new(coordinator, Simd::new(simd.simd)?)
         })
     }
@@ -88,16 +118,53 @@ pub fn mode(naive: bool) -> Mode {
     if naive { Mode::Naive } else { Mode::Forked }
 }
 
-/// Works until the process is told to end.
-pub async fn work(args: WorkerArgs) -> Result<(), LinkError> {
-    let asked = asked_to_end()?;
-    link::run(args.try_into()?, asked).await
+/// How a worker ended that could work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It handed in what it had.
+    Politely,
+    /// It was told to end a second time.
+    AtOnce,
+}
+
+/// Works until the process is told to end, or told twice.
+pub async fn work(args: WorkerArgs) -> Result<Ended, LinkError> {
+    let (once, twice) = signals()?;
+    let config = args.try_into()?;
+    tokio::select! {
+        ended = link::run(config, resolved(once)) => ended.map(|()| Ended::Politely),
+        () = resolved(twice) => Ok(Ended::AtOnce),
+    }
+}
+
+/// Resolved when the process is told to end, and when it is told again.
+fn signals() -> io::Result<(oneshot::Receiver<()>, oneshot::Receiver<()>)> {
+    let (tell_once, once) = oneshot::channel();
+    let (tell_twice, twice) = oneshot::channel();
+    let first = asked_to_end()?;
+    tokio::spawn(async move {
+        first.await;
+        let second = asked_to_end();
+        // If nobody waits any more, the process ends anyway.
+        let _ = tell_once.send(());
+        if let Ok(second) = second {
+            second.await;
+            let _ = tell_twice.send(());
+        }
+    });
+    Ok((once, twice))
+}
+
+async fn resolved(told: oneshot::Receiver<()>) {
+    if told.await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// Resolves when the process is told to end: by SIGINT (Ctrl-C) or, on Unix, SIGTERM. From the call on, the signals do
 /// nothing else.
 #[cfg(unix)]
-pub fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
+pub fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal::unix::signal(signal::unix::SignalKind::interrupt())?;
     let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
     Ok(async move {
@@ -110,25 +177,30 @@ pub fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
 
 /// Resolves when the process is told to end by Ctrl-C.
 #[cfg(not(unix))]
-pub fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
+pub fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = signal::ctrl_c().await;
     })
 }
 
-/// Writes the log to stderr: messages of `level` and worse, unless RUST_LOG says otherwise.
+/// Writes the log to stderr: messages of `level` and worse, unless RUST_LOG says otherwise. Its last lines are kept, for
+/// units that fail.
 pub fn log_to_stderr(level: LevelFilter) {
     let filter = EnvFilter::builder()
         .with_default_directive(level.into())
         .from_env_lossy();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr)
-        .with_target(false);
     // A terminal gets colours unless NO_COLOR says otherwise, a file never.
-    if stderr().is_terminal() {
-        log.init();
-    } else {
-        log.with_ansi(false).init();
-    }
+    let log = match stderr().is_terminal() {
+        true => fmt::layer().with_writer(stderr).with_target(false).boxed(),
+        false => fmt::layer()
+            .with_writer(stderr)
+            .with_target(false)
+            .with_ansi(false)
+            .boxed(),
+    };
+    let journal = fmt::layer()
+        .with_writer(Journal)
+        .with_target(false)
+        .with_ansi(false);
+    registry().with(filter).with(log).with(journal).init();
 }

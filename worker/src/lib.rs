@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod coupled;
 pub mod data;
+mod journal;
 pub mod kernel;
 pub mod link;
 pub mod problem;

@@ -2,15 +2,19 @@
 
 use std::process::ExitCode;
 
-use bistable_worker::cli::{self, WorkerArgs};
+use bistable_worker::cli::{self, Ended, WorkerArgs};
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
+
+/// What shells say of a process that was interrupted.
+const INTERRUPTED: u8 = 130;
 
 /// Compute units for a Bistable coordinator
 ///
 /// The worker leases units from a coordinator, runs them on threads of its own, and keeps every result until the
 /// coordinator has acknowledged it. It needs no files: data sets come from the coordinator too. It outlives a
-/// coordinator that restarts. On SIGINT or SIGTERM it reports what is done, hands back the rest, and leaves.
+/// coordinator that restarts. On SIGINT or SIGTERM it finishes or hands back what it has, and leaves; on a second one it
+/// ends at once.
 #[derive(Debug, Parser)]
 #[command(
     name = "bistable-worker",
@@ -27,7 +31,8 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     cli::log_to_stderr(LevelFilter::INFO);
     match cli::work(cli.args).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ended::Politely) => ExitCode::SUCCESS,
+        Ok(Ended::AtOnce) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

@@ -5,11 +5,16 @@ mod fake;
 #[path = "fake/runner.rs"]
 mod runner;
 
-use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bistable_common::{
     ids::Hash,
-    wire::v1::{self, session_request as request, session_response as response},
+    wire::v1::{self, FailureKind, session_request as request, session_response as response},
 };
 use bistable_worker::kernel::Simd;
 use bistable_worker::link::{self, LinkConfig, LinkError};
@@ -17,7 +22,7 @@ use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tonic::Status;
 
 use fake::{Fake, Session};
-use runner::{Fate, Scripted, sweep};
+use runner::{BEGUN, END, Fate, Scripted, sweep};
 
 const TOKEN: [u8; 16] = [1; 16];
 
@@ -29,12 +34,17 @@ struct Worker {
 
 impl Worker {
     fn start(fake: &Fake, fate: fn(u32) -> Fate) -> Self {
+        Self::with(fake, fate, |_| {})
+    }
+
+    fn with(fake: &Fake, fate: fn(u32) -> Fate, change: impl FnOnce(&mut LinkConfig)) -> Self {
         let (shutdown, asked) = oneshot::channel::<()>();
-        let config = LinkConfig {
+        let mut config = LinkConfig {
             threads: 1,
             runner: Arc::new(Scripted(fate)),
             ..LinkConfig::new(vec![fake.address.into()], Simd::any())
         };
+        change(&mut config);
         let task = tokio::spawn(link::run(config, async {
             let _ = asked.await;
         }));
@@ -167,11 +177,15 @@ async fn a_new_session_is_told_of_the_leases_still_held() {
         fake.beats.recv().await.expect("a heartbeat");
         drop(session);
         let mut session = fake.session().await;
+        assert_eq!(session.hello.held, [TOKEN.to_vec()]);
         let mut beat = fake.beats.recv().await.expect("a heartbeat");
         let first = beat.inbound.message().await.expect("a beat");
         assert_eq!(first.expect("a beat").tokens, [TOKEN.to_vec()]);
         let revoked = vec![TOKEN.to_vec().into()];
-        let answer = v1::BeatResponse { revoked };
+        let answer = v1::BeatResponse {
+            revoked,
+            beat_interval_ms: 0,
+        };
         beat.outbound.send(Ok(answer)).await.expect("a listener");
         // The thread is free again, so there is room for another lease.
         let next = session.next().await;
@@ -252,6 +266,7 @@ async fn a_panic_fails_its_unit_and_the_rest_goes_on() {
         let Some(request::Message::UnitFailed(failure)) = session.hear().await else {
             panic!("not a failure");
         };
+        assert_eq!(failure.kind(), FailureKind::Panic);
         assert_eq!(failure.unit.map(|unit| unit.block), Some(1));
         assert!(
             failure.error.contains("block 1 is cursed"),
@@ -282,6 +297,7 @@ async fn a_lease_that_only_fails_goes_back() {
         let end = loop {
             match session.hear().await {
                 Some(request::Message::UnitFailed(failure)) => {
+                    assert_eq!(failure.kind(), FailureKind::Data);
                     failed.push(failure.unit.expect("a unit").block);
                 }
                 other => break other,
@@ -315,6 +331,96 @@ async fn a_leaving_worker_reports_what_is_done_and_hands_back_the_rest() {
         assert_eq!(session.hear().await, handed_back(TOKEN));
         assert_eq!(session.hear().await, None, "it hangs up");
         drop(session);
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_leaving_worker_finishes_the_unit_that_it_is_at() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let mut worker = Worker::with(
+            &fake,
+            |_| Fate::Awaited,
+            |config| {
+                config.finish = Duration::from_secs(3600);
+            },
+        );
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..3).await;
+        BEGUN.notified().await;
+        worker.ask_to_leave();
+        // It takes nothing new,
+        lease(&session, [2; 16], 9..10).await;
+        assert_eq!(session.hear().await, handed_back([2; 16]));
+        // ends what it is at, and leaves the rest.
+        END.store(true, Ordering::Relaxed);
+        let report = fake.report().await;
+        assert_eq!(report.blocks(), [0]);
+        report.accept();
+        assert_eq!(session.hear().await, handed_back(TOKEN));
+        drop(session);
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_says_how_long_it_will_work_and_then_leaves() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::with(
+            &fake,
+            |_| Fate::Endless,
+            |config| {
+                config.hand_in = Duration::from_secs(50);
+                config.max_runtime = Some(Duration::from_millis(50_500));
+            },
+        );
+        let mut session = fake.session().await;
+        let remaining = session.hello.remaining_ms.expect("a limit");
+        assert!(remaining <= 500, "{remaining}");
+        lease(&session, TOKEN, 0..3).await;
+        assert_eq!(session.hear().await, handed_back(TOKEN));
+        assert_eq!(session.hear().await, None, "it hangs up");
+        drop(session);
+        worker.task.await.expect("no panic").expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_without_time_to_work_says_so() {
+    let fake = Fake::start().await;
+    let worker = Worker::with(
+        &fake,
+        |_| Fate::Done,
+        |config| {
+            config.max_runtime = Some(config.hand_in);
+        },
+    );
+    let error = worker.task.await.expect("no panic").expect_err("an error");
+    assert!(error.to_string().contains("--max-runtime"), "{error}");
+}
+
+#[tokio::test]
+async fn the_coordinator_says_how_often_to_beat() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let _session = fake.session_beating(u32::MAX).await;
+        let mut beat = fake.beats.recv().await.expect("a heartbeat");
+        // The first opens the stream, the second follows at once; the third would take ten minutes.
+        for _ in 0..2 {
+            beat.inbound.message().await.expect("a beat");
+        }
+        let sooner = v1::BeatResponse {
+            revoked: vec![],
+            beat_interval_ms: 10,
+        };
+        beat.outbound.send(Ok(sooner)).await.expect("a listener");
+        beat.inbound.message().await.expect("a beat");
         worker.end().await.expect("a polite end");
     })
     .await;
@@ -363,6 +469,7 @@ async fn one_refused_result_does_not_take_others_with_it() {
         let Some(request::Message::UnitFailed(failure)) = session.hear().await else {
             panic!("not a failure");
         };
+        assert_eq!(failure.kind(), FailureKind::Refused);
         assert_eq!(failure.unit.map(|unit| unit.block), Some(2));
         assert_eq!(session.hear().await, finished(TOKEN));
         worker.end().await.expect("a polite end");

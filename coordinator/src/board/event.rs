@@ -1,7 +1,9 @@
 //! What the board hears, and what it asks for.
 
+use std::time::Duration;
+
 use bistable_common::{
-    ids::{LeaseToken, SweepId, UnitId, UnitKey, WorkerId},
+    ids::{CellId, LeaseToken, SweepId, UnitId, UnitKey, WorkerId},
     plan::Plan,
 };
 
@@ -41,6 +43,27 @@ pub struct KnownSweep {
     pub conflicting: Vec<UnitKey>,
     /// Whether its units may be leased.
     pub mode: Mode,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Microseconds a unit, of cells where that was learned.
+    pub costs: Vec<(CellId, u64)>,
+    /// What an earlier life of the coordinator leased out.
+    pub leases: Vec<Lease>,
+}
+
+/// A worker that opens a session.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Its name.
+    pub worker: WorkerId,
+    /// Its machine.
+    pub host: String,
+    /// Leases it can work on at once.
+    pub slots: u32,
+    /// Leases that it holds from an earlier session, be it with an earlier coordinator.
+    pub held: Vec<LeaseToken>,
+    /// How long it will take leases; `None`: until further notice.
+    pub remaining: Option<Duration>,
 }
 
 /// Something that happened.
@@ -50,19 +73,12 @@ pub enum Event {
     SweepAdded(KnownSweep),
     /// A client wants a sweep to run, pause or end.
     ModeSet(SweepId, Mode),
+    /// A client wants a sweep to be this urgent.
+    PrioritySet(SweepId, Priority),
     /// A sweep is gone with everything that belongs to it.
     SweepRemoved(SweepId),
     /// A worker opened a session.
-    WorkerJoined {
-        /// Its session.
-        session: SessionId,
-        /// Its name.
-        worker: WorkerId,
-        /// Its machine.
-        host: String,
-        /// Leases it can work on at once.
-        slots: u32,
-    },
+    WorkerJoined(SessionId, Arrival),
     /// A session ended, however that was found out.
     WorkerLost(SessionId),
     /// A worker takes more leases.
@@ -73,11 +89,15 @@ pub enum Event {
     UnitDone {
         /// The unit.
         unit: UnitId,
+        /// Who reported it.
+        worker: WorkerId,
         /// What it cost.
         compute_us: u64,
     },
     /// A unit has results that differ.
     UnitConflicting(UnitId),
+    /// Units that were given up or have results that differ start afresh; the store has forgotten what they had.
+    UnitsRetried(SweepId, Vec<UnitKey>),
     /// A worker could not run a unit of its lease.
     UnitFailed {
         /// The session that says so.
@@ -116,6 +136,8 @@ pub enum Effect {
     Disconnect(SessionId),
     /// Write down that an attempt failed, and what becomes of the unit.
     RecordFailure(Failure),
+    /// Write down what units of a cell cost, in microseconds.
+    SaveCost(SweepId, CellId, u64),
     /// Tell those who watch the sweep.
     Progressed(SweepId),
 }

@@ -1,13 +1,13 @@
 //! A small sweep for tests.
 
 use bistable_common::{
-    ids::{Block, CellId, Replicate, UnitKey},
+    ids::{Block, CellId, Replicate, SweepId, UnitKey},
     plan::Plan,
     spec::{Order, Precision, ProblemSpec, QuadraticSpec, Schedule, Solver, Start, presets},
     sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
 };
 
-use super::{Complaint, FailureKind};
+use super::{Complaint, FailureKind, KnownSweep, Mode, Priority};
 
 /// One cell of `m1` samples, all of which are replaced, in `replicates` replicates.
 pub(crate) fn sweep(m1: u32, replicates: u32, seed: u64) -> Sweep {
@@ -61,6 +61,21 @@ pub(crate) fn sweep(m1: u32, replicates: u32, seed: u64) -> Sweep {
 /// Its plan.
 pub(crate) fn plan(m1: u32, replicates: u32) -> Plan {
     Plan::new(sweep(m1, replicates, 1).facts())
+}
+
+/// A running sweep of which nothing is done.
+pub(crate) fn known(id: SweepId, plan: Plan) -> KnownSweep {
+    KnownSweep {
+        id,
+        plan,
+        done: vec![],
+        failures: vec![],
+        conflicting: vec![],
+        mode: Mode::Running,
+        priority: Priority::default(),
+        costs: vec![],
+        leases: vec![],
+    }
 }
 
 /// One of its units.

@@ -1,9 +1,12 @@
-//! Giving leases: to the worker that waited longest, of the sweep that has fewest.
+//! Giving leases: to the worker that waited longest, of the most urgent sweep, and of several the one that has fewest.
+
+use std::collections::{BTreeSet, VecDeque};
 
 use bistable_common::ids::{LeaseToken, SweepId};
 
 use super::{
-    Board, Effect, Lease, LeaseEntry, Move, SessionId, Timestamp, UnitRange, ranges::RangeSet,
+    Board, Effect, Lease, LeaseEntry, Move, SessionId, Timestamp, UnitRange, UnitState,
+    ranges::RangeSet,
 };
 
 /// An endless source of tokens that nobody can guess who does not know the seed.
@@ -28,45 +31,54 @@ impl Tokens {
 }
 
 impl Board {
-    /// Gives leases while there is a worker that waits and a unit that does.
+    /// Gives leases while there is a worker that waits and a unit that does; what then waits may help with what takes
+    /// long.
     pub(super) fn grant(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        self.straggles_at = None;
         if self.waiting.is_empty() {
             return;
         }
-        let slots = self.slots();
-        while let Some(session) = self.waiting.front().copied() {
-            if self.workers.get(&session).is_none_or(|w| w.credit == 0) {
-                self.waiting.pop_front();
-                continue;
-            }
-            let Some((sweep, units)) = self.next_units(slots) else {
-                return;
-            };
-            self.waiting.pop_front();
-            self.lease(now, session, sweep, units, out);
-            if self.workers.get(&session).is_some_and(|w| w.credit > 0) {
-                self.waiting.push_back(session);
-            }
+        if self.sweeps.values().any(|entry| entry.wants_workers()) {
+            self.grant_pending(now, out);
+        }
+        if !self.waiting.is_empty() {
+            self.duplicate_stragglers(now, out);
         }
     }
 
-    fn next_units(&self, slots: u64) -> Option<(SweepId, UnitRange)> {
-        let (&id, entry) = self
-            .sweeps
-            .iter()
-            .filter(|(_, entry)| entry.wants_workers())
-            .min_by_key(|(_, entry)| (entry.lease_count(), entry.served))?;
-        let mut units = entry.units.next_pending()?;
-        let pending = entry.units.counts().pending;
-        let size = entry.costs.lease_size(units.cell, pending, slots);
-        units.blocks.end = units
-            .blocks
-            .end
-            .min(units.blocks.start.saturating_add(size));
-        Some((id, units))
+    fn grant_pending(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        let mut left = VecDeque::new();
+        let mut barren = BTreeSet::new();
+        while let Some(session) = self.waiting.pop_front() {
+            let Some(worker) = self.workers.get(&session) else {
+                continue;
+            };
+            // What was not found for one worker of a machine is not there for the next.
+            let hopeless = worker.until.is_none() && barren.contains(&worker.host);
+            if hopeless || !self.has_room(worker) {
+                left.push_back(session);
+                continue;
+            }
+            match self.next_units(now, worker) {
+                Some((sweep, units)) => {
+                    self.lease(now, session, sweep, units, out);
+                    if self.workers.get(&session).is_some_and(|w| w.credit > 0) {
+                        self.waiting.push_back(session);
+                    }
+                }
+                None => {
+                    if worker.until.is_none() {
+                        barren.insert(worker.host.clone());
+                    }
+                    left.push_back(session);
+                }
+            }
+        }
+        self.waiting = left;
     }
 
-    fn lease(
+    /// Leases units, which are pending or leased to somebody else.
+    pub(super) fn lease(
         &mut self,
         now: Timestamp,
         session: SessionId,
@@ -74,22 +86,30 @@ impl Board {
         units: UnitRange,
         out: &mut Vec<Effect>,
     ) {
+        let token = self.tokens.next();
+        let Some(patience) = self
+            .workers
+            .get(&session)
+            .map(|worker| self.patience(worker))
+        else {
+            return;
+        };
         let (Some(worker), Some(entry)) =
             (self.workers.get_mut(&session), self.sweeps.get_mut(&sweep))
         else {
             return;
         };
         for unit in units.units() {
-            let moved = entry.units.make(unit, Move::Lease);
-            debug_assert!(moved.is_ok(), "{moved:?}");
+            if entry.units.state(unit) != UnitState::Leased {
+                let moved = entry.units.make(unit, Move::Lease);
+                debug_assert!(moved.is_ok(), "{moved:?}");
+            }
         }
-        let attempts = units.units().filter_map(|unit| entry.attempts.get(&unit));
-        let attempts = attempts.map(|attempts| attempts.count);
-        let deadline = now + self.lease_timeout;
+        let deadline = now + patience;
         let lease = Lease {
-            token: self.tokens.next(),
+            token,
             sweep,
-            attempt: attempts.max().unwrap_or(0).saturating_add(1),
+            attempt: entry.failed_attempts(&units).saturating_add(1),
             worker: worker.worker.clone(),
             host: worker.host.clone(),
             deadline,
@@ -99,26 +119,22 @@ impl Board {
         if worker.leases.is_empty() {
             worker.seen = now;
         }
-        worker.credit -= 1;
-        worker.leases.insert(lease.token);
+        worker.credit = worker.credit.saturating_sub(1);
+        worker.leases.insert(token);
         self.granted += 1;
         entry.served = self.granted;
-        entry
-            .leases
-            .entry((lease.units.cell, lease.units.replicate))
-            .or_default()
-            .insert(lease.token);
-        self.deadlines.insert((deadline, lease.token));
         let blocks = &lease.units.blocks;
-        self.leases.insert(
-            lease.token,
-            LeaseEntry {
-                outstanding: RangeSet::from(u64::from(blocks.start)..u64::from(blocks.end)),
-                lease: lease.clone(),
-                session,
-                saved_deadline: deadline,
-            },
-        );
+        let held = LeaseEntry {
+            outstanding: RangeSet::from(u64::from(blocks.start)..u64::from(blocks.end)),
+            lease: lease.clone(),
+            session: Some(session),
+            granted: self.granted,
+            progressed: now,
+            saved_deadline: deadline,
+        };
+        entry.link(held.run(), token);
+        self.deadlines.insert((deadline, token));
+        self.leases.insert(token, held);
         out.push(Effect::SaveLease(lease.clone()));
         out.push(Effect::SendLease(session, lease));
         out.push(Effect::Progressed(sweep));

@@ -24,9 +24,14 @@ impl RangeSet {
             .is_some_and(|range| range.contains(&value))
     }
 
-    /// The lowest range.
-    pub fn first(&self) -> Option<Range<u64>> {
-        self.0.first_key_value().map(|(&start, &end)| start..end)
+    /// The runs, lowest first.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.0.iter().map(|(&start, &end)| start..end)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.ranges().map(|range| range.end - range.start).sum()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {

@@ -1,6 +1,8 @@
 //! Ending leases, in one way whatever ended them, and counting failures.
 
-use bistable_common::ids::{Block, LeaseToken, SweepId, UnitId, UnitKey};
+use std::time::Duration;
+
+use bistable_common::ids::{LeaseToken, SweepId, UnitId, UnitKey};
 
 use super::{
     Board, Complaint, Effect, Failure, FailureKind, Fate, LeaseEntry, Move, SessionId, Timestamp,
@@ -8,6 +10,9 @@ use super::{
 
 /// Failed attempts after which a unit is given up.
 pub(super) const MAX_ATTEMPTS: u32 = 5;
+
+/// A deadline that passed so long ago shows that nobody was listening: the fault is not the worker's.
+const INATTENTIVE: Duration = Duration::from_millis(500);
 
 /// How a lease ends.
 #[derive(Debug, Clone, Copy)]
@@ -29,29 +34,57 @@ impl Board {
             return;
         };
         let why = format!("worker {} was lost: {why}", worker.worker);
-        for token in worker.leases.clone() {
-            self.release(token, Ending::Lost(&why), out);
+        let slots = worker.slots as usize;
+        let mut leases: Vec<_> = worker
+            .leases
+            .iter()
+            .filter_map(|token| self.leases.get(token))
+            .map(|entry| {
+                (
+                    entry.outstanding.is_empty(),
+                    entry.granted,
+                    entry.lease.token,
+                )
+            })
+            .collect();
+        leases.sort_unstable();
+        for (place, (_, _, token)) in leases.into_iter().enumerate() {
+            // A worker takes its leases in order, so the others were not begun.
+            let ending = match place < slots {
+                true => Ending::Lost(&why),
+                false => Ending::HandedBack,
+            };
+            self.release(token, ending, out);
         }
-        if let Some(worker) = self.workers.remove(&session) {
-            self.sessions.remove(&worker.worker);
-        }
-        self.waiting.retain(|waiting| *waiting != session);
+        self.remove_worker(session);
         out.push(Effect::Disconnect(session));
     }
 
-    /// Ends leases whose deadline has passed: with their worker if it is silent, alone if it forgot them.
-    pub(super) fn expire(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+    /// Ends leases whose deadline has passed: with their worker if it is silent, alone if it forgot them. Whether there
+    /// were any.
+    pub(super) fn expire(&mut self, now: Timestamp, out: &mut Vec<Effect>) -> bool {
+        let mut any = false;
         while let Some(&(deadline, token)) = self.deadlines.first()
             && deadline <= now
         {
-            let Some(session) = self.leases.get(&token).map(|entry| entry.session) else {
+            if !self.leases.contains_key(&token) {
                 self.deadlines.remove(&(deadline, token));
+                continue;
+            }
+            if now.since(deadline) > INATTENTIVE {
+                self.postpone(token, now + self.reprieve(token));
+                continue;
+            }
+            any = true;
+            let session = self.leases.get(&token).and_then(|entry| entry.session);
+            let Some(session) = session else {
+                self.release(token, Ending::Lost("its worker did not come back"), out);
                 continue;
             };
             let silent = self
                 .workers
                 .get(&session)
-                .is_none_or(|worker| now.since(worker.seen) >= self.lease_timeout);
+                .is_none_or(|worker| now.since(worker.seen) >= self.patience(worker));
             if silent {
                 self.lose_worker(session, "it stopped beating", out);
             } else {
@@ -59,6 +92,17 @@ impl Board {
                 out.push(Effect::Revoke(session, token));
             }
         }
+        any
+    }
+
+    /// Time for beats that wait to be heard.
+    fn reprieve(&self, token: LeaseToken) -> Duration {
+        let session = self.leases.get(&token).and_then(|entry| entry.session);
+        let usual = match session.and_then(|session| self.workers.get(&session)) {
+            Some(worker) => 2 * worker.beats_every,
+            None => self.terms.grace,
+        };
+        usual.max(INATTENTIVE)
     }
 
     /// Ends a lease if it is this session's.
@@ -77,7 +121,7 @@ impl Board {
     fn owns(&self, session: SessionId, token: LeaseToken) -> bool {
         self.leases
             .get(&token)
-            .is_some_and(|entry| entry.session == session)
+            .is_some_and(|entry| entry.session == Some(session))
     }
 
     /// Takes every lease of a sweep away.
@@ -86,14 +130,14 @@ impl Board {
             return;
         };
         for token in entry.lease_tokens().collect::<Vec<_>>() {
-            if let Some(lease) = self.leases.get(&token) {
-                out.push(Effect::Revoke(lease.session, token));
+            if let Some(session) = self.leases.get(&token).and_then(|lease| lease.session) {
+                out.push(Effect::Revoke(session, token));
             }
             self.release(token, Ending::Withdrawn, out);
         }
     }
 
-    fn release(&mut self, token: LeaseToken, ending: Ending<'_>, out: &mut Vec<Effect>) {
+    pub(super) fn release(&mut self, token: LeaseToken, ending: Ending<'_>, out: &mut Vec<Effect>) {
         let Some(entry) = self.leases.remove(&token) else {
             return;
         };
@@ -104,11 +148,7 @@ impl Board {
             Ending::HandedBack | Ending::Withdrawn => None,
         };
         for (position, block) in entry.outstanding.iter().enumerate() {
-            let unit = UnitKey {
-                cell: entry.lease.units.cell,
-                replicate: entry.lease.units.replicate,
-                block: Block(block as u32),
-            };
+            let unit = entry.unit(block);
             match why {
                 // Units run in order, so the first without a result is the one that was running.
                 Some(why) if position == 0 => self.strike(&entry, unit, lost(why), out),
@@ -122,21 +162,22 @@ impl Board {
     fn unlink(&mut self, entry: &LeaseEntry) {
         let token = entry.lease.token;
         self.deadlines.remove(&(entry.lease.deadline, token));
-        if let Some(worker) = self.workers.get_mut(&entry.session) {
+        let holder = entry
+            .session
+            .and_then(|session| self.workers.get_mut(&session));
+        if let Some(worker) = holder {
             worker.leases.remove(&token);
         }
-        let run = (entry.lease.units.cell, entry.lease.units.replicate);
-        if let Some(sweep) = self.sweeps.get_mut(&entry.lease.sweep)
-            && let Some(tokens) = sweep.leases.get_mut(&run)
-        {
-            tokens.remove(&token);
-            if tokens.is_empty() {
-                sweep.leases.remove(&run);
-            }
+        if let Some(sweep) = self.sweeps.get_mut(&entry.lease.sweep) {
+            sweep.unlink(entry.run(), token);
         }
     }
 
+    /// Makes a unit pending, unless somebody else is at work on it.
     fn give_back(&mut self, sweep: SweepId, unit: UnitKey) {
+        if !self.holders(UnitId { sweep, key: unit }).is_empty() {
+            return;
+        }
         if let Some(entry) = self.sweeps.get_mut(&sweep) {
             let moved = entry.units.make(unit, Move::Return);
             debug_assert!(moved.is_ok(), "{moved:?}");
@@ -170,7 +211,7 @@ impl Board {
         self.leases.insert(token, entry);
     }
 
-    /// Counts a failed attempt of a leased unit.
+    /// Counts a failed attempt of a unit that was leased, and decides what becomes of it.
     fn strike(
         &mut self,
         entry: &LeaseEntry,
@@ -178,6 +219,11 @@ impl Board {
         complaint: Complaint,
         out: &mut Vec<Effect>,
     ) {
+        let id = UnitId {
+            sweep: entry.lease.sweep,
+            key: unit,
+        };
+        let shared = !self.holders(id).is_empty();
         let Some(sweep) = self.sweeps.get_mut(&entry.lease.sweep) else {
             return;
         };
@@ -185,14 +231,13 @@ impl Board {
         attempts.count = attempts.count.saturating_add(1);
         attempts.hosts.insert(entry.lease.host.clone());
         let (fate, decided) = match attempts.count >= MAX_ATTEMPTS {
-            true => (Fate::Quarantined, Move::Quarantine),
-            false => (Fate::Retried, Move::Return),
+            // Somebody else may yet succeed.
+            _ if shared => (Fate::Retried, None),
+            true => (Fate::Quarantined, Some(Move::Quarantine)),
+            false => (Fate::Retried, Some(Move::Return)),
         };
         let failure = Failure {
-            unit: UnitId {
-                sweep: entry.lease.sweep,
-                key: unit,
-            },
+            unit: id,
             attempts: attempts.count,
             complaint,
             worker: entry.lease.worker.clone(),
@@ -200,8 +245,10 @@ impl Board {
             hosts: attempts.hosts.clone(),
             fate,
         };
-        let moved = sweep.units.make(unit, decided);
-        debug_assert!(moved.is_ok(), "{moved:?}");
+        if let Some(decided) = decided {
+            let moved = sweep.units.make(unit, decided);
+            debug_assert!(moved.is_ok(), "{moved:?}");
+        }
         if fate == Fate::Quarantined {
             sweep.last_error = Some(failure.complaint.error.clone());
         }

@@ -132,24 +132,20 @@ impl Units {
         Ok(to)
     }
 
-    /// The first pending units, all of one run. Runs that were begun come first, so that they end.
-    pub fn next_pending(&self) -> Option<UnitRange> {
+    /// Pending units in ranges of one run each. Runs that were begun come first, so that they end.
+    pub fn pending_ranges(&self) -> impl Iterator<Item = UnitRange> + '_ {
         let begun = self
             .pending
-            .first_key_value()
-            .and_then(|(&run, blocks)| Some((run, blocks.first()?)));
-        let (run, blocks) = match begun {
-            Some(begun) => begun,
-            None => {
-                let run = self.fresh.first()?.start;
-                (run, self.blocks_of(run))
+            .iter()
+            .flat_map(|(&run, blocks)| blocks.ranges().map(move |range| (run, range)));
+        let fresh = self.fresh.iter().map(|run| (run, self.blocks_of(run)));
+        begun.chain(fresh).map(|(run, blocks)| {
+            let (cell, replicate) = self.cell_of(run);
+            UnitRange {
+                cell,
+                replicate,
+                blocks: blocks.start as u32..blocks.end as u32,
             }
-        };
-        let (cell, replicate) = self.cell_of(run);
-        Some(UnitRange {
-            cell,
-            replicate,
-            blocks: blocks.start as u32..blocks.end as u32,
         })
     }
 
@@ -268,7 +264,7 @@ mod tests {
             blocks: 1..3,
         };
         let mut units = Units::new(fixture::plan(64, 2), std::slice::from_ref(&done));
-        let offered = |units: &Units| units.next_pending().map(|range| range.blocks);
+        let offered = |units: &Units| units.pending_ranges().next().map(|range| range.blocks);
         assert_eq!(offered(&units), Some(0..1));
         for unit in [0, 3].map(|block| fixture::unit(0, block)) {
             units.make(unit, Move::Lease).expect("a legal move");

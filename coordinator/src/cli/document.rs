@@ -128,6 +128,7 @@ impl Document {
             document,
             format: format.into(),
             origin: self.name.clone(),
+            priority: None,
         })
     }
 }

@@ -31,12 +31,22 @@ impl Show for Sweeps {
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(["ID", "NAME", "STATE", "UNITS", "EXPERIMENTS", "WORKERS", ""]);
+        table.set_header([
+            "ID",
+            "NAME",
+            "STATE",
+            "PRIORITY",
+            "UNITS",
+            "EXPERIMENTS",
+            "WORKERS",
+            "",
+        ]);
         for sweep in &self.0 {
             table.add_row([
                 sweep.id.clone(),
                 sweep.name.clone(),
                 sweep.state.to_owned(),
+                sweep.priority.to_string(),
                 format!("{}/{}", sweep.units_done, sweep.units_total),
                 format!("{}/{}", sweep.experiments_done, sweep.experiments_total),
                 sweep.workers.to_string(),

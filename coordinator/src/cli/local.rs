@@ -1,6 +1,9 @@
 //! A coordinator and a worker in this process. They talk over TCP, as they would on a cluster.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use bistable_worker::{
     cli::asked_to_end,
@@ -14,6 +17,7 @@ use tokio::{
 
 use super::failure::Failure;
 use crate::{
+    board::Terms,
     client::Client,
     server::{self, Backlog, Config, Server},
     store::{self, StoreError},
@@ -81,10 +85,16 @@ impl Local {
     /// Starts both; the worker's coordinator is filled in.
     pub async fn start(store: String, worker: LinkConfig) -> Result<Self, Failure> {
         let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        let usual = config(any_port, store).await?;
         let config = Config {
+            terms: Terms {
+                // Nobody can come back: the worker died with its coordinator.
+                grace: Duration::ZERO,
+                ..usual.terms
+            },
             // What else is in the store is somebody's, but not what was asked for.
             backlog: Backlog::Waits,
-            ..config(any_port, store).await?
+            ..usual
         };
         let server = server::start(config).await?;
         if let Err(leader) = server.leading().await {

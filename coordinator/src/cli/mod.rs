@@ -13,6 +13,7 @@ mod progress;
 mod remote;
 pub mod render;
 mod results;
+mod retry;
 mod run;
 mod serve;
 mod status;
@@ -23,13 +24,14 @@ mod watch;
 
 use std::process::ExitCode;
 
-use bistable_worker::cli::{WorkerArgs, log_to_stderr, work};
+use bistable_worker::cli::{Ended, WorkerArgs, log_to_stderr, work};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use self::{
     check::CheckArgs, export::ExportArgs, failure::Failure, list::ListArgs, results::ResultsArgs,
-    run::RunArgs, serve::ServeArgs, steer::SteerArgs, submit::SubmitArgs, watch::WatchArgs,
+    retry::RetryArgs, run::RunArgs, serve::ServeArgs, steer::SteerArgs, submit::SubmitArgs,
+    watch::WatchArgs,
 };
 
 /// Measure the stability of bilevel optimizers
@@ -61,14 +63,15 @@ enum Command {
     /// Compute units for a coordinator
     ///
     /// The worker leases units, runs them on threads of its own, and keeps every result until the coordinator has
-    /// acknowledged it. It needs no files: data sets come from the coordinator too. On SIGINT or SIGTERM it reports what
-    /// is done, hands back the rest, and leaves.
+    /// acknowledged it. It needs no files: data sets come from the coordinator too. On SIGINT or SIGTERM it finishes or
+    /// hands back what it has, and leaves; on a second one it ends at once.
     Worker(WorkerArgs),
     Submit(SubmitArgs),
     List(ListArgs),
     Watch(WatchArgs),
     Results(ResultsArgs),
     Export(ExportArgs),
+    Retry(RetryArgs),
     /// Stop leasing units of a sweep; running units finish and count
     Pause(SteerArgs),
     /// Undo a pause
@@ -95,12 +98,16 @@ impl Command {
             Self::Run(args) => run::run(args).await,
             Self::Check(args) => check::run(&args),
             Self::Serve(args) => serve::run(args).await,
-            Self::Worker(args) => Ok(work(args).await?),
+            Self::Worker(args) => match work(args).await? {
+                Ended::Politely => Ok(()),
+                Ended::AtOnce => Err(Failure::Interrupted),
+            },
             Self::Submit(args) => submit::run(args).await,
             Self::List(args) => list::run(args).await,
             Self::Watch(args) => watch::run(args).await,
             Self::Results(args) => results::run(args).await,
             Self::Export(args) => export::run(args).await,
+            Self::Retry(args) => retry::run(args).await,
             Self::Pause(args) => steer::pause(args).await,
             Self::Resume(args) => steer::resume(args).await,
             Self::Cancel(args) => steer::cancel(args).await,

@@ -95,8 +95,16 @@ fn details(status: &v1::SweepStatus) -> String {
         Some(seconds) => format!("{} left", duration(seconds)),
         None => name_of(status.state()).to_owned(),
     };
+    let trouble = match (status.units_quarantined, status.units_conflicting) {
+        (0, 0) => String::new(),
+        (given_up, 0) => format!(", {given_up} units gave up"),
+        (0, conflicting) => format!(", {conflicting} units CONFLICT"),
+        (given_up, conflicting) => {
+            format!(", {given_up} units gave up, {conflicting} CONFLICT")
+        }
+    };
     format!(
-        "{}/{} experiments, {eta}",
+        "{}/{} experiments, {eta}{trouble}",
         status.experiments_done, status.experiments_total
     )
 }

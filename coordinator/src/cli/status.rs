@@ -22,6 +22,7 @@ pub(super) struct Status {
     pub submitted_at_ms: u64,
     pub eta_seconds: Option<f64>,
     pub last_error: Option<String>,
+    pub priority: i32,
 }
 
 /// A state's name.
@@ -62,6 +63,7 @@ impl From<v1::SweepStatus> for Status {
             submitted_at_ms,
             eta_seconds,
             last_error,
+            priority,
         } = status;
         Self {
             id,
@@ -78,6 +80,7 @@ impl From<v1::SweepStatus> for Status {
             submitted_at_ms,
             eta_seconds,
             last_error: Some(last_error).filter(|error| !error.is_empty()),
+            priority,
         }
     }
 }
@@ -96,6 +99,9 @@ impl Status {
             ));
         }
         parts.extend(self.last_error.clone());
+        if !parts.is_empty() {
+            parts.push(format!("see `bistable results {}`", self.id));
+        }
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 }

@@ -23,6 +23,7 @@ use bistable_common::wire::v1;
 #[command(after_help = "Examples:
   bistable submit sweep.toml
   id=$(bistable submit sweep.toml --json | jq -r .id)
+  bistable submit sweep.toml --priority 10
   bistable submit - --data-dir ~/mnist < sweep.toml")]
 pub(super) struct SubmitArgs {
     /// The sweep document (TOML or JSON), or - for stdin
@@ -31,6 +32,12 @@ pub(super) struct SubmitArgs {
     /// Run on the MNIST-style IDX files of this folder instead of the data that the document names
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+
+    /// Lease units of this sweep before those of sweeps with a lower priority [default: 0, or as before]
+    ///
+    /// Not part of the sweep: submitting the document again changes it.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    priority: Option<i32>,
 
     #[command(flatten)]
     remote: Remote,
@@ -44,6 +51,7 @@ struct Submitted {
     id: String,
     name: String,
     existed: bool,
+    priority: i32,
 }
 
 impl Show for Submitted {
@@ -55,7 +63,8 @@ impl Show for Submitted {
 
 /// Runs the command.
 pub(super) async fn run(args: SubmitArgs) -> Result<(), Failure> {
-    let prepared = Document::read(&args.file)?.prepare(args.data_dir.as_deref())?;
+    let mut prepared = Document::read(&args.file)?.prepare(args.data_dir.as_deref())?;
+    prepared.request.priority = args.priority;
     let mut client = args.remote.client().await?;
     let response = submit(&mut client, prepared).await?;
     let sweep = response.sweep.unwrap_or_default();
@@ -63,6 +72,7 @@ pub(super) async fn run(args: SubmitArgs) -> Result<(), Failure> {
         id: sweep.id,
         name: sweep.name,
         existed: response.existed,
+        priority: sweep.priority,
     })
 }
 

@@ -157,6 +157,17 @@ impl Client {
         Ok(cancelled.await?.into_inner().sweep.unwrap_or_default())
     }
 
+    /// Puts units back that are in trouble: these, or all.
+    pub async fn retry(
+        &mut self,
+        id: String,
+        units: Vec<v1::SweepUnit>,
+    ) -> Result<v1::RetrySweepResponse, ClientError> {
+        let request = v1::RetrySweepRequest { id, units };
+        let retried = self.lead(async |client| client.sweeps.retry_sweep(request.clone()).await);
+        Ok(retried.await?.into_inner())
+    }
+
     /// Ends a sweep and forgets its results.
     pub async fn delete(&mut self, id: String) -> Result<(), ClientError> {
         let request = v1::DeleteSweepRequest { id };

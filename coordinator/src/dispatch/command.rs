@@ -1,6 +1,6 @@
 //! What the dispatcher is asked, and what it answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bistable_common::{
     ids::{LeaseToken, SweepId, WorkerId},
@@ -9,15 +9,7 @@ use bistable_common::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{DispatchError, registry::Known};
-use crate::board::{Event, Lease, Progress, SessionId, SweepState};
-
-/// Who a worker says it is.
-#[derive(Debug, Clone)]
-pub(crate) struct Hello {
-    pub worker: WorkerId,
-    pub host: String,
-    pub slots: u32,
-}
+use crate::board::{Arrival, Event, Lease, Priority, Progress, SessionId, SweepState};
 
 /// What a session's worker is told.
 #[derive(Debug, Clone)]
@@ -30,6 +22,15 @@ pub(crate) enum Outgoing {
     Revoke(LeaseToken),
     /// The worker said something that means nothing; the session is over.
     Broken(String),
+}
+
+/// The answer to a sign of life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pulse {
+    /// Tokens that are not, or no longer, the worker's.
+    pub refused: Vec<LeaseToken>,
+    /// How often to beat from now on.
+    pub interval: Duration,
 }
 
 /// A sweep and where it stands.
@@ -66,9 +67,13 @@ pub(super) enum Command {
     Event(Event),
     /// The store has these results.
     Recorded(Vec<Event>),
-    Beat(WorkerId, Vec<LeaseToken>, Reply<Vec<LeaseToken>>),
-    Join(Hello, mpsc::Sender<Outgoing>, Reply<SessionId>),
-    Submit(Box<Sweep>, Reply<(SweepStatus, Existed)>),
+    Beat(WorkerId, Vec<LeaseToken>, Reply<Pulse>),
+    Join(
+        Arrival,
+        mpsc::Sender<Outgoing>,
+        Reply<(SessionId, Duration)>,
+    ),
+    Submit(Box<Sweep>, Option<Priority>, Reply<(SweepStatus, Existed)>),
     Steer(SweepId, Steering, Reply<SweepStatus>),
     Delete(SweepId, Reply<()>),
     Status(SweepId, Reply<SweepStatus>),

@@ -4,31 +4,33 @@ use bistable_common::{ids::Hash, plan::Plan};
 
 use super::registry::Known;
 use crate::{
-    board::{KnownSweep, Mode},
+    board::{KnownSweep, Lease, Mode},
     store::{Lifecycle, Store, StoreError, StoredSweep},
 };
 
-/// Reads everything about a sweep, and binds it to these numerics if it has no results of others.
+/// Reads everything about a sweep beside its `leases`, and binds it to these numerics if it has no results of others.
 pub(super) fn load(
     store: &dyn Store,
     stored: StoredSweep,
+    leases: Vec<Lease>,
     numerics: Hash,
 ) -> Result<(Known, KnownSweep), StoreError> {
     let foreign = !store.bind_numerics(stored.sweep.id(), numerics)?;
-    read(store, stored, foreign)
+    read(store, stored, leases, foreign)
 }
 
-/// Reads everything about a sweep; `foreign` if it has results that no worker here could add to.
+/// Reads everything about a sweep beside its `leases`; `foreign` if it has results that no worker here could add to.
 pub(super) fn read(
     store: &dyn Store,
     stored: StoredSweep,
+    leases: Vec<Lease>,
     foreign: bool,
 ) -> Result<(Known, KnownSweep), StoreError> {
     let StoredSweep {
         sweep,
         lifecycle,
         numerics: _,
-        priority: _,
+        priority,
         submitted_at,
     } = stored;
     let id = sweep.id();
@@ -46,6 +48,9 @@ pub(super) fn read(
             Lifecycle::Running if foreign => Mode::Paused,
             Lifecycle::Running => Mode::Running,
         },
+        priority,
+        costs: store.costs(id)?,
+        leases,
     };
     let registered = Known {
         canonical_json: sweep.to_canonical_json(),
@@ -53,6 +58,7 @@ pub(super) fn read(
         plan,
         submitted_at,
         lifecycle,
+        priority,
         foreign,
     };
     Ok((registered, known))

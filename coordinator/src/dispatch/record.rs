@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bistable_common::ids::{SweepId, UnitKey};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -24,9 +25,22 @@ struct Batch {
     reply: oneshot::Sender<Result<Vec<Outcome>, Arc<StoreError>>>,
 }
 
-/// Takes results for the store.
+struct Retry {
+    sweep: SweepId,
+    units: Vec<UnitKey>,
+    reply: oneshot::Sender<Result<Vec<UnitKey>, StoreError>>,
+}
+
+/// Everything that changes which results there are is done by one task, so that the board hears of it in the order in which
+/// the store did it.
+enum Job {
+    Record(Batch),
+    Retry(Retry),
+}
+
+/// Takes results for the store, and has them forgotten.
 #[derive(Clone)]
-pub(crate) struct Recorder(mpsc::Sender<Batch>);
+pub(crate) struct Recorder(mpsc::Sender<Job>);
 
 impl Recorder {
     pub(super) fn start(
@@ -35,7 +49,13 @@ impl Recorder {
         (board, deposition): (mpsc::Sender<Command>, Deposition),
     ) -> (Self, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(store, clock, board, deposition, receiver));
+        let clerk = Clerk {
+            store,
+            clock,
+            board,
+            deposition,
+        };
+        let task = tokio::spawn(clerk.run(receiver));
         (Self(sender), task)
     }
 
@@ -43,54 +63,115 @@ impl Recorder {
     pub async fn record(&self, results: Vec<UnitResult>) -> Result<Vec<Outcome>, DispatchError> {
         let (reply, answer) = oneshot::channel();
         let batch = Batch { results, reply };
-        let sent = self.0.send(batch).await;
+        let sent = self.0.send(Job::Record(batch)).await;
         sent.map_err(|_| DispatchError::Stopping)?;
         let outcomes = answer.await.map_err(|_| DispatchError::Stopping)?;
         outcomes.map_err(DispatchError::Recording)
     }
+
+    /// Puts back those of `units` (of all, if there are none) that are in trouble; returns them when the board knows.
+    pub async fn retry(
+        &self,
+        sweep: SweepId,
+        units: Vec<UnitKey>,
+    ) -> Result<Vec<UnitKey>, DispatchError> {
+        let (reply, answer) = oneshot::channel();
+        let retry = Retry {
+            sweep,
+            units,
+            reply,
+        };
+        let sent = self.0.send(Job::Retry(retry)).await;
+        sent.map_err(|_| DispatchError::Stopping)?;
+        let units = answer.await.map_err(|_| DispatchError::Stopping)?;
+        Ok(units?)
+    }
 }
 
-async fn run(
+/// The task.
+struct Clerk {
     store: Arc<dyn Store>,
     clock: Clock,
     board: mpsc::Sender<Command>,
     deposition: Deposition,
-    mut receiver: mpsc::Receiver<Batch>,
-) {
-    let mut batches = Vec::new();
-    while receiver.recv_many(&mut batches, MAX_BATCHES).await > 0 {
+}
+
+impl Clerk {
+    async fn run(self, mut receiver: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::new();
+        while receiver.recv_many(&mut jobs, MAX_BATCHES).await > 0 {
+            let mut batches = Vec::new();
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Record(batch) => batches.push(batch),
+                    Job::Retry(retry) => {
+                        self.record(std::mem::take(&mut batches)).await;
+                        self.retry(retry).await;
+                    }
+                }
+            }
+            self.record(batches).await;
+        }
+    }
+
+    async fn record(&self, mut batches: Vec<Batch>) {
+        if batches.is_empty() {
+            return;
+        }
         let sizes: Vec<usize> = batches.iter().map(|batch| batch.results.len()).collect();
         let results: Arc<[UnitResult]> = batches
             .iter_mut()
             .flat_map(|batch| std::mem::take(&mut batch.results))
             .collect();
-        let (now, shared) = (clock.now(), Arc::clone(&results));
-        match blocking(&store, move |store| store.record(&shared, now)).await {
+        let (now, shared) = (self.clock.now(), Arc::clone(&results));
+        match blocking(&self.store, move |store| store.record(&shared, now)).await {
             Ok(outcomes) => {
                 // The board hears of results before their worker does, so that a lease that is then reported as finished
-                // has nothing outstanding. If it is gone, the store knows anyway.
-                let _ = board
-                    .send(Command::Recorded(news(&results, &outcomes)))
-                    .await;
-                answer(&mut batches, &sizes, &outcomes);
+                // has nothing outstanding.
+                self.tell(news(&results, &outcomes)).await;
+                answer(batches, &sizes, &outcomes);
             }
             Err(error) => {
                 match error {
-                    StoreError::Deposed => deposition.announce(),
+                    StoreError::Deposed => self.deposition.announce(),
                     _ => tracing::error!(%error, "results could not be stored"),
                 }
                 let error = Arc::new(error);
-                for batch in batches.drain(..) {
+                for batch in batches {
                     let _ = batch.reply.send(Err(Arc::clone(&error)));
                 }
             }
         }
     }
+
+    async fn retry(&self, retry: Retry) {
+        let Retry {
+            sweep,
+            units,
+            reply,
+        } = retry;
+        let retried = blocking(&self.store, move |store| store.retry(sweep, &units)).await;
+        match &retried {
+            Ok(units) => {
+                tracing::info!(%sweep, units = units.len(), "units are retried");
+                self.tell(vec![Event::UnitsRetried(sweep, units.clone())])
+                    .await;
+            }
+            Err(StoreError::Deposed) => self.deposition.announce(),
+            Err(_) => {}
+        }
+        let _ = reply.send(retried);
+    }
+
+    /// If the board is gone, the store knows anyway.
+    async fn tell(&self, news: Vec<Event>) {
+        let _ = self.board.send(Command::Recorded(news)).await;
+    }
 }
 
-fn answer(batches: &mut Vec<Batch>, sizes: &[usize], outcomes: &[Outcome]) {
+fn answer(batches: Vec<Batch>, sizes: &[usize], outcomes: &[Outcome]) {
     let mut rest = outcomes;
-    for (batch, &size) in batches.drain(..).zip(sizes) {
+    for (batch, &size) in batches.into_iter().zip(sizes) {
         let (own, others) = rest.split_at(size.min(rest.len()));
         rest = others;
         // A worker that is gone reports again.
@@ -105,6 +186,7 @@ fn news(results: &[UnitResult], outcomes: &[Outcome]) -> Vec<Event> {
         .filter_map(|(result, outcome)| match outcome {
             Outcome::Accepted | Outcome::Duplicate => Some(Event::UnitDone {
                 unit: result.unit,
+                worker: result.worker.clone(),
                 compute_us: result.compute_us,
             }),
             Outcome::Conflicting => {

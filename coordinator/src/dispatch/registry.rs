@@ -7,7 +7,10 @@ use std::{
 
 use bistable_common::{ids::SweepId, plan::Plan, sweep::Sweep};
 
-use crate::{board::Timestamp, store::Lifecycle};
+use crate::{
+    board::{Priority, Timestamp},
+    store::Lifecycle,
+};
 
 /// A sweep that the coordinator knows.
 #[derive(Debug)]
@@ -17,6 +20,7 @@ pub(crate) struct Known {
     pub canonical_json: String,
     pub submitted_at: Timestamp,
     pub lifecycle: Lifecycle,
+    pub priority: Priority,
     /// Whether its results are of numerics that no worker of this coordinator has.
     pub foreign: bool,
 }

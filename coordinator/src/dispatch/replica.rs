@@ -11,12 +11,19 @@ use tokio::sync::Mutex;
 
 use super::{Clock, DispatchError, Known, SweepStatus, load::read};
 use crate::{
-    board::{Board, Event, Lease, Timestamp},
+    board::{Board, Event, Lease, Terms, Timestamp},
     store::{Store, StoreError, StoredSweep, blocking},
 };
 
 /// How old an answer may be. Looking at a sweep of a million units takes a database a while, so lookers share.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// For a board that is asked once, at the moment at which it is made: leases must live that long, and nobody beats.
+const TERMS: Terms = Terms {
+    beat_interval: FRESH,
+    lease_timeout: FRESH,
+    grace: FRESH,
+};
 
 /// A reader of the store.
 #[derive(Clone)]
@@ -82,18 +89,15 @@ fn look(
 ) -> Result<SweepStatus, DispatchError> {
     let stored = store.sweep(id)?.ok_or(DispatchError::Unknown(id))?;
     let foreign = is_foreign(store, &stored, numerics)?;
-    let (known, loaded) = read(store, stored, foreign)?;
-    let mut board = Board::new([0; 32], Duration::ZERO);
-    board.handle(now, Event::SweepAdded(loaded));
-    let mut progress = board.progress(id).ok_or(DispatchError::Unknown(id))?;
     let mut leases = store.leases()?;
     leases.retain(|lease| lease.sweep == id);
-    let units = leases
-        .iter()
-        .map(|lease| lease.units.units().count() as u64);
-    // Stragglers are leased twice.
-    progress.leased = units.sum::<u64>().min(progress.total - progress.done);
-    progress.workers = workers(&leases);
+    let workers = workers(&leases);
+    let (known, loaded) = read(store, stored, leases, foreign)?;
+    let mut board = Board::new([0; 32], TERMS);
+    board.handle(now, Event::SweepAdded(loaded));
+    let mut progress = board.progress(id).ok_or(DispatchError::Unknown(id))?;
+    // The leader knows them; here nobody has a session.
+    progress.workers = workers;
     Ok(SweepStatus::new(Arc::new(known), progress))
 }
 

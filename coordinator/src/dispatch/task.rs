@@ -9,7 +9,7 @@ use bistable_common::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Command, DispatchError, Existed, Hello, Outgoing, Registry, Steering, SweepStatus,
+    Command, DispatchError, Existed, Outgoing, Pulse, Registry, Steering, SweepStatus,
     clock::Clock,
     command::Reply,
     deposition::Deposition,
@@ -18,7 +18,7 @@ use super::{
     sessions::{Sessions, Unreachable},
 };
 use crate::{
-    board::{Board, Effect, Event, Lease, Mode, SessionId},
+    board::{Arrival, Board, Effect, Event, Lease, Mode, Priority, SessionId},
     store::{Change, Lifecycle, Store, StoreError, Submitted, blocking},
 };
 
@@ -60,6 +60,10 @@ pub(super) enum Letter {
 
 impl Dispatcher {
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        // What became of the leases of an earlier life.
+        if let Written::Never = self.flush().await {
+            return;
+        }
         let mut batch = Vec::new();
         loop {
             let deadline = self.board.next_deadline();
@@ -91,11 +95,12 @@ impl Dispatcher {
             }),
             Command::Beat(worker, tokens, reply) => {
                 let refused = self.feed(Event::Beat(worker, tokens));
-                let _ = reply.send(Ok(refused));
+                let interval = self.board.beat_interval();
+                let _ = reply.send(Ok(Pulse { refused, interval }));
             }
-            Command::Join(hello, outbox, reply) => self.join(hello, outbox, reply),
-            Command::Submit(sweep, reply) => {
-                let _ = reply.send(self.submit(*sweep).await);
+            Command::Join(arrival, outbox, reply) => self.join(arrival, outbox, reply),
+            Command::Submit(sweep, priority, reply) => {
+                let _ = reply.send(self.submit(*sweep, priority).await);
             }
             Command::Steer(id, steering, reply) => {
                 let _ = reply.send(self.steer(id, steering).await);
@@ -115,7 +120,7 @@ impl Dispatcher {
     }
 
     /// Feeds the board and sorts its decisions; returns the tokens that a beat is refused.
-    fn feed(&mut self, event: Event) -> Vec<LeaseToken> {
+    pub fn feed(&mut self, event: Event) -> Vec<LeaseToken> {
         let mut refused = Vec::new();
         for effect in self.board.handle(self.clock.now(), event) {
             match effect {
@@ -128,6 +133,9 @@ impl Dispatcher {
                     tracing::warn!(unit = ?failure.unit, attempts = failure.attempts, worker = %failure.worker,
                         host = failure.host, fate = ?failure.fate, "a unit failed: {}", failure.complaint.error);
                     self.unwritten.push(Change::RecordFailure(failure));
+                }
+                Effect::SaveCost(sweep, cell, us) => {
+                    self.unwritten.push(Change::SaveCost(sweep, cell, us));
                 }
                 Effect::SendLease(session, lease) => {
                     self.unsent.push_back(Letter::Lease(session, lease));
@@ -209,32 +217,33 @@ impl Dispatcher {
         }
     }
 
-    fn join(&mut self, hello: Hello, outbox: mpsc::Sender<Outgoing>, reply: Reply<SessionId>) {
+    fn join(
+        &mut self,
+        arrival: Arrival,
+        outbox: mpsc::Sender<Outgoing>,
+        reply: Reply<(SessionId, Duration)>,
+    ) {
         let session = self.sessions.open(outbox);
-        let Hello {
-            worker,
-            host,
-            slots,
-        } = hello;
-        tracing::info!(%worker, host, slots, "a worker joined");
-        self.feed(Event::WorkerJoined {
-            session,
-            worker,
-            host,
-            slots,
-        });
-        if reply.send(Ok(session)).is_err() {
+        tracing::info!(worker = %arrival.worker, host = arrival.host, slots = arrival.slots,
+            leases = arrival.held.len(), "a worker joined");
+        self.feed(Event::WorkerJoined(session, arrival));
+        let interval = self.board.beat_interval();
+        if reply.send(Ok((session, interval))).is_err() {
             self.feed(Event::WorkerLost(session));
         }
     }
 
-    async fn submit(&mut self, sweep: Sweep) -> Result<(SweepStatus, Existed), DispatchError> {
+    async fn submit(
+        &mut self,
+        sweep: Sweep,
+        priority: Option<Priority>,
+    ) -> Result<(SweepStatus, Existed), DispatchError> {
         self.flush().await;
         let (id, numerics, now) = (sweep.id(), self.numerics, self.clock.now());
         let (submitted, known, loaded) = blocking(&self.store, move |store| {
-            let submitted = store.submit_sweep(&sweep, numerics, None, now)?;
+            let submitted = store.submit_sweep(&sweep, numerics, priority, now)?;
             let stored = store.sweep(id)?.ok_or(DispatchError::Unknown(id))?;
-            let (known, loaded) = load(store, stored, numerics)?;
+            let (known, loaded) = load(store, stored, Vec::new(), numerics)?;
             Ok::<_, DispatchError>((submitted, known, loaded))
         })
         .await?;
@@ -242,11 +251,15 @@ impl Dispatcher {
             return Err(DispatchError::ForeignNumerics(id));
         }
         tracing::info!(sweep = %id, name = known.sweep.name(), "a sweep was submitted");
+        let priority = known.priority;
         self.registry.put(known);
         match self.board.progress(id) {
             // What the board knows is newer than what was read, and it must not lose its leases.
-            Some(_) => self.feed(Event::ModeSet(id, Mode::Running)),
-            None => self.feed(Event::SweepAdded(loaded)),
+            Some(_) => {
+                self.feed(Event::PrioritySet(id, priority));
+                self.feed(Event::ModeSet(id, Mode::Running));
+            }
+            None => drop(self.feed(Event::SweepAdded(loaded))),
         };
         let existed = Existed(submitted == Submitted::Revived);
         Ok((self.status(id)?, existed))

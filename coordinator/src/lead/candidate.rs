@@ -7,7 +7,7 @@ use tokio::{
     time::{sleep, timeout_at},
 };
 
-use super::{Role, Terms};
+use super::{Mandate, Role};
 use crate::{
     dispatch::{Clock, Tasks},
     server::ServerError,
@@ -21,7 +21,7 @@ pub(super) struct Candidate {
     pub store: Arc<dyn Store>,
     /// Where others reach this coordinator.
     pub url: String,
-    pub terms: Terms,
+    pub mandate: Mandate,
     pub roles: watch::Sender<Role>,
     pub stop: watch::Receiver<bool>,
 }
@@ -101,7 +101,7 @@ impl Candidate {
         let mut stop = self.stop.clone();
         let mut lost = pin!(hold(Arc::clone(&self.store), epoch));
         let begun = tokio::select! {
-            begun = self.terms.begin(store) => begun,
+            begun = self.mandate.begin(store) => begun,
             why = &mut lost => {
                 tracing::warn!(%epoch, "lost the lead before it began: {why}");
                 self.stand_by(None);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::{sync::watch, task::JoinHandle};
 
 use self::candidate::Candidate;
-pub(crate) use self::term::Terms;
+pub(crate) use self::term::Mandate;
 use crate::{
     dispatch::{Dispatch, Tasks},
     server::ServerError,
@@ -50,17 +50,17 @@ impl Lead {
     pub async fn start(
         store: Arc<dyn Store>,
         url: String,
-        terms: Terms,
+        mandate: Mandate,
     ) -> Result<Self, ServerError> {
         let (stop, stopped) = watch::channel(false);
         if store.elections().is_none() {
-            return Self::alone(store, terms, stop, stopped).await;
+            return Self::alone(store, mandate, stop, stopped).await;
         }
         let (roles_in, mut roles) = watch::channel(Role::StandingBy { leader: None });
         let candidate = Candidate {
             store,
             url,
-            terms,
+            mandate,
             roles: roles_in,
             stop: stopped,
         };
@@ -73,11 +73,11 @@ impl Lead {
 
     async fn alone(
         store: Arc<dyn Store>,
-        terms: Terms,
+        mandate: Mandate,
         stop: watch::Sender<bool>,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<Self, ServerError> {
-        let (leading, mut tasks) = terms.begin(store).await?;
+        let (leading, mut tasks) = mandate.begin(store).await?;
         let (roles_in, roles) = watch::channel(Role::Leading(leading));
         let task = tokio::spawn(async move {
             let _ = stopped.wait_for(|stop| *stop).await;

@@ -1,12 +1,13 @@
 //! What a term of leadership begins with.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bistable_common::ids::Hash;
 use bistable_worker::data::Dataset;
 
 use super::Leading;
 use crate::{
+    board::Terms,
     dispatch::{Backlog, Dispatch, Tasks},
     rpc,
     server::ServerError,
@@ -14,15 +15,16 @@ use crate::{
 };
 
 /// The same for every term.
-pub(crate) struct Terms {
+pub(crate) struct Mandate {
     pub numerics: Hash,
     pub bundled: Option<Arc<Dataset>>,
-    pub lease_timeout: Duration,
+    /// What workers are held to.
+    pub terms: Terms,
     pub backlog: Backlog,
 }
 
-impl Terms {
-    /// Rebuilds everything from the store, and starts to dispatch.
+impl Mandate {
+    /// Rebuilds everything from the store, and starts to dispatch. Leases of earlier leaders wait for their workers.
     pub async fn begin(&self, store: Arc<dyn Store>) -> Result<(Leading, Tasks), ServerError> {
         if let Some(data) = self.bundled.clone() {
             blocking(&store, move |store| rpc::keep(store, &data)).await?;
@@ -30,7 +32,7 @@ impl Terms {
         let (dispatch, tasks) = Dispatch::start(
             Arc::clone(&store),
             self.numerics,
-            self.lease_timeout,
+            self.terms,
             self.backlog,
             random_seed()?,
         )

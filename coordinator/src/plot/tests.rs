@@ -59,6 +59,7 @@ fn response(estimates: Vec<Estimate>) -> QueryEstimatesResponse {
         name: "sample".to_owned(),
         confidence: 0.95,
         estimates,
+        ..QueryEstimatesResponse::default()
     }
 }
 

@@ -3,11 +3,14 @@
 use bistable_common::{ids::WorkerId, wire::v1};
 use tonic::Streaming;
 
-use super::{Context, Error, Responses, Sink, fail, responses, session::lease_token};
-use crate::dispatch::Dispatch;
+use super::{
+    Context, Error, Responses, Sink, fail, responses,
+    session::{lease_token, millis},
+};
+use crate::dispatch::{Dispatch, Pulse};
 
-/// The most leases that a worker can be at work on.
-const MAX_TOKENS: usize = 4096;
+/// The most leases that a worker can hold.
+pub(super) const MAX_TOKENS: usize = 1 << 17;
 
 /// Answers each beat with the tokens that are not, or no longer, the worker's.
 pub(super) fn answer(
@@ -41,10 +44,11 @@ async fn answer_all(
         }
         let tokens = tokens.iter().map(|token| lease_token(token));
         let tokens = tokens.collect::<Result<_, _>>()?;
-        let refused = dispatch.beat(WorkerId(worker), tokens).await?;
+        let Pulse { refused, interval } = dispatch.beat(WorkerId(worker), tokens).await?;
         let revoked = refused.iter().map(|token| token.0.to_vec().into());
         let answer = v1::BeatResponse {
             revoked: revoked.collect(),
+            beat_interval_ms: millis(interval),
         };
         if sink.send(Ok(answer)).await.is_err() {
             return Ok(());

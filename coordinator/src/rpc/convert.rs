@@ -3,7 +3,7 @@
 use bistable_common::wire::v1;
 
 use crate::{
-    board::{Lease, Progress, SweepState},
+    board::{FailureKind, Lease, Progress, SweepState},
     dispatch::{Known, SweepStatus},
     store::Outcome,
 };
@@ -16,6 +16,34 @@ impl From<SweepState> for v1::SweepState {
             SweepState::Complete => Self::Complete,
             SweepState::Cancelled => Self::Cancelled,
             SweepState::Stuck => Self::Stuck,
+        }
+    }
+}
+
+impl From<v1::FailureKind> for FailureKind {
+    fn from(kind: v1::FailureKind) -> Self {
+        match kind {
+            v1::FailureKind::WorkerLost => Self::WorkerLost,
+            v1::FailureKind::Panic => Self::Panic,
+            v1::FailureKind::Memory => Self::Memory,
+            v1::FailureKind::Data => Self::Data,
+            v1::FailureKind::Unfit => Self::Unfit,
+            v1::FailureKind::Refused => Self::Refused,
+            v1::FailureKind::Other | v1::FailureKind::Unspecified => Self::Other,
+        }
+    }
+}
+
+impl From<FailureKind> for v1::FailureKind {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::WorkerLost => Self::WorkerLost,
+            FailureKind::Panic => Self::Panic,
+            FailureKind::Memory => Self::Memory,
+            FailureKind::Data => Self::Data,
+            FailureKind::Unfit => Self::Unfit,
+            FailureKind::Refused => Self::Refused,
+            FailureKind::Other => Self::Other,
         }
     }
 }
@@ -62,6 +90,7 @@ impl From<SweepStatus> for v1::SweepStatus {
             submitted_at_ms: known.submitted_at.0,
             eta_seconds,
             last_error: last_error.unwrap_or_default(),
+            priority: known.priority.0,
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn to_wire(report: Report, sweep: &Sweep) -> v1::QueryEstimatesResponse {
         name: sweep.name().to_owned(),
         confidence,
         estimates: estimates.into_iter().map(Into::into).collect(),
+        ..v1::QueryEstimatesResponse::default()
     }
 }
 

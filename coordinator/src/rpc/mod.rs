@@ -7,17 +7,20 @@ mod convert;
 mod data;
 mod error;
 pub mod estimate_wire;
+mod orders;
 mod query;
 mod report;
 mod result;
+mod retry;
 mod session;
 mod shape;
 mod sweep;
+mod troubles;
 mod view;
 mod watch;
 mod work;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bistable_common::ids::Hash;
 use bistable_worker::data::Dataset;
@@ -26,6 +29,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 pub(crate) use data::keep;
 pub(crate) use error::Error;
+use orders::Orders;
 pub(crate) use result::Results;
 pub(crate) use sweep::Sweeps;
 pub(crate) use work::Work;
@@ -57,9 +61,10 @@ pub(crate) struct Context {
     /// To read from.
     pub store: Arc<dyn Store>,
     pub numerics: Hash,
-    pub beat_interval: Duration,
     /// What documents mean by the bundled data set.
     pub bundled: Option<Arc<Dataset>>,
+    /// What reports are compared with.
+    pub orders: Orders,
     uploads: Arc<Semaphore>,
     queries: Arc<Semaphore>,
 }
@@ -70,7 +75,6 @@ impl Context {
         replica: Replica,
         store: Arc<dyn Store>,
         numerics: Hash,
-        beat_interval: Duration,
         bundled: Option<Arc<Dataset>>,
     ) -> Self {
         Self {
@@ -78,8 +82,8 @@ impl Context {
             replica,
             store,
             numerics,
-            beat_interval,
             bundled,
+            orders: Orders::default(),
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
         }

@@ -6,7 +6,7 @@ use bistable_common::{
     wire::v1,
 };
 
-use super::{Context, Error, shape};
+use super::{Context, Error, orders::Orders, shape::Expected};
 use crate::{
     dispatch::{Dispatch, DispatchError},
     store::UnitResult,
@@ -23,10 +23,10 @@ pub(super) async fn report(
     context: &Context,
     request: v1::ReportRequest,
 ) -> Result<v1::ReportResponse, Error> {
-    let dispatch = context.leading()?.dispatch;
+    let (dispatch, orders) = (context.leading()?.dispatch, context.orders.clone());
     let recorder = dispatch.recorder().clone();
     // Decoding megabytes would keep other calls waiting.
-    let read = tokio::task::spawn_blocking(move || read(&dispatch, request)).await;
+    let read = tokio::task::spawn_blocking(move || read(&dispatch, &orders, request)).await;
     let results = read.map_err(|_| Error::Internal("reading the report failed"))??;
     let outcomes = recorder.record(results).await?;
     Ok(v1::ReportResponse {
@@ -37,7 +37,11 @@ pub(super) async fn report(
     })
 }
 
-fn read(dispatch: &Dispatch, request: v1::ReportRequest) -> Result<Vec<UnitResult>, Error> {
+fn read(
+    dispatch: &Dispatch,
+    orders: &Orders,
+    request: v1::ReportRequest,
+) -> Result<Vec<UnitResult>, Error> {
     let v1::ReportRequest {
         worker,
         numerics,
@@ -62,7 +66,7 @@ fn read(dispatch: &Dispatch, request: v1::ReportRequest) -> Result<Vec<UnitResul
                 compute_us,
             } = unit;
             let unit = UnitId::try_from(unit)?;
-            check(dispatch, unit, &trajectory)?;
+            check(dispatch, orders, unit, &trajectory)?;
             Ok(UnitResult {
                 unit,
                 trajectory: trajectory.into(),
@@ -76,7 +80,7 @@ fn read(dispatch: &Dispatch, request: v1::ReportRequest) -> Result<Vec<UnitResul
 }
 
 /// Checks that the trajectory can be the unit's. One of an unknown sweep need not be: it is stale whatever it holds.
-fn check(dispatch: &Dispatch, unit: UnitId, bytes: &[u8]) -> Result<(), Error> {
+fn check(dispatch: &Dispatch, orders: &Orders, unit: UnitId, bytes: &[u8]) -> Result<(), Error> {
     let Some(known) = dispatch.registry().get(unit.sweep) else {
         tracing::debug!("{}", DispatchError::Unknown(unit.sweep));
         return Ok(());
@@ -86,5 +90,12 @@ fn check(dispatch: &Dispatch, unit: UnitId, bytes: &[u8]) -> Result<(), Error> {
         Error::invalid("units.trajectory", format!("{unit:?}: {why}"))
     };
     let trajectory = Trajectory::decode(bytes).map_err(|error| refuse(&error))?;
-    shape::check(&known.sweep, &known.plan, unit.key, &trajectory).map_err(|error| refuse(&error))
+    let expected = Expected {
+        sweep: &known.sweep,
+        plan: &known.plan,
+        orders,
+    };
+    expected
+        .check(unit.key, &trajectory)
+        .map_err(|error| refuse(&error))
 }

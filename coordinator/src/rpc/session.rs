@@ -13,10 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::{Stream, StreamExt, once, wrappers::ReceiverStream};
 use tonic::{Status, Streaming};
 
-use super::{Context, Error};
+use super::{Context, Error, beat::MAX_TOKENS};
 use crate::{
-    board::{Complaint, Event, FailureKind, SessionId},
-    dispatch::{Dispatch, DispatchError, Hello, Outgoing},
+    board::{Arrival, Complaint, Event, SessionId},
+    dispatch::{Dispatch, DispatchError, Joined, Outgoing},
 };
 
 /// How long a session may take to say hello.
@@ -27,6 +27,9 @@ const MAX_NAME_BYTES: usize = 256;
 
 /// The longest error that is kept of a failed unit.
 const MAX_ERROR_BYTES: usize = 4096;
+
+/// The longest log that is kept of a failed unit.
+const MAX_LOG_BYTES: usize = 16 << 10;
 
 /// What a worker is told.
 pub(super) type Letters = Pin<Box<dyn Stream<Item = Result<v1::SessionResponse, Status>> + Send>>;
@@ -45,13 +48,17 @@ pub(super) async fn open(
     let Some(Said::Hello(hello)) = first else {
         return Err(Error::invalid("message", "a session begins with a hello"));
     };
-    let hello = check_hello(hello, context.numerics)?;
+    let arrival = check_hello(hello, context.numerics)?;
     let (opened, ready) = oneshot::channel();
     // A task of its own, so that a caller who leaves now cannot leave half a session behind.
-    tokio::spawn(listen(dispatch, hello, incoming, opened));
-    let (letters, reading) = ready.await.map_err(|_| DispatchError::Stopping)??;
+    tokio::spawn(listen(dispatch, arrival, incoming, opened));
+    let Opened {
+        letters,
+        reading,
+        beat_interval,
+    } = ready.await.map_err(|_| DispatchError::Stopping)??;
     let welcome = v1::Welcome {
-        beat_interval_ms: u32::try_from(context.beat_interval.as_millis()).unwrap_or(u32::MAX),
+        beat_interval_ms: millis(beat_interval),
     };
     let letters = ReceiverStream::new(letters).map(move |letter| {
         // Owned by the stream: it ends with it, and so does the listening.
@@ -63,7 +70,12 @@ pub(super) async fn open(
     ))
 }
 
-fn check_hello(hello: v1::Hello, own: Hash) -> Result<Hello, Error> {
+/// Whole milliseconds, for the wire.
+pub(super) fn millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error> {
     let v1::Hello {
         protocol,
         worker,
@@ -71,6 +83,8 @@ fn check_hello(hello: v1::Hello, own: Hash) -> Result<Hello, Error> {
         slots,
         numerics,
         build,
+        held,
+        remaining_ms,
     } = hello;
     if protocol != PROTOCOL {
         return Err(Error::Precondition(format!(
@@ -94,23 +108,43 @@ fn check_hello(hello: v1::Hello, own: Hash) -> Result<Hello, Error> {
     if slots == 0 {
         return Err(Error::invalid("hello.slots", "a worker has at least one"));
     }
-    Ok(Hello {
+    if held.len() > MAX_TOKENS {
+        return Err(Error::invalid(
+            "hello.held",
+            "more than any worker can hold",
+        ));
+    }
+    let held = held.iter().map(|token| lease_token(token));
+    Ok(Arrival {
         worker: WorkerId(worker),
         host,
         slots,
+        held: held.collect::<Result<_, _>>()?,
+        remaining: remaining_ms.map(Duration::from_millis),
     })
 }
 
-type Opened = (mpsc::Receiver<Outgoing>, oneshot::Sender<()>);
+/// A session, for whoever reads it.
+struct Opened {
+    letters: mpsc::Receiver<Outgoing>,
+    /// Listening ends when it is dropped.
+    reading: oneshot::Sender<()>,
+    beat_interval: Duration,
+}
 
 /// Joins, and passes on what the worker says until either side ends the session.
 async fn listen(
     dispatch: Dispatch,
-    hello: Hello,
+    arrival: Arrival,
     incoming: Streaming<v1::SessionRequest>,
     opened: oneshot::Sender<Result<Opened, DispatchError>>,
 ) {
-    let (session, letters, outbox) = match dispatch.join(hello).await {
+    let Joined {
+        session,
+        beat_interval,
+        letters,
+        outbox,
+    } = match dispatch.join(arrival).await {
         Ok(joined) => joined,
         Err(error) => {
             let _ = opened.send(Err(error));
@@ -118,7 +152,12 @@ async fn listen(
         }
     };
     let (reading, unread) = oneshot::channel();
-    if opened.send(Ok((letters, reading))).is_ok() {
+    let session_opened = Opened {
+        letters,
+        reading,
+        beat_interval,
+    };
+    if opened.send(Ok(session_opened)).is_ok() {
         tokio::select! {
             broken = pass_on(&dispatch, session, incoming) => {
                 if let (Some(error), Some(outbox)) = (broken, outbox.upgrade()) {
@@ -162,19 +201,46 @@ fn event(session: SessionId, request: v1::SessionRequest) -> Result<Event, Error
         Some(Said::Finished(v1::Finished { token })) => {
             Ok(Event::Finished(session, lease_token(&token)?))
         }
-        Some(Said::UnitFailed(v1::UnitFailed { token, unit, error })) => Ok(Event::UnitFailed {
-            session,
-            token: lease_token(&token)?,
-            unit: UnitId::try_from(unit)?,
-            complaint: Complaint {
-                kind: FailureKind::Other,
-                error: shortened(error),
-                log: String::new(),
-            },
-        }),
+        Some(Said::UnitFailed(failed)) => unit_failed(session, failed),
         Some(Said::Hello(_)) => Err(Error::invalid("message", "hello is said once")),
         None => Err(Error::invalid("message", "nothing is said")),
     }
+}
+
+fn unit_failed(session: SessionId, failed: v1::UnitFailed) -> Result<Event, Error> {
+    let kind = failed.kind().into();
+    let v1::UnitFailed {
+        token,
+        unit,
+        error,
+        kind: _,
+        log,
+    } = failed;
+    Ok(Event::UnitFailed {
+        session,
+        token: lease_token(&token)?,
+        unit: UnitId::try_from(unit)?,
+        complaint: Complaint {
+            kind,
+            error: shortened(error),
+            log: last_lines(&log),
+        },
+    })
+}
+
+/// The end of a log, as far as it is kept.
+fn last_lines(lines: &[String]) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut bytes = 0;
+    for line in lines.iter().rev() {
+        bytes += line.len() + 1;
+        if bytes > MAX_LOG_BYTES {
+            break;
+        }
+        kept.push(line);
+    }
+    kept.reverse();
+    kept.join("\n")
 }
 
 /// Reads a lease's token.

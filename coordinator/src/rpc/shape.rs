@@ -1,14 +1,14 @@
 //! Whether a trajectory is one that its unit can have. Its numbers are its worker's word; its shape is checked here, so that
 //! everything in the store can be read by everyone.
 
-use std::collections::BTreeSet;
-
 use bistable_common::{
     ids::UnitKey,
     plan::Plan,
-    sweep::{Cell, Indices, Sweep},
+    sweep::{Cell, Sweep},
     trajectory::{CurvePoint, Experiment, Stop, Trajectory, curve_rounds},
 };
+
+use super::orders::Orders;
 
 /// Why a trajectory cannot be its unit's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +17,8 @@ pub(super) enum Misshapen {
     NoSuchUnit,
     #[error("{found} experiments, where the unit has {expected}")]
     Experiments { found: usize, expected: usize },
-    #[error("index {0} is out of range or there twice")]
-    Index(u32),
+    #[error("index {found}, where the unit has {expected}")]
+    Index { found: u32, expected: u32 },
     #[error("a run stopped after {0} outer iterations, which it does not have")]
     Stop(u64),
     #[error("{what}: {found} entries, where {expected} K were reached")]
@@ -35,56 +35,62 @@ pub(super) enum Misshapen {
     Negative,
 }
 
-/// Checks the shape of the trajectory of `unit`.
-pub(super) fn check(
-    sweep: &Sweep,
-    plan: &Plan,
-    unit: UnitKey,
-    trajectory: &Trajectory,
-) -> Result<(), Misshapen> {
-    if !plan.contains(unit) {
-        return Err(Misshapen::NoSuchUnit);
-    }
-    let cell = sweep.cell(unit.cell);
-    let errors = sweep.facts().problem.is_classification();
-    let positions = plan.positions(unit.cell, unit.block).len();
-    check_count(
-        sweep.facts().indices,
-        trajectory.experiments.len(),
-        positions,
-    )?;
-    check_stop(cell, trajectory.base_stop)?;
-    check_reached(
-        "base states",
-        cell,
-        trajectory.base_stop,
-        trajectory.base_states.len(),
-    )?;
-    check_curve(cell, unit, trajectory)?;
-    let mixed = |point: &CurvePoint| {
-        point.val_error.is_some() != errors || point.test_error.is_some() != errors
-    };
-    if trajectory.curve.iter().any(mixed) {
-        return Err(Misshapen::Errors);
-    }
-    let mut seen = BTreeSet::new();
-    trajectory.experiments.iter().try_for_each(|experiment| {
-        if experiment.index >= cell.m1 || !seen.insert(experiment.index) {
-            return Err(Misshapen::Index(experiment.index));
-        }
-        check_experiment(cell, experiment, errors)
-    })
+/// What trajectories of a sweep must look like.
+pub(super) struct Expected<'a> {
+    pub sweep: &'a Sweep,
+    pub plan: &'a Plan,
+    pub orders: &'a Orders,
 }
 
-fn check_count(indices: Indices, found: usize, expected: usize) -> Result<(), Misshapen> {
-    let fits = match indices {
-        Indices::All => found == expected,
-        // A run may draw fewer indices than were asked for.
-        Indices::Count(_) => found <= expected,
-    };
-    match fits {
-        true => Ok(()),
-        false => Err(Misshapen::Experiments { found, expected }),
+impl Expected<'_> {
+    /// Checks the shape of the trajectory of `unit`.
+    pub fn check(&self, unit: UnitKey, trajectory: &Trajectory) -> Result<(), Misshapen> {
+        if !self.plan.contains(unit) {
+            return Err(Misshapen::NoSuchUnit);
+        }
+        let cell = self.sweep.cell(unit.cell);
+        let errors = self.sweep.facts().problem.is_classification();
+        self.check_indices(unit, &trajectory.experiments)?;
+        check_stop(cell, trajectory.base_stop)?;
+        check_reached(
+            "base states",
+            cell,
+            trajectory.base_stop,
+            trajectory.base_states.len(),
+        )?;
+        check_curve(cell, unit, trajectory)?;
+        let mixed = |point: &CurvePoint| {
+            point.val_error.is_some() != errors || point.test_error.is_some() != errors
+        };
+        if trajectory.curve.iter().any(mixed) {
+            return Err(Misshapen::Errors);
+        }
+        let mut experiments = trajectory.experiments.iter();
+        experiments.try_for_each(|experiment| check_experiment(cell, experiment, errors))
+    }
+
+    /// A unit's experiments replace the indices at its positions of the run's order, of which there may be fewer than
+    /// planned.
+    fn check_indices(&self, unit: UnitKey, experiments: &[Experiment]) -> Result<(), Misshapen> {
+        let order = self.orders.get(self.sweep, unit.cell, unit.replicate);
+        let positions = self.plan.positions(unit.cell, unit.block);
+        let first = (positions.start as usize).min(order.len());
+        let end = (positions.end as usize).min(order.len());
+        let expected = &order[first..end];
+        if experiments.len() != expected.len() {
+            return Err(Misshapen::Experiments {
+                found: experiments.len(),
+                expected: expected.len(),
+            });
+        }
+        let mut pairs = experiments.iter().zip(expected);
+        match pairs.find(|(experiment, expected)| experiment.index != **expected) {
+            None => Ok(()),
+            Some((experiment, &expected)) => Err(Misshapen::Index {
+                found: experiment.index,
+                expected,
+            }),
+        }
     }
 }
 
@@ -147,12 +153,16 @@ fn check_experiment(cell: &Cell, experiment: &Experiment, errors: bool) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use bistable_common::trajectory::{Record, ReplaceOne};
+    use bistable_common::{
+        ids::{CellId, Replicate},
+        trajectory::{Record, ReplaceOne},
+    };
 
     use super::*;
     use crate::board::fixture;
 
-    fn trajectory(block: u32) -> Trajectory {
+    fn trajectory(sweep: &Sweep, block: u32) -> Trajectory {
+        let order = Orders::default().get(sweep, CellId(0), Replicate(0));
         let one = ReplaceOne {
             perturbed_at_original: 0.0,
             base_at_original: 0.0,
@@ -181,8 +191,9 @@ mod tests {
             base_stop: Stop::Completed,
             base_states: vec![[0; 32]; 2],
             curve: rounds.into_iter().map(point).collect(),
-            experiments: (0..16)
-                .map(|index| Experiment {
+            experiments: order[16 * block as usize..][..16]
+                .iter()
+                .map(|&index| Experiment {
                     index,
                     first_drawn: None,
                     stop: Stop::Completed,
@@ -195,9 +206,14 @@ mod tests {
     fn verdict(block: u32, change: impl FnOnce(&mut Trajectory)) -> Result<(), Misshapen> {
         let sweep = fixture::sweep(32, 1, 1);
         let plan = Plan::new(sweep.facts());
-        let mut trajectory = trajectory(block);
+        let mut trajectory = trajectory(&sweep, block.min(1));
         change(&mut trajectory);
-        check(&sweep, &plan, fixture::unit(0, block), &trajectory)
+        let expected = Expected {
+            sweep: &sweep,
+            plan: &plan,
+            orders: &Orders::default(),
+        };
+        expected.check(fixture::unit(0, block), &trajectory)
     }
 
     #[test]
@@ -214,10 +230,14 @@ mod tests {
     #[test]
     fn every_other_shape_is_refused() {
         assert_eq!(verdict(2, |_| {}), Err(Misshapen::NoSuchUnit));
-        let twice = |t: &mut Trajectory| t.experiments[1].index = 0;
-        assert_eq!(verdict(1, twice), Err(Misshapen::Index(0)));
+        let index = |result| matches!(result, Err(Misshapen::Index { .. }));
+        let twice = |t: &mut Trajectory| t.experiments[1].index = t.experiments[0].index;
+        assert!(index(verdict(1, twice)));
         let beyond = |t: &mut Trajectory| t.experiments[1].index = 32;
-        assert_eq!(verdict(1, beyond), Err(Misshapen::Index(32)));
+        assert!(index(verdict(1, beyond)));
+        // Each of them is one of the unit's, but the digest knows the order.
+        let swapped = |t: &mut Trajectory| t.experiments.swap(3, 4);
+        assert!(index(verdict(1, swapped)));
         let late = |t: &mut Trajectory| t.base_stop = Stop::Diverged { at: 5 };
         assert_eq!(verdict(1, late), Err(Misshapen::Stop(5)));
         let curve = |t: &mut Trajectory| t.curve[1].k += 1;

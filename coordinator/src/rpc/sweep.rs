@@ -6,8 +6,11 @@ use bistable_common::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Context, Error, Responses, catalog::Stored, error::sweep_id, responses, watch};
+use super::{
+    Context, Error, Responses, catalog::Stored, error::sweep_id, responses, retry::retry, watch,
+};
 use crate::{
+    board::Priority,
     dispatch::{Existed, Steering},
     store::{Store, blocking},
 };
@@ -27,6 +30,7 @@ impl Sweeps {
             document,
             format,
             origin,
+            priority: _,
         } = request;
         let format = match v1::DocumentFormat::try_from(format) {
             Ok(v1::DocumentFormat::Toml) => Format::Toml,
@@ -60,9 +64,11 @@ impl SweepService for Sweeps {
         request: Request<v1::SubmitSweepRequest>,
     ) -> Result<Response<v1::SubmitSweepResponse>, Status> {
         let dispatch = self.0.leading()?.dispatch;
-        let sweep = self.read(request.into_inner()).await?;
-        let submitted = dispatch.submit(sweep).await.map_err(Error::from);
-        let (status, Existed(existed)) = submitted?;
+        let request = request.into_inner();
+        let priority = request.priority.map(Priority);
+        let sweep = self.read(request).await?;
+        let submitted = dispatch.submit(sweep, priority).await;
+        let (status, Existed(existed)) = submitted.map_err(Error::from)?;
         Ok(Response::new(v1::SubmitSweepResponse {
             sweep: Some(status.into()),
             existed,
@@ -131,6 +137,15 @@ impl SweepService for Sweeps {
         let v1::CancelSweepRequest { id } = request.into_inner();
         let sweep = self.steer(&id, Steering::Cancel).await?;
         Ok(Response::new(v1::CancelSweepResponse { sweep }))
+    }
+
+    async fn retry_sweep(
+        &self,
+        request: Request<v1::RetrySweepRequest>,
+    ) -> Result<Response<v1::RetrySweepResponse>, Status> {
+        let v1::RetrySweepRequest { id, units } = request.into_inner();
+        let answer = retry(&self.0, sweep_id(&id)?, units).await?;
+        Ok(Response::new(answer))
     }
 
     async fn delete_sweep(

@@ -27,25 +27,30 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// A leader, a standby, and two workers in the middle of a sweep.
+/// A leader, a standby, and workers in the middle of a sweep.
 struct Cluster {
     server: Server,
     database: String,
     leader: (Daemon, String),
     standby: (Daemon, String),
-    workers: [Worker; 2],
+    workers: Vec<Worker>,
     id: String,
     watch: Watch,
 }
 
 impl Cluster {
     fn in_the_middle_of(document: &str) -> Self {
+        Self::with_workers(2, document)
+    }
+
+    fn with_workers(workers: usize, document: &str) -> Self {
         let server = Server::start();
         let database = server.database();
         let leader = Coordinator::serve("127.0.0.1:0", &database);
         let standby = Coordinator::serve("127.0.0.1:0", &database);
         let urls = format!("{},{}", leader.1, standby.1);
-        let workers = [0, 1].map(|_| Worker::of(&urls, &["--threads", "1"]));
+        let workers = (0..workers).map(|_| Worker::of(&urls, &["--threads", "1"]));
+        let workers = workers.collect();
         let runs = Runs::new();
         let file = runs.write("sweep.toml", document);
         // Told to the one that stands by, which says who leads.
@@ -67,14 +72,16 @@ impl Cluster {
         }
     }
 
+    fn sql(&self, sql: &str) -> String {
+        self.server.sql(name_of(&self.database), sql)
+    }
+
     /// Waits until the standby leads, and asserts that this is soon enough.
     fn taken_over(&mut self, since: Instant, limit: Duration) {
         self.standby.0.wait_for("leading epoch=");
         let took = since.elapsed();
         assert!(took < limit, "taken over after {took:?}");
-        let done = self
-            .server
-            .sql(name_of(&self.database), "SELECT count(*) FROM results");
+        let done = self.sql("SELECT count(*) FROM results");
         assert_ne!(done, "20", "the sweep was over before the leader was");
     }
 
@@ -109,6 +116,67 @@ fn a_standby_takes_over_from_a_killed_leader() {
     cluster.leader.0.signal(Signal::KILL);
     cluster.taken_over(now(), TAKEOVER);
     assert_eq!(cluster.digest(), undisturbed(&document, &[]));
+}
+
+/// What was leased when the leader died, and what is written about leases from then on.
+const WITNESSES: &str = "
+CREATE TABLE held AS SELECT * FROM leases;
+CREATE TABLE written AS SELECT ''::text AS how, leases.* FROM leases LIMIT 0;
+CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO written VALUES (TG_OP, NEW.*);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER witness AFTER INSERT OR UPDATE ON leases FOR EACH ROW EXECUTE FUNCTION witness();
+SELECT count(*) FROM held";
+
+/// Leases from before the leader's death that live longer since.
+const KEPT: &str = "
+SELECT count(DISTINCT token) FROM held JOIN written USING (token, worker, attempt)
+WHERE how = 'UPDATE' AND written.deadline_ms > held.deadline_ms";
+
+/// Leases since the leader's death that have units of leases from before.
+const LEASED_AGAIN: &str = "
+SELECT count(*) FROM held JOIN written USING (sweep, cell, replicate)
+WHERE how = 'INSERT' AND written.first_block < held.end_block AND held.first_block < written.end_block";
+
+#[test]
+fn leases_of_a_killed_leader_are_kept_by_the_next_one() {
+    // Six units, long enough for the worker to be in the middle of one when it has a leader again.
+    let document = slow(46)
+        .replace("K = [100, 1500]", "K = [100, 10000]")
+        .replace("m1 = 160", "m1 = 48");
+    let mut cluster = Cluster::with_workers(1, &document);
+    // Nothing is finished while nobody leads.
+    cluster.workers[0].process.signal(Signal::STOP);
+    cluster.leader.0.signal(Signal::KILL);
+    let killed = now();
+    let held = cluster.sql(WITNESSES);
+    assert_ne!(held, "0");
+    cluster.taken_over(killed, TAKEOVER);
+    cluster.workers[0].process.signal(Signal::CONT);
+    let joined = cluster.standby.0.wait_for("a worker joined");
+    assert!(joined.ends_with(&format!("leases={held}")), "{joined}");
+
+    let (last, code) = cluster.watch.last();
+    assert_eq!(last["state"], "complete", "{last}");
+    assert_eq!(code, Some(0));
+    let results = [
+        "results",
+        &cluster.id,
+        "--json",
+        "--coordinator",
+        &cluster.standby.1,
+    ];
+    let results = json(&bistable(results));
+    assert_eq!(digest(&results), undisturbed(&document, &[]));
+    let sql = |sql: &str| cluster.server.sql(name_of(&cluster.database), sql);
+    assert_eq!(sql(KEPT), held);
+    assert_eq!(sql(LEASED_AGAIN), "0");
+    assert_eq!(sql("SELECT count(*) FROM results"), "6");
+    assert_eq!(sql("SELECT count(*) FROM failures"), "0");
+    let (_, log) = Running::from(cluster.standby.0).end(Signal::TERM);
+    assert!(!log.contains("a unit failed"), "{log}");
 }
 
 #[test]

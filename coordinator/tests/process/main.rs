@@ -13,3 +13,4 @@ mod processes;
 mod steering;
 mod store;
 mod sweeps;
+mod trust;

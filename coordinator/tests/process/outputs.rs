@@ -36,7 +36,7 @@ fn results_have_the_documented_keys() {
     let id = processes::id_of(&file);
     let results = coordinator.results(&id);
     assert_eq!(results, ran, "`run` and `results` say the same");
-    assert_eq!(keys(&results), words("digest sweep estimates"));
+    assert_eq!(keys(&results), words("digest sweep troubles estimates"));
     assert_eq!(
         results["sweep"],
         json!({"id": id, "name": "small", "confidence": 0.95})

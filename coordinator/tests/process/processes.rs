@@ -112,6 +112,11 @@ impl Daemon {
         }
     }
 
+    /// Sends it `signal`.
+    pub fn signal(&self, signal: Signal) {
+        self.guard.signal(signal);
+    }
+
     /// Reads the log until a line holds `mark`; returns what follows it there.
     pub fn wait_for(&mut self, mark: &str) -> String {
         for line in &mut self.log {
@@ -123,13 +128,6 @@ impl Daemon {
             self.heard.push('\n');
         }
         panic!("it ended without saying `{mark}`: {}", self.heard);
-    }
-}
-
-impl Daemon {
-    /// Sends it `signal`.
-    pub fn signal(&self, signal: Signal) {
-        self.guard.signal(signal);
     }
 }
 
@@ -158,9 +156,19 @@ impl Running {
         self.guard.kill();
     }
 
-    /// Sends it `signal`, waits for its end, and returns the exit code and its log.
-    pub fn end(mut self, signal: Signal) -> (Option<i32>, String) {
+    /// Sends it `signal`.
+    pub fn signal(&self, signal: Signal) {
         self.guard.signal(signal);
+    }
+
+    /// Sends it `signal`, waits for its end, and returns the exit code and its log.
+    pub fn end(self, signal: Signal) -> (Option<i32>, String) {
+        self.guard.signal(signal);
+        self.wait()
+    }
+
+    /// Waits for its end, and returns the exit code and its log.
+    pub fn wait(mut self) -> (Option<i32>, String) {
         let code = self.guard.wait().code();
         let log = self.log.take().expect("a log").join();
         (code, log.expect("a reader"))
@@ -287,14 +295,19 @@ impl Worker {
     /// A worker of the coordinators at `urls`.
     pub fn of(urls: &str, options: &[&str]) -> Self {
         let cache = tempfile::tempdir().expect("a folder");
+        Self {
+            process: Self::daemon(urls, &cache, options).into(),
+            cache,
+        }
+    }
+
+    /// A worker to whose log the test listens.
+    pub fn daemon(urls: &str, cache: &tempfile::TempDir, options: &[&str]) -> Daemon {
         let folder = cache.path().to_str().expect("a path");
         let fixed = ["worker", "--coordinator", urls, "--cache-dir", folder];
         let mut daemon = Daemon::start(command([&fixed, options].concat()));
         daemon.wait_for("working for");
-        Self {
-            process: daemon.into(),
-            cache,
-        }
+        daemon
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bistable_common::{
+    draw::{first_draws, measured_order},
     ids::{Block, CellId, Hash, Replicate, UnitId, UnitKey},
     plan::Plan,
     spec::{Order, Precision, ProblemSpec, QuadraticSpec, Schedule, Solver, Start, presets},
@@ -19,7 +20,7 @@ use bistable_common::{
     },
 };
 use bistable_coordinator::{
-    board::Timestamp,
+    board::{Terms, Timestamp},
     server::{Backlog, Config, Server, start},
     store::{self, Store},
 };
@@ -62,8 +63,11 @@ impl World {
             store: Arc::clone(&store),
             numerics: NUMERICS,
             bundled: None,
-            beat_interval: Duration::from_secs(1),
-            lease_timeout,
+            terms: Terms {
+                beat_interval: (lease_timeout / 8).min(Duration::from_secs(1)),
+                lease_timeout,
+                grace: lease_timeout,
+            },
             backlog: Backlog::GoesOn,
         };
         let server = start(config).await.expect("a server");
@@ -118,6 +122,21 @@ impl World {
         sweep.expect("a status")
     }
 
+    /// Where the sweep stands when nothing more happens by itself.
+    pub async fn settled(&self, sweep: &Sweep) -> v1::SweepStatus {
+        let id = sweep.id().to_string();
+        let watched = self
+            .sweeps()
+            .watch_sweep(v1::WatchSweepRequest { id })
+            .await;
+        let mut looks = watched.expect("watch").into_inner();
+        let mut last = None;
+        while let Some(look) = looks.message().await.expect("a look") {
+            last = look.sweep;
+        }
+        last.expect("a status")
+    }
+
     /// Cancels the sweep.
     pub async fn cancel(&self, sweep: &Sweep) {
         let id = sweep.id().to_string();
@@ -140,6 +159,8 @@ pub fn hello(name: &str) -> v1::Hello {
         slots: 1,
         numerics: NUMERICS.0.to_vec().into(),
         build: "test".into(),
+        held: vec![],
+        remaining_ms: None,
     }
 }
 
@@ -326,8 +347,10 @@ pub fn trajectory(sweep: &Sweep, unit: UnitKey, distance: f64) -> Trajectory {
         test_error: None,
         drawn: k,
     };
-    let experiment = |index| Experiment {
-        index,
+    let first = first_draws(sweep.facts(), cell, unit.replicate);
+    let order = measured_order(sweep.facts(), cell, unit.replicate, &first);
+    let experiment = |position: u32| Experiment {
+        index: order[position as usize],
         first_drawn: Some(0),
         stop: Stop::Completed,
         records: vec![record; cell.ks.len()],

@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use bistable_common::{ids::LeaseToken, wire::v1};
 use tokio::{
     sync::{mpsc, watch},
-    time::{MissedTickBehavior, interval},
+    time::{Instant, sleep_until},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -18,7 +18,8 @@ const INTERVAL_MS: RangeInclusive<u32> = 10..=600_000;
 /// The heartbeat of one session.
 pub(super) struct Heart {
     pub worker: String,
-    pub every_ms: u32,
+    /// How often to beat; the coordinator says so again with every answer.
+    pub every_ms: watch::Sender<u32>,
     /// The leases the worker holds.
     pub tokens: watch::Receiver<Vec<LeaseToken>>,
     /// To the desk.
@@ -54,15 +55,21 @@ impl Heart {
     }
 
     async fn send(&self, beats: mpsc::Sender<v1::BeatRequest>) -> String {
-        let every = self
-            .every_ms
-            .clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
-        let mut ticks = interval(Duration::from_millis(every.into()));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut every_ms = self.every_ms.subscribe();
         loop {
-            ticks.tick().await;
+            let beaten = Instant::now();
             if beats.send(self.sign()).await.is_err() {
                 return "the coordinator ended the heartbeat".to_owned();
+            }
+            loop {
+                let every = *every_ms.borrow_and_update();
+                let every = every.clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
+                let next = beaten + Duration::from_millis(every.into());
+                tokio::select! {
+                    () = sleep_until(next) => break,
+                    // The sender is ours, so it has not gone but changed.
+                    _ = every_ms.changed() => {}
+                }
             }
         }
     }
@@ -70,7 +77,10 @@ impl Heart {
     async fn listen(&self, mut answers: Streaming<v1::BeatResponse>) -> String {
         loop {
             let revoked = match answers.message().await {
-                Ok(Some(answer)) => answer.revoked,
+                Ok(Some(answer)) => {
+                    self.tell_interval(answer.beat_interval_ms);
+                    answer.revoked
+                }
                 Ok(None) => return "the coordinator ended the heartbeat".to_owned(),
                 Err(status) => return status.message().to_owned(),
             };
@@ -82,6 +92,17 @@ impl Heart {
                 return "the worker is leaving".to_owned();
             }
         }
+    }
+
+    /// 0 is no interval: it stays as it was.
+    fn tell_interval(&self, told_ms: u32) {
+        self.every_ms.send_if_modified(|every_ms| {
+            let news = told_ms > 0 && told_ms != *every_ms;
+            if news {
+                *every_ms = told_ms;
+            }
+            news
+        });
     }
 
     fn sign(&self) -> v1::BeatRequest {

@@ -11,11 +11,17 @@ use std::{
     time::Instant,
 };
 
-use bistable_common::{ids::Block, sweep::Sweep, trajectory::Trajectory, wire::v1};
+use bistable_common::{
+    ids::Block,
+    sweep::Sweep,
+    trajectory::Trajectory,
+    wire::v1::{self, FailureKind},
+};
 
 use super::{event::End, lease::Lease, runner::Runner};
 use crate::{
     data::Dataset,
+    journal,
     unit::{Mode, RunError, Work},
 };
 
@@ -29,6 +35,14 @@ pub(super) struct Job {
     pub data: Option<Arc<Dataset>>,
     pub mode: Mode,
     pub stop: Arc<AtomicBool>,
+    /// The unit in hand is the last.
+    pub last: Arc<AtomicBool>,
+}
+
+impl Job {
+    fn is_last(&self) -> bool {
+        self.last.load(Ordering::Relaxed)
+    }
 }
 
 /// Where a job's results go. `false`: nobody listens any more, stop.
@@ -42,16 +56,18 @@ pub(super) fn compute(runner: &dyn Runner, job: &Job, outlet: &mut dyn Outlet) -
     let mut blocks = job.lease.blocks.clone();
     let mut failures = 0;
     while !blocks.is_empty() {
+        if job.is_last() {
+            return End::Stopped;
+        }
         let (next, result) = run_from(runner, job, blocks.clone(), outlet);
         let error = match result {
+            // It may have been stopped after its last unit.
+            _ if next >= blocks.end => return End::Complete,
             Err(Failure::Stopped) => return End::Stopped,
-            Ok(()) if next >= blocks.end => return End::Complete,
-            Ok(()) => "the numerics left the unit out".to_owned(),
-            Err(Failure::Unit(error)) => error,
+            Ok(()) => Trouble::new(FailureKind::Other, "the numerics left the unit out"),
+            Err(Failure::Unit(trouble)) => trouble,
         };
-        if next >= blocks.end {
-            return End::Complete;
-        }
+        tracing::warn!(unit = ?job.lease.unit(next), "a unit failed: {}", error.error);
         failures = if next > blocks.start { 1 } else { failures + 1 };
         if !outlet.failed(failure(&job.lease, next, error)) || failures >= HOPELESS {
             return End::Stopped;
@@ -61,18 +77,34 @@ pub(super) fn compute(runner: &dyn Runner, job: &Job, outlet: &mut dyn Outlet) -
     End::Complete
 }
 
+/// Why a unit could not be run.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    pub kind: FailureKind,
+    pub error: String,
+}
+
+impl Trouble {
+    pub fn new(kind: FailureKind, error: impl Into<String>) -> Self {
+        let error = error.into();
+        Self { kind, error }
+    }
+}
+
 /// What a lease's holder says of a unit that it cannot run.
-pub(super) fn failure(lease: &Lease, block: u32, error: String) -> v1::UnitFailed {
+pub(super) fn failure(lease: &Lease, block: u32, trouble: Trouble) -> v1::UnitFailed {
     v1::UnitFailed {
         token: lease.token.0.to_vec().into(),
         unit: Some(lease.unit(block).into()),
-        error,
+        error: trouble.error,
+        kind: trouble.kind.into(),
+        log: journal::recent(),
     }
 }
 
 enum Failure {
     Stopped,
-    Unit(String),
+    Unit(Trouble),
 }
 
 /// Runs `blocks`; returns the first block that has no result, and how it went.
@@ -92,7 +124,7 @@ fn run_from(
             compute_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         };
         next = block.0.saturating_add(1);
-        if !outlet.unit(report) {
+        if !outlet.unit(report) || job.is_last() {
             job.stop.store(true, Ordering::Relaxed);
         }
         started = Instant::now();
@@ -102,10 +134,14 @@ fn run_from(
     let result = match caught {
         Ok(Ok(())) => Ok(()),
         Ok(Err(RunError::Stopped)) => Err(Failure::Stopped),
-        Ok(Err(error @ (RunError::Data | RunError::Precision | RunError::Memory { .. }))) => {
-            Err(Failure::Unit(error.to_string()))
-        }
-        Err(panic) => Err(Failure::Unit(message_of(&*panic))),
+        Ok(Err(error)) => Err(Failure::Unit(Trouble::new(
+            kind_of(&error),
+            error.to_string(),
+        ))),
+        Err(panic) => Err(Failure::Unit(Trouble::new(
+            FailureKind::Panic,
+            message_of(&*panic),
+        ))),
     };
     (next, result)
 }
@@ -118,6 +154,15 @@ fn work(job: &Job, blocks: Range<u32>) -> Work {
         replicate: job.lease.replicate,
         blocks,
         mode: job.mode,
+    }
+}
+
+fn kind_of(error: &RunError) -> FailureKind {
+    match error {
+        RunError::Data => FailureKind::Data,
+        RunError::Memory { .. } => FailureKind::Memory,
+        RunError::Precision => FailureKind::Unfit,
+        RunError::Stopped => FailureKind::Other,
     }
 }
 

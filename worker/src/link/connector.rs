@@ -10,7 +10,7 @@ use bistable_common::{
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -31,7 +31,9 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Connector {
     pub addresses: Vec<Address>,
     pub hello: v1::Hello,
-    /// The leases the worker holds, for its heartbeat.
+    /// When the worker will leave by itself.
+    pub until: Option<Instant>,
+    /// The leases the worker holds, for its hello and its heartbeat.
     pub tokens: watch::Receiver<Vec<LeaseToken>>,
     /// To the desk.
     pub events: mpsc::Sender<Event>,
@@ -99,7 +101,7 @@ impl Connector {
         .await?;
         let heart = Heart {
             worker: self.hello.worker.clone(),
-            every_ms: welcome.beat_interval_ms,
+            every_ms: watch::Sender::new(welcome.beat_interval_ms),
             tokens: self.tokens.clone(),
             events: self.events.clone(),
         };
@@ -125,7 +127,7 @@ impl Connector {
         let channel = channel.map_err(|error| Over::Lost(super::causes(&error)))?;
         let mut client = Client::new(channel);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);
-        let hello = session_request::Message::Hello(self.hello.clone());
+        let hello = session_request::Message::Hello(self.hello());
         outbound
             .try_send(v1::SessionRequest {
                 message: Some(hello),
@@ -144,6 +146,19 @@ impl Connector {
             inbound,
         };
         Ok((opened, welcome))
+    }
+
+    /// The hello of this moment.
+    fn hello(&self) -> v1::Hello {
+        let held = self.tokens.borrow();
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        v1::Hello {
+            held: held.iter().map(|token| token.0.to_vec().into()).collect(),
+            remaining_ms: self
+                .until
+                .map(|until| u64::try_from(left(until).as_millis()).unwrap_or(u64::MAX)),
+            ..self.hello.clone()
+        }
     }
 
     async fn listen(

@@ -10,13 +10,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bistable_common::{
     ids::{Hash, LeaseToken, SweepId},
     sweep::Sweep,
-    wire::v1::{self, session_request::Message, session_response},
+    wire::v1::{self, FailureKind, session_request::Message, session_response},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -25,16 +25,18 @@ use tokio::{
 
 use super::{
     Client, LinkError,
-    compute::{HOPELESS, Job, failure},
+    compute::{HOPELESS, Job, Trouble, failure},
     data::Data,
     event::{Connection, End, Event, Goodbye},
     lease::Lease,
-    slots::Slots,
+    slots::{Slots, WAITING_A_THREAD},
 };
 use crate::{data::Dataset, unit::Mode};
 
-/// Leases that last less than this are asked for ahead of time, so that no thread waits for the next one to arrive.
+/// Leases that last less than this are asked for ahead of time, so that no thread waits for the next one to arrive;
 const SHORT_LEASE: Duration = Duration::from_secs(1);
+/// so many that they last this long.
+const STOCK: Duration = Duration::from_millis(250);
 /// Messages that wait for a session. Beyond that they are dropped: the coordinator finds out when leases expire.
 const OUTBOX: usize = 1024;
 
@@ -43,7 +45,6 @@ struct Held {
     lease: Lease,
     sweep: Arc<Sweep>,
     stop: Arc<AtomicBool>,
-    since: Instant,
     stage: Stage,
     /// The coordinator does not want to hear of it any more.
     revoked: bool,
@@ -92,6 +93,8 @@ pub(super) struct Desk {
     /// Leases that are wanted beyond the ones that threads compute.
     ahead: usize,
     leaving: bool,
+    /// Set when the units in hand are the last: for the threads.
+    last: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -105,6 +108,7 @@ impl Desk {
             granted: 0,
             ahead: 0,
             leaving: false,
+            last: Arc::default(),
         }
     }
 
@@ -118,7 +122,7 @@ impl Desk {
             Event::Revoked(tokens) => tokens.iter().for_each(|token| self.on_revoked(*token)),
             Event::Data(token, result) => self.on_data(token, result),
             Event::Failed(failure) => self.say(Message::UnitFailed(failure)),
-            Event::Computed(token) => self.on_computed(token),
+            Event::Computed(token, busy) => self.on_computed(token, busy),
             Event::Settled(token, end) => self.on_settled(token, end),
         }
         self.grant_credit();
@@ -128,10 +132,22 @@ impl Desk {
         Verdict::Stay
     }
 
-    /// Stops after the units in hand and hands back the rest. True if nothing is in hand.
-    pub fn leave(&mut self) -> bool {
+    /// Takes no more leases, and ends those in hand after the units that are under way. True if nothing is in hand.
+    pub fn drain(&mut self) -> bool {
         self.leaving = true;
-        let tokens: Vec<_> = self.held.keys().copied().collect();
+        self.last.store(true, Ordering::Relaxed);
+        let waiting = |held: &Held| matches!(held.stage, Stage::Waiting(_));
+        self.stop_those(waiting)
+    }
+
+    /// Stops everything, to hand it back. True if nothing is in hand.
+    pub fn stop_all(&mut self) -> bool {
+        self.stop_those(|_| true)
+    }
+
+    fn stop_those(&mut self, which: impl Fn(&Held) -> bool) -> bool {
+        let held = self.held.iter().filter(|(_, held)| which(held));
+        let tokens: Vec<_> = held.map(|(token, _)| *token).collect();
         for token in tokens {
             self.stop(token);
         }
@@ -155,6 +171,7 @@ impl Desk {
         for message in std::mem::take(&mut self.outbox) {
             self.say(message);
         }
+        self.present_tokens();
     }
 
     fn on_down(&mut self) {
@@ -201,8 +218,8 @@ impl Desk {
         let sweep = match self.sweeps.get(&lease.sweep) {
             Some(Ok(sweep)) => sweep.clone(),
             Some(Err(error)) => {
-                let error = error.clone();
-                self.fail_whole(&lease, &error);
+                let trouble = Trouble::new(FailureKind::Unfit, error);
+                self.fail_whole(&lease, &trouble);
                 return Ok(());
             }
             None => return Err(format!("a lease of the unknown sweep {}", lease.sweep)),
@@ -231,7 +248,6 @@ impl Desk {
             lease,
             sweep,
             stop: Arc::default(),
-            since: Instant::now(),
             stage,
             revoked: false,
         };
@@ -257,7 +273,8 @@ impl Desk {
             Ok(data) => self.start(token, Some(data)),
             Err(error) => {
                 if let Some(held) = self.forget(token) {
-                    self.fail_whole(&held.lease, &error);
+                    let trouble = Trouble::new(FailureKind::Data, error);
+                    self.fail_whole(&held.lease, &trouble);
                 }
             }
         }
@@ -274,6 +291,7 @@ impl Desk {
             data,
             mode: self.parts.mode,
             stop: held.stop.clone(),
+            last: self.last.clone(),
         };
         if self.parts.slots.give(job).is_err() {
             self.forget(token);
@@ -281,11 +299,10 @@ impl Desk {
         }
     }
 
-    fn on_computed(&mut self, token: LeaseToken) {
+    fn on_computed(&mut self, token: LeaseToken, busy: Duration) {
         if let Some(held) = self.held.get_mut(&token) {
             held.stage = Stage::Reporting;
-            let short = held.since.elapsed() < SHORT_LEASE;
-            self.ahead = if short { self.parts.threads } else { 0 };
+            self.ahead = ahead(busy) * self.parts.threads;
         }
     }
 
@@ -307,6 +324,7 @@ impl Desk {
         if let Some(held) = self.held.get_mut(&token) {
             held.revoked = true;
             self.stop(token);
+            self.present_tokens();
         }
     }
 
@@ -327,9 +345,10 @@ impl Desk {
     }
 
     /// No unit of `lease` can be run here. It is said of some, and the rest goes back.
-    fn fail_whole(&mut self, lease: &Lease, error: &str) {
+    fn fail_whole(&mut self, lease: &Lease, trouble: &Trouble) {
+        tracing::warn!(sweep = %lease.sweep, "a lease failed: {}", trouble.error);
         for block in lease.blocks.clone().take(HOPELESS) {
-            self.say(Message::UnitFailed(failure(lease, block, error.to_owned())));
+            self.say(Message::UnitFailed(failure(lease, block, trouble.clone())));
         }
         self.hand_back(lease.token);
     }
@@ -345,8 +364,13 @@ impl Desk {
         held
     }
 
+    /// What the coordinator shall know that this worker holds: also leases of which it has yet to hear the end.
     fn present_tokens(&self) {
-        let tokens = self.held.keys().copied().collect();
+        let held = self.held.iter().filter(|(_, held)| !held.revoked);
+        let mut tokens: Vec<_> = held.map(|(token, _)| *token).collect();
+        tokens.extend(self.outbox.iter().filter_map(token_of));
+        tokens.sort_unstable();
+        tokens.dedup();
         self.parts.tokens.send_replace(tokens);
     }
 
@@ -356,8 +380,10 @@ impl Desk {
         }
         let reporting = |held: &&Held| matches!(held.stage, Stage::Reporting);
         let busy = self.held.len() - self.held.values().filter(reporting).count();
-        let wanted = (self.parts.threads + self.ahead).saturating_sub(busy + self.granted);
-        if wanted > 0 {
+        let goal = self.parts.threads + self.ahead;
+        let wanted = goal.saturating_sub(busy + self.granted);
+        // A stock is filled up now and then, and not with a message for each lease.
+        if wanted > self.ahead / 4 {
             self.granted += wanted;
             let leases = u32::try_from(wanted).unwrap_or(u32::MAX);
             self.say(Message::Credit(v1::Credit { leases }));
@@ -384,8 +410,31 @@ impl Desk {
     fn keep(&mut self, message: Message) {
         if self.outbox.len() < OUTBOX && !matches!(message, Message::Credit(_)) {
             self.outbox.push_back(message);
+            self.present_tokens();
         }
     }
+}
+
+/// Leases that a thread wants beyond the one it computes, if they take as long as one did.
+fn ahead(busy: Duration) -> usize {
+    if busy >= SHORT_LEASE {
+        return 0;
+    }
+    let stock = STOCK.as_micros() / busy.as_micros().max(1);
+    usize::try_from(stock)
+        .unwrap_or(usize::MAX)
+        .clamp(1, WAITING_A_THREAD - 1)
+}
+
+/// The lease that a message is about.
+fn token_of(message: &Message) -> Option<LeaseToken> {
+    let token = match message {
+        Message::HandBack(v1::HandBack { token })
+        | Message::Finished(v1::Finished { token })
+        | Message::UnitFailed(v1::UnitFailed { token, .. }) => token,
+        Message::Hello(_) | Message::Credit(_) => return None,
+    };
+    LeaseToken::try_from(&token[..]).ok()
 }
 
 impl Drop for Desk {

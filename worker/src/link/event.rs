@@ -1,6 +1,6 @@
 //! What can happen to a worker, and what its threads hand on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bistable_common::{
     ids::LeaseToken,
@@ -27,8 +27,8 @@ pub(super) enum Event {
     Data(LeaseToken, Result<Arc<Dataset>, String>),
     /// A unit could not be run or reported.
     Failed(v1::UnitFailed),
-    /// A thread is done with a lease.
-    Computed(LeaseToken),
+    /// A thread is done with a lease, and was at it for so long.
+    Computed(LeaseToken, Duration),
     /// All results of a lease are acknowledged.
     Settled(LeaseToken, End),
 }

@@ -19,6 +19,9 @@ pub(super) fn hello(threads: usize, numerics: Hash) -> v1::Hello {
         slots: u32::try_from(threads).unwrap_or(u32::MAX),
         numerics: numerics.0.to_vec().into(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
+        // What changes from session to session is the connector's to fill in.
+        held: Vec::new(),
+        remaining_ms: None,
     }
 }
 

@@ -25,7 +25,7 @@ use bistable_common::wire::v1::{self, work_service_client::WorkServiceClient};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinSet, spawn_blocking},
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use tonic::transport::Channel;
 
@@ -52,8 +52,8 @@ type Client = WorkServiceClient<Channel>;
 /// Results that wait for the reporter. Threads wait in front of a full queue.
 const OUTPUTS: usize = 512;
 const EVENTS: usize = 1024;
-/// How long a leaving worker tries to have its results acknowledged and its leases handed back.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a leaving worker tries to have its results acknowledged and its leases handed back, unless told otherwise.
+const HAND_IN: Duration = Duration::from_secs(10);
 /// How long it then waits for the coordinator to have heard everything.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -70,6 +70,12 @@ pub struct LinkConfig {
     pub mode: Mode,
     /// What runs the units.
     pub runner: Arc<dyn Runner>,
+    /// How long a leaving worker goes on with the units that it is at work on.
+    pub finish: Duration,
+    /// How long it then tries to have its results acknowledged and its leases handed back.
+    pub hand_in: Duration,
+    /// How long it works at most, leaving included.
+    pub max_runtime: Option<Duration>,
 }
 
 impl LinkConfig {
@@ -81,6 +87,9 @@ impl LinkConfig {
             cache_dir: None,
             mode: Mode::Forked,
             runner: Arc::new(Numerics(simd)),
+            finish: Duration::ZERO,
+            hand_in: HAND_IN,
+            max_runtime: None,
         }
     }
 
@@ -88,6 +97,16 @@ impl LinkConfig {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
+        }
+    }
+
+    /// When the worker starts to leave by itself.
+    fn until(&self) -> Result<Option<Instant>, LinkError> {
+        let leaving = self.finish + self.hand_in;
+        match self.max_runtime {
+            Some(limit) if limit <= leaving => Err(LinkError::NoTime { limit, leaving }),
+            Some(limit) => Ok(Instant::now().checked_add(limit - leaving)),
+            None => Ok(None),
         }
     }
 }
@@ -109,6 +128,16 @@ pub enum LinkError {
         /// Its words.
         reason: String,
     },
+    /// It would have to leave before it came.
+    #[error(
+        "a worker that may run for {limit:?} and takes {leaving:?} to leave has no time to work; raise --max-runtime, or lower --grace"
+    )]
+    NoTime {
+        /// How long it may run.
+        limit: Duration,
+        /// How long leaving may take.
+        leaving: Duration,
+    },
     /// The operating system gives no thread.
     #[error("starting a thread failed: {0}")]
     Threads(#[from] io::Error),
@@ -123,12 +152,19 @@ pub async fn run(config: LinkConfig, shutdown: impl Future<Output = ()>) -> Resu
     if config.coordinators.is_empty() {
         return Err(LinkError::Nowhere);
     }
-    let mut shutdown = pin!(shutdown);
+    let until = config.until()?;
+    let mut shutdown = pin!(async {
+        tokio::select! {
+            () = shutdown => tracing::info!("told to end"),
+            () = time_up(until) => tracing::info!("the time for this worker is up"),
+        }
+    });
+    let (finish, hand_in) = (config.finish, config.hand_in);
     let hello = tokio::select! {
         hello = hello(&config) => hello?,
         () = &mut shutdown => return Ok(()),
     };
-    let (mut desk, mut events, _tasks) = set_up(config, hello)?;
+    let (mut desk, mut events, _tasks) = set_up(config, hello, until)?;
     loop {
         let event = tokio::select! {
             // A burst of messages must not keep anyone from leaving.
@@ -141,7 +177,14 @@ pub async fn run(config: LinkConfig, shutdown: impl Future<Output = ()>) -> Resu
             return Err(error);
         }
     }
-    leave(desk, events).await
+    leave(desk, events, finish, hand_in).await
+}
+
+async fn time_up(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Who this worker says it is.
@@ -157,6 +200,7 @@ async fn hello(config: &LinkConfig) -> Result<v1::Hello, LinkError> {
 fn set_up(
     config: LinkConfig,
     hello: v1::Hello,
+    until: Option<Instant>,
 ) -> Result<(Desk, mpsc::Receiver<Event>, JoinSet<()>), LinkError> {
     let threads = config.threads();
     let (events, inbox) = mpsc::channel(EVENTS);
@@ -178,6 +222,7 @@ fn set_up(
         Connector {
             addresses: config.coordinators,
             hello,
+            until,
             tokens: held,
             events: events.clone(),
         }
@@ -195,18 +240,25 @@ fn set_up(
     Ok((desk, inbox, tasks))
 }
 
-/// Lets the threads stop and the reporter report, then says goodbye.
-async fn leave(mut desk: Desk, mut events: mpsc::Receiver<Event>) -> Result<(), LinkError> {
-    let settle = async {
-        let mut done = desk.leave();
-        while !done {
-            let Some(event) = events.recv().await else {
-                break;
-            };
-            done = !matches!(desk.handle(event), Verdict::Stay);
-        }
-    };
-    if timeout(GRACE, settle).await.is_err() {
+/// Lets the threads finish what they are at or stop, and the reporter report, then says goodbye.
+async fn leave(
+    mut desk: Desk,
+    mut events: mpsc::Receiver<Event>,
+    finish: Duration,
+    hand_in: Duration,
+) -> Result<(), LinkError> {
+    let mut done = desk.drain();
+    if !done && !finish.is_zero() {
+        let finished = timeout(finish, settle(&mut desk, &mut events)).await;
+        done = finished.is_ok();
+    }
+    if !done {
+        done = desk.stop_all()
+            || timeout(hand_in, settle(&mut desk, &mut events))
+                .await
+                .is_ok();
+    }
+    if !done {
         tracing::warn!("left before everything was acknowledged; it will be computed again");
     }
     if desk.hang_up() {
@@ -214,6 +266,15 @@ async fn leave(mut desk: Desk, mut events: mpsc::Receiver<Event>) -> Result<(), 
         let _ = timeout(FAREWELL, closed).await;
     }
     Ok(())
+}
+
+/// Waits until nothing is in hand.
+async fn settle(desk: &mut Desk, events: &mut mpsc::Receiver<Event>) {
+    while let Some(event) = events.recv().await {
+        if !matches!(desk.handle(event), Verdict::Stay) {
+            return;
+        }
+    }
 }
 
 /// An error with its causes, on one line: transport errors hide the interesting part in them.

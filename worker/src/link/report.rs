@@ -20,6 +20,7 @@ use super::{
     backoff::Backoff,
     event::{End, Event, Output},
 };
+use crate::journal;
 
 /// The most units in a call.
 const BATCH_UNITS: usize = 256;
@@ -117,6 +118,8 @@ impl Reporter {
             token: unit.token.clone(),
             unit: unit.unit.clone(),
             error: format!("the coordinator refuses the result: {reason}"),
+            kind: v1::FailureKind::Refused.into(),
+            log: journal::recent(),
         };
         self.events.send(Event::Failed(failure)).await.ok()
     }

@@ -4,6 +4,7 @@ use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Instant,
 };
 
 use bistable_common::wire::v1;
@@ -15,20 +16,23 @@ use super::{
     runner::Runner,
 };
 
+/// Leases that can wait for a thread, for each of them: short ones are fetched by the dozen.
+pub(super) const WAITING_A_THREAD: usize = 64;
+
 /// The door to the threads. They end when it is dropped.
 pub(super) struct Slots {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Slots {
-    /// Starts `threads` threads, with room for as many leases again in front of them.
+    /// Starts `threads` threads, with room for [`WAITING_A_THREAD`] leases each in front of them.
     pub fn start(
         threads: usize,
         runner: &Arc<dyn Runner>,
         outputs: &mpsc::Sender<Output>,
         events: &mpsc::Sender<Event>,
     ) -> io::Result<Self> {
-        let (jobs, waiting) = mpsc::channel(2 * threads);
+        let (jobs, waiting) = mpsc::channel(WAITING_A_THREAD * threads);
         let waiting = Arc::new(Mutex::new(waiting));
         for index in 0..threads {
             let slot = Slot {
@@ -63,9 +67,11 @@ impl Slot {
     fn serve(mut self) {
         while let Some(job) = self.next() {
             let runner = self.runner.clone();
+            let started = Instant::now();
             let end = compute::compute(&*runner, &job, &mut self);
             let token = job.lease.token;
-            let computed = self.events.blocking_send(Event::Computed(token));
+            let computed = Event::Computed(token, started.elapsed());
+            let computed = self.events.blocking_send(computed);
             let ended = self.outputs.blocking_send(Output::End(token, end));
             if computed.is_err() || ended.is_err() {
                 return;

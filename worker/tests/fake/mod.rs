@@ -80,10 +80,15 @@ impl Fake {
 
     /// The next session, welcomed.
     pub async fn session(&mut self) -> Session {
+        self.session_beating(10).await
+    }
+
+    /// The next session, welcomed, with so much time between beats.
+    pub async fn session_beating(&mut self, beat_interval_ms: u32) -> Session {
         let session = self.sessions.recv().await.expect("a session");
         session
             .say(session_response::Message::Welcome(v1::Welcome {
-                beat_interval_ms: 10,
+                beat_interval_ms,
             }))
             .await;
         session

@@ -15,6 +15,7 @@ use bistable_worker::{
     link::Runner,
     unit::{RunError, Work},
 };
+use tokio::sync::Notify;
 
 /// What happens to a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,15 @@ pub enum Fate {
     Unfit,
     /// It runs until it is stopped.
     Endless,
+    /// It says that it was begun, and is done when it is told so.
+    Awaited,
 }
+
+/// A block whose fate is [`Fate::Awaited`] was begun.
+pub static BEGUN: Notify = Notify::const_new();
+
+/// Lets such blocks end.
+pub static END: AtomicBool = AtomicBool::new(false);
 
 /// Gives every block its fate.
 pub struct Scripted(pub fn(u32) -> Fate);
@@ -48,6 +57,15 @@ impl Runner for Scripted {
             assert!(fate != Fate::Panics, "block {block} is cursed");
             if fate == Fate::Unfit {
                 return Err(RunError::Data);
+            }
+            if fate == Fate::Awaited {
+                BEGUN.notify_one();
+            }
+            while fate == Fate::Awaited
+                && !END.load(Ordering::Relaxed)
+                && !stop.load(Ordering::Relaxed)
+            {
+                std::thread::yield_now();
             }
             while fate == Fate::Endless && !stop.load(Ordering::Relaxed) {
                 std::thread::yield_now();

@@ -3,9 +3,12 @@
 use bistable_common::wire::v1;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::fields::{AXES, LOSSES, PARTS, QUANTITIES, SUPPORT, WIDTH_RATIO};
+use super::{
+    fields::{AXES, LOSSES, PARTS, QUANTITIES, SUPPORT, WIDTH_RATIO},
+    troubles::Troubles,
+};
 
-/// The answer as a JSON object, `{"digest", "sweep", "estimates"}`. Absent values are `null`.
+/// The answer as a JSON object, `{"digest", "sweep", "troubles", "estimates"}`. Absent values are `null`.
 pub fn json(response: &v1::QueryEstimatesResponse) -> String {
     let v1::QueryEstimatesResponse {
         digest,
@@ -13,6 +16,9 @@ pub fn json(response: &v1::QueryEstimatesResponse) -> String {
         name,
         confidence,
         estimates,
+        units_quarantined: _,
+        units_conflicting: _,
+        troubles: _,
     } = response;
     let answer = Answer {
         digest: digest.as_deref(),
@@ -21,6 +27,7 @@ pub fn json(response: &v1::QueryEstimatesResponse) -> String {
             name,
             confidence: *confidence,
         },
+        troubles: response.into(),
         estimates: estimates.iter().map(Row).collect(),
     };
     serde_json::to_string_pretty(&answer).expect("strings, numbers and string keys are JSON")
@@ -30,6 +37,7 @@ pub fn json(response: &v1::QueryEstimatesResponse) -> String {
 struct Answer<'a> {
     digest: Option<&'a str>,
     sweep: Sweep<'a>,
+    troubles: Troubles<'a>,
     estimates: Vec<Row<'a>>,
 }
 

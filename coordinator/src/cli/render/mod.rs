@@ -5,6 +5,7 @@ mod fields;
 mod json;
 mod number;
 mod table;
+mod troubles;
 mod value;
 
 #[cfg(test)]
@@ -13,4 +14,5 @@ mod samples;
 pub use csv::csv;
 pub use json::json;
 pub use table::table;
+pub use troubles::unit_name;
 pub(super) use value::{Value, csv_line};

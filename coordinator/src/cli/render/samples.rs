@@ -60,5 +60,6 @@ pub fn response() -> v1::QueryEstimatesResponse {
             estimate(1000, 1000),
             estimate(1000, 2000),
         ],
+        ..v1::QueryEstimatesResponse::default()
     }
 }

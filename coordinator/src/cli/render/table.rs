@@ -9,6 +9,7 @@ use super::{
     Value,
     fields::{AXES, SUPPORT, WIDTH_RATIO},
     number::{measured, ratio, size},
+    troubles,
 };
 
 /// A column: its heading, and its text for an estimate if there is one.
@@ -48,6 +49,9 @@ pub fn table(response: &QueryEstimatesResponse) -> String {
         name,
         confidence,
         estimates,
+        units_quarantined: _,
+        units_conflicting: _,
+        troubles: _,
     } = response;
     let lone = !estimates.is_empty() && estimates.iter().all(|e| e.replicates <= 1);
     let intervals = match lone {
@@ -78,6 +82,9 @@ pub fn table(response: &QueryEstimatesResponse) -> String {
     }
     for note in notes(estimates, &varying) {
         let _ = write!(text, "\n{note}");
+    }
+    for line in troubles::lines(response) {
+        let _ = write!(text, "\n{line}");
     }
     let digest = digest
         .as_deref()

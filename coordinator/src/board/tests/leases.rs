@@ -1,77 +1,10 @@
-//! The board's answers to single events, whole.
+//! The life of a lease.
 
-use std::time::Duration;
-
-use bistable_common::{
-    ids::{LeaseToken, SweepId, UnitId, WorkerId},
-    plan::Plan,
-};
-
-use super::{fixture::unit, release::MAX_ATTEMPTS, *};
-
-const TIMEOUT: Duration = Duration::from_secs(10);
-const SWEEP: SweepId = SweepId([1; 8]);
-
-fn at(seconds: u64) -> Timestamp {
-    Timestamp(seconds * 1_000)
-}
-
-fn known(id: SweepId, plan: Plan) -> Event {
-    Event::SweepAdded(KnownSweep {
-        id,
-        plan,
-        done: vec![],
-        failures: vec![],
-        conflicting: vec![],
-        mode: Mode::Running,
-    })
-}
-
-fn joined(session: u64, slots: u32) -> Event {
-    Event::WorkerJoined {
-        session: SessionId(session),
-        worker: WorkerId(format!("w{session}")),
-        host: "h".into(),
-        slots,
-    }
-}
-
-/// A board with one sweep of `units` units and one worker that waits for a lease.
-fn waiting(units: u32) -> Board {
-    let mut board = Board::new([0; 32], TIMEOUT);
-    board.handle(at(0), joined(1, 1));
-    board.handle(at(0), Event::Credit(SessionId(1), 1));
-    board.handle(at(0), known(SWEEP, fixture::plan(units * 16, 1)));
-    board
-}
-
-fn sent(effects: &[Effect]) -> Vec<&Lease> {
-    effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::SendLease(_, lease) => Some(lease),
-            _ => None,
-        })
-        .collect()
-}
-
-fn leases(board: &Board) -> Vec<Lease> {
-    board.leases.values().map(|e| e.lease.clone()).collect()
-}
-
-fn done(block: u32) -> Event {
-    Event::UnitDone {
-        unit: UnitId {
-            sweep: SWEEP,
-            key: unit(0, block),
-        },
-        compute_us: 1_000,
-    }
-}
+use super::*;
 
 #[test]
 fn a_lease_is_saved_before_it_is_sent() {
-    let mut board = Board::new([0; 32], TIMEOUT);
+    let mut board = Board::new([0; 32], TERMS);
     board.handle(at(0), known(SWEEP, fixture::plan(64, 1)));
     board.handle(at(0), joined(1, 1));
     let effects = board.handle(at(0), Event::Credit(SessionId(1), 1));
@@ -92,7 +25,9 @@ fn a_lease_is_saved_before_it_is_sent() {
 fn a_finished_lease_is_dropped_and_the_sweep_completes() {
     let mut board = waiting(1);
     let token = leases(&board)[0].token;
-    assert_eq!(board.handle(at(1), done(0)), [Effect::Progressed(SWEEP)]);
+    let effects = board.handle(at(1), done(0));
+    let saved = Effect::SaveCost(SWEEP, CellId(0), 1_000);
+    assert_eq!(effects, [Effect::Progressed(SWEEP), saved]);
     assert_eq!(board.handle(at(1), done(0)), []);
     let effects = board.handle(at(1), Event::Finished(SessionId(1), token));
     assert_eq!(
@@ -125,7 +60,7 @@ fn a_lost_worker_s_units_go_to_another_and_only_the_running_one_counts_as_failed
     let again = sent(&effects);
     assert_eq!(again[0].worker, WorkerId("w2".into()));
     assert_eq!(again[0].attempt, 2);
-    board.check_invariants();
+    board.check_invariants(at(0));
 }
 
 #[test]
@@ -210,7 +145,7 @@ fn a_unit_that_keeps_failing_is_given_up_and_the_rest_goes_on() {
         assert_eq!(failure.fate, expected);
         board.handle(at(1), Event::HandBack(SessionId(1), lease.token));
         board.handle(at(1), Event::Credit(SessionId(1), 1));
-        board.check_invariants();
+        board.check_invariants(at(0));
     }
     board.handle(at(2), done(1));
     let progress = board.progress(SWEEP).expect("known");
@@ -248,7 +183,7 @@ fn pausing_lets_leases_run_and_gives_no_new_ones() {
 
 #[test]
 fn sweeps_take_turns() {
-    let mut board = Board::new([0; 32], TIMEOUT);
+    let mut board = Board::new([0; 32], TERMS);
     let other = SweepId([2; 8]);
     board.handle(at(0), known(SWEEP, fixture::plan(640, 1)));
     board.handle(at(0), known(other, fixture::plan(640, 1)));
@@ -260,26 +195,22 @@ fn sweeps_take_turns() {
 
 #[test]
 fn credit_beyond_use_is_not_believed() {
-    let mut board = Board::new([0; 32], TIMEOUT);
+    let mut board = Board::new([0; 32], TERMS);
     board.handle(at(0), joined(1, 3));
     board.handle(at(0), Event::Credit(SessionId(1), u32::MAX));
     let effects = board.handle(at(0), known(SWEEP, fixture::plan(1 << 14, 4)));
+    // Of nothing is known what it costs, so it has one to work on and one to go on with.
     assert_eq!(sent(&effects).len(), 6);
 }
 
 #[test]
 fn the_same_worker_twice_is_the_second() {
     let mut board = waiting(1);
-    let again = Event::WorkerJoined {
-        session: SessionId(5),
-        worker: WorkerId("w1".into()),
-        host: "h".into(),
-        slots: 1,
-    };
+    let again = Event::WorkerJoined(SessionId(5), arrival(1, 1));
     let effects = board.handle(at(1), again);
     assert!(effects.contains(&Effect::Disconnect(SessionId(1))));
     board.handle(at(1), Event::WorkerLost(SessionId(1)));
     let effects = board.handle(at(1), Event::Credit(SessionId(5), 1));
     assert_eq!(sent(&effects).len(), 1);
-    board.check_invariants();
+    board.check_invariants(at(0));
 }
