@@ -18,7 +18,7 @@ pub enum Mode {
     Neon,
     /// Plain arrays, with fused multiply-add in hardware
     Scalar,
-    /// Plain arrays, with fused multiply-add in software: the same results, about a hundred times slower
+    /// Plain arrays, also on a machine without fused multiply-add: the same results there, about a hundred times slower
     Soft,
 }
 
