@@ -94,11 +94,6 @@ impl<R: Real> Rows<R> {
         let range = self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize;
         (&self.indices[range.clone()], &self.values[range])
     }
-
-    /// Bytes of memory.
-    pub fn bytes(&self) -> usize {
-        self.starts.len() * 4 + self.indices.len() * (2 + size_of::<R>())
-    }
 }
 
 /// Up to sixteen rows turned around: sixteen values a column, one of each row, and which of them are kept.
