@@ -7,15 +7,20 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::{fs::chown, process::CommandExt},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::chown, process::CommandExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    thread,
-    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, getuid, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::retry_on_intr,
+    process::{Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open},
+};
 
 /// What `TcpPassword` servers ask for.
 pub const PASSWORD: &str = "correct-horse";
@@ -141,14 +146,9 @@ impl Server {
         // Stopped first, so that it neither starts a process that is not seen nor tells the others to leave in order.
         signal(postmaster, Signal::STOP);
         let backends = children(postmaster);
-        backends.iter().for_each(|pid| signal(*pid, Signal::KILL));
-        signal(postmaster, Signal::KILL);
-        for pid in backends.into_iter().chain([postmaster]) {
-            // A process is gone when it is a zombie or nothing at all; only its parent could wait for it.
-            while is_alive(pid) {
-                thread::sleep(Duration::from_millis(5));
-            }
-        }
+        let all = backends.into_iter().chain([postmaster]);
+        let ends: Vec<_> = all.filter_map(kill_watched).collect();
+        ends.iter().for_each(await_end);
         // Where nobody waits for orphans, the zombie would pass for a running server.
         let _ = fs::remove_file(self.data().join("postmaster.pid"));
         let socket = format!(".s.PGSQL.{}.lock", self.port);
@@ -303,26 +303,35 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
+/// Kills a process; what tells of its end, unless it is gone already. Only its parent could wait for it otherwise.
+fn kill_watched(pid: i32) -> Option<OwnedFd> {
+    let end = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+    signal(pid, Signal::KILL);
+    Some(end)
+}
+
+fn await_end(process: &OwnedFd) {
+    let mut watched = [PollFd::new(process, PollFlags::IN)];
+    retry_on_intr(|| poll(&mut watched, None)).expect("a process to wait for");
+}
+
 fn signal(pid: i32, signal: Signal) {
     // One that has ended in the meantime needs no signal.
     let _ = kill_process(Pid::from_raw(pid).expect("a process"), signal);
 }
 
-/// State and parent of a process, from `/proc`.
-fn stat(pid: i32) -> Option<(String, i32)> {
+/// The parent of a process, from `/proc`.
+fn parent_of(pid: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything; the state follows it, then the parent.
     let mut fields = stat.rsplit(')').next()?.split_whitespace();
-    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
-}
-
-fn is_alive(pid: i32) -> bool {
-    stat(pid).is_some_and(|(state, _)| state != "Z" && state != "X")
+    fields.nth(1)?.parse().ok()
 }
 
 fn children(parent: i32) -> Vec<i32> {
     let processes = fs::read_dir("/proc").expect("/proc");
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| stat(*pid).is_some_and(|(_, its)| its == parent))
+        .filter(|pid| parent_of(*pid) == Some(parent))
         .collect()
 }

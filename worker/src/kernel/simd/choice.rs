@@ -18,7 +18,7 @@ pub enum Mode {
     Neon,
     /// Plain arrays, with fused multiply-add in hardware
     Scalar,
-    /// Plain arrays, also on a machine without fused multiply-add: the same results there, about a hundred times slower
+    /// Plain arrays, also on a machine without fused multiply-add: the same results there, far slower
     Soft,
 }
 
@@ -45,7 +45,7 @@ pub enum Unavailable {
     Asked(Mode),
     /// There is nothing that is fast enough to be chosen unasked.
     #[error(
-        "this machine has no fused multiply-add instruction; `--simd soft` computes the same results without, about a hundred times slower"
+        "this machine has no fused multiply-add instruction; `--simd soft` computes the same results without, far slower"
     )]
     NoFma,
 }
