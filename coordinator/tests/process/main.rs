@@ -9,6 +9,7 @@ mod one_answer;
 mod outputs;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/processes.rs"]
 mod processes;
 mod steering;
 mod store;

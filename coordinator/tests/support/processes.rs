@@ -1,4 +1,5 @@
 //! The processes. Each is killed when its guard goes; nothing here waits for time to pass, only for what processes say.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 use std::{
     ffi::OsStr,
@@ -9,7 +10,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 
 /// The command, deaf to the environment of whoever runs the tests.
@@ -74,6 +75,13 @@ struct Guard(Child);
 impl Guard {
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).expect("a process");
+    }
+
+    /// Returns when it has stopped.
+    fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let process = WaitId::Pid(Pid::from_child(&self.0));
+        waitid(process, WaitIdOptions::STOPPED).expect("a process that stops");
     }
 
     fn wait(&mut self) -> ExitStatus {
@@ -151,9 +159,24 @@ impl From<Daemon> for Running {
 }
 
 impl Running {
+    /// Its identifier.
+    pub fn pid(&self) -> u32 {
+        self.guard.0.id()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.guard.0.try_wait().expect("a process").is_some()
+    }
+
     /// Ends it without a warning.
     pub fn kill(mut self) {
         self.guard.kill();
+    }
+
+    /// Stops it, until it is sent SIGCONT.
+    pub fn freeze(&self) {
+        self.guard.freeze();
     }
 
     /// Sends it `signal`.
@@ -303,11 +326,16 @@ impl Worker {
 
     /// A worker to whose log the test listens.
     pub fn daemon(urls: &str, cache: &tempfile::TempDir, options: &[&str]) -> Daemon {
-        let folder = cache.path().to_str().expect("a path");
-        let fixed = ["worker", "--coordinator", urls, "--cache-dir", folder];
-        let mut daemon = Daemon::start(command([&fixed, options].concat()));
+        let mut daemon = Self::seeking(urls, cache, options);
         daemon.wait_for("working for");
         daemon
+    }
+
+    /// A worker that may have yet to find a coordinator.
+    pub fn seeking(urls: &str, cache: &tempfile::TempDir, options: &[&str]) -> Daemon {
+        let folder = cache.path().to_str().expect("a path");
+        let fixed = ["worker", "--coordinator", urls, "--cache-dir", folder];
+        Daemon::start(command([&fixed, options].concat()))
     }
 }
 
