@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
+    process::Output,
     sync::atomic::{AtomicU16, Ordering},
 };
 
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::{
     postgres::Server,
-    processes::{Coordinator, Running, Worker},
+    processes::{Coordinator, Running, Worker, bistable},
     proxy::Link,
 };
 
@@ -112,6 +113,11 @@ impl Fleet {
     /// The coordinators, for clients.
     pub fn urls(&self) -> String {
         [0, 1].map(|index| self.url(index)).join(",")
+    }
+
+    /// Runs a client.
+    pub fn ask(&self, args: &[&str]) -> Output {
+        bistable([args, &["--coordinator", &self.urls()]].concat())
     }
 
     pub fn url(&self, coordinator: usize) -> String {

@@ -7,10 +7,10 @@ use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 
 /// Every report of a unit, the first and those that followed it; and a word whenever something changes.
 const WITNESSES: &str = "
-CREATE TABLE reports (cell bigint, replicate bigint, block bigint, worker text, content text);
+CREATE TABLE reports (sweep bytea, cell bigint, replicate bigint, block bigint, content text);
 CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO reports VALUES (NEW.cell, NEW.replicate, NEW.block, NEW.worker, md5(NEW.trajectory));
+    INSERT INTO reports VALUES (NEW.sweep, NEW.cell, NEW.replicate, NEW.block, md5(NEW.trajectory));
     RETURN NEW;
 END $$;
 CREATE TRIGGER witness BEFORE INSERT ON results FOR EACH ROW EXECUTE FUNCTION witness();

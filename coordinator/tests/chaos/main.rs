@@ -7,6 +7,8 @@
 #![cfg(unix)]
 
 mod fleet;
+#[path = "../support/images.rs"]
+mod images;
 mod ledger;
 #[path = "../support/postgres.rs"]
 mod postgres;
@@ -18,6 +20,7 @@ mod proxy;
 mod random;
 mod run;
 mod schedule;
+mod sweeps;
 
 use std::{
     ops::Range,
@@ -26,13 +29,14 @@ use std::{
 };
 
 use self::{
-    processes::{Runs, json},
-    run::{Run, Tally},
+    processes::Runs,
+    run::{REPEATED, Run, Tally},
     schedule::KINDS,
+    sweeps::Sweep,
 };
 
 /// Runs in a usual test.
-const RUNS: u64 = 4;
+const RUNS: u64 = 6;
 
 /// How many runs to make instead, or which: `100`, `17..18`.
 const VARIABLE: &str = "BISTABLE_CHAOS";
@@ -48,53 +52,16 @@ fn seeds() -> Range<u64> {
     }
 }
 
-/// Five solvers by four replicates by four blocks of units that take some tenths of a second.
-const SWEEP: &str = r#"
-name = "chaos"
-replicates = 4
-indices = "all"
-
-[problem]
-kind = "quadratic"
-dim_x = 24
-dim_y = 24
-mu_f = 1.0
-l_f = 1.5
-mu_g = 1.0
-l_g = 1.5
-mean = 1.0
-noise = 1.0
-seed = 1
-
-[grid]
-m1 = 64
-m2 = 200
-K = [100, 4000]
-T = [1, 2]
-eta_x = 0.1
-eta_y = 0.1
-
-[[solvers]]
-preset = "ssgd"
-
-[[solvers]]
-preset = "tsgd"
-
-[[solvers]]
-preset = "ud"
-"#;
-
 #[test]
 fn every_run_ends_with_the_results_of_one_that_nothing_disturbs() {
     let runs = Runs::new();
-    let file = runs.write("sweep.toml", SWEEP);
-    let expected = json(&runs.run(&file, &[]));
+    let sweeps = Sweep::all(&runs);
     let seeds = Mutex::new(seeds());
     let total = Mutex::new(Tally::new());
     let work = || {
         while let Some(seed) = { seeds.lock().expect("seeds").next() } {
             let runtime = tokio::runtime::Runtime::new().expect("threads");
-            let tally = runtime.block_on(Run::whole(seed, &file, &expected));
+            let tally = runtime.block_on(Run::whole(seed, &sweeps));
             println!("run {seed}: {tally:?}");
             let mut total = total.lock().expect("a tally");
             for (what, count) in tally {
@@ -103,13 +70,14 @@ fn every_run_ends_with_the_results_of_one_that_nothing_disturbs() {
         }
     };
     scope(|scope| {
-        let threads = available_parallelism().map_or(1, usize::from);
+        // They wait most of the time.
+        let threads = 2 * available_parallelism().map_or(1, usize::from);
         for _ in 0..threads {
             scope.spawn(work);
         }
     });
     let total = total.into_inner().expect("a tally");
-    for kind in KINDS {
-        assert!(total.get(kind) > Some(&0), "never a {kind}: {total:?}");
+    for what in KINDS.into_iter().chain([REPEATED]) {
+        assert!(total.get(what) > Some(&0), "never a {what}: {total:?}");
     }
 }

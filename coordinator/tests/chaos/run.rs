@@ -1,8 +1,7 @@
 //! A run: a sweep that is submitted, disturbed by a schedule, and compared with what nothing disturbed.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::Value;
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -14,10 +13,14 @@ use crate::{
     processes::{Watch, bistable, json, number, text},
     proxy::Passage,
     schedule::{Fault, Role, Step, Until, schedule},
+    sweeps::Sweep,
 };
 
 /// A run that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(300);
+
+/// In a tally: reports of units that were done.
+pub const REPEATED: &str = "unit reported again";
 
 /// How often something happened.
 pub type Tally = BTreeMap<&'static str, u64>;
@@ -37,6 +40,8 @@ enum Replacement {
     Leases(Vec<Vec<u8>>),
     /// The term after this one has begun.
     Term(i64),
+    /// There is a database again.
+    Database,
 }
 
 impl Replacement {
@@ -44,6 +49,7 @@ impl Replacement {
         match self {
             Self::Leases(tokens) => look.held.iter().all(|held| !tokens.contains(&held.token)),
             Self::Term(epoch) => look.epoch > *epoch,
+            Self::Database => true,
         }
     }
 }
@@ -62,29 +68,34 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs a sweep under the schedule of this seed; what happened. Its results must be as `expected`.
-    pub async fn whole(seed: u64, file: &Path, expected: &Value) -> Tally {
-        let mut run = Self::begin(seed, file).await;
-        let id = expected["sweep"]["id"].as_str().expect("an identifier");
+    /// Has `sweeps` measured under the schedule of this seed; what happened.
+    pub async fn whole(seed: u64, sweeps: &[Sweep]) -> Tally {
+        let mut run = Self::begin(seed, sweeps).await;
         let steps = schedule(seed, run.units);
         let ended = timeout(LONGEST, run.suffer(steps)).await;
         assert!(ended.is_ok(), "it hangs");
-        run.compare(id, expected);
+        for sweep in sweeps {
+            run.compare(sweep);
+        }
         run.audit().await;
         std::mem::take(&mut run.tally)
     }
 
-    async fn begin(seed: u64, file: &Path) -> Self {
+    async fn begin(seed: u64, sweeps: &[Sweep]) -> Self {
         let fleet = Fleet::start().await;
         let ledger = Ledger::open(fleet.store()).await;
         ledger.watch().await;
-        let urls = fleet.urls();
-        let submit = ["submit", file.to_str().expect("a path")];
-        text(&bistable([&submit[..], &["--coordinator", &urls]].concat()));
-        let sweeps = json(&bistable(["list", "--json", "--coordinator", &urls]));
+        for sweep in sweeps {
+            let file = sweep.file.to_str().expect("a path");
+            let options = sweep.options.iter().map(String::as_str);
+            let submit: Vec<_> = ["submit", file].into_iter().chain(options).collect();
+            text(&fleet.ask(&submit));
+        }
+        let listed = json(&fleet.ask(&["list", "--json"]));
+        let listed = listed.as_array().expect("a list").iter();
         Self {
             seed,
-            units: number(&sweeps[0], "units_total"),
+            units: listed.map(|sweep| number(sweep, "units_total")).sum(),
             fleet,
             ledger: Some(ledger),
             timed: JoinSet::new(),
@@ -295,7 +306,7 @@ impl Run {
         match remedy {
             // It would not start without a database.
             Remedy::Start(Member::Coordinator(_)) if self.ledger.is_none() => {
-                self.later(Duration::from_millis(100), remedy);
+                self.awaiting.push((Replacement::Database, remedy));
             }
             Remedy::Start(member) => self.fleet.start_member(member),
             Remedy::Thaw(member) => self.fleet.thaw(member),
@@ -324,19 +335,23 @@ impl Run {
         ));
     }
 
-    /// Sees the sweep to its end, as a user does.
-    fn compare(&mut self, id: &str, expected: &Value) {
-        let urls = self.fleet.urls();
-        let (last, code) = Watch::start(id, &urls).last();
+    /// Sees a sweep to its end, as a user does.
+    fn compare(&mut self, sweep: &Sweep) {
+        let watch = Watch::start(sweep.id(), &self.fleet.urls());
+        let (last, code) = watch.last_within(LONGEST);
         assert_eq!(
             (&last["state"], code),
             (&"complete".into(), Some(0)),
             "{last}"
         );
         assert_eq!(last["units_done"], last["units_total"], "{last}");
-        let results = json(&bistable(["results", id, "--json", "--coordinator", &urls]));
-        assert_eq!(results["digest"], expected["digest"]);
-        assert_eq!(results, *expected);
+        for coordinator in 0..COORDINATORS {
+            let url = self.fleet.url(coordinator);
+            let results = ["results", sweep.id(), "--json", "--coordinator", &url];
+            let results = json(&bistable(results));
+            assert_eq!(results["digest"], sweep.expected["digest"]);
+            assert_eq!(results, sweep.expected);
+        }
     }
 
     /// Looks into the books when everybody has left.
@@ -347,18 +362,13 @@ impl Run {
         for nothing in ["conflicts", "leases", "failures"] {
             assert_eq!(ledger.count(nothing).await, 0, "{nothing}");
         }
-        let reported = ledger
-            .count("(SELECT DISTINCT cell, replicate, block FROM reports) _")
-            .await;
-        let contents = "(SELECT DISTINCT cell, replicate, block, content FROM reports) _";
-        assert_eq!(reported, self.units);
-        assert_eq!(
-            ledger.count(contents).await,
-            self.units,
-            "reports that differ"
-        );
+        let unit = "sweep, cell, replicate, block";
+        for distinct in [unit, &format!("{unit}, content")] {
+            let reported = format!("(SELECT DISTINCT {distinct} FROM reports) _");
+            assert_eq!(ledger.count(&reported).await, self.units, "{distinct}");
+        }
         let repeated = ledger.count("reports").await - self.units;
-        self.tally.insert("unit reported again", repeated);
+        self.tally.insert(REPEATED, repeated);
         for (member, log) in &self.fleet.logs {
             assert!(!log.contains("panicked"), "{member:?}: {log}");
         }

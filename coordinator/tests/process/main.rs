@@ -5,6 +5,8 @@
 mod crashes;
 mod data;
 mod failover;
+#[path = "../support/images.rs"]
+mod images;
 mod one_answer;
 mod outputs;
 #[path = "../support/postgres.rs"]

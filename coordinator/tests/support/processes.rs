@@ -7,7 +7,9 @@ use std::{
     io::{BufRead, BufReader, Lines, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -378,6 +380,21 @@ impl Watch {
     pub fn last(mut self) -> (Value, Option<i32>) {
         let last = (&mut self).last().expect("a status");
         (last, self.guard.wait().code())
+    }
+
+    /// The same, but a sweep that is not over by then is watched no longer.
+    pub fn last_within(self, limit: Duration) -> (Value, Option<i32>) {
+        let pid = Pid::from_child(&self.guard.0);
+        let (over, ended) = mpsc::channel::<()>();
+        let backstop = thread::spawn(move || {
+            if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(limit) {
+                kill_process(pid, Signal::KILL).expect("a process");
+            }
+        });
+        let last = self.last();
+        drop(over);
+        backstop.join().expect("a thread");
+        last
     }
 }
 
