@@ -247,7 +247,7 @@ impl Fleet {
 /// An address that the system gives to nobody who connects somewhere: it is still free when its dead coordinator returns.
 fn reserved_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = std::process::id() % 8_000;
+    let start = std::process::id() % 125 * 64;
     loop {
         let offset = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = 20_000 + (start + offset) % 8_000;

@@ -20,7 +20,9 @@ mod proxy;
 mod random;
 mod run;
 mod schedule;
+mod strikes;
 mod sweeps;
+mod verdict;
 
 use std::{
     ops::Range,
@@ -30,9 +32,10 @@ use std::{
 
 use self::{
     processes::Runs,
-    run::{REPEATED, Run, Tally},
+    run::{Run, Tally},
     schedule::KINDS,
     sweeps::Sweep,
+    verdict::CONSEQUENCES,
 };
 
 /// Runs in a usual test.
@@ -77,7 +80,7 @@ fn every_run_ends_with_the_results_of_one_that_nothing_disturbs() {
         }
     });
     let total = total.into_inner().expect("a tally");
-    for what in KINDS.into_iter().chain([REPEATED]) {
+    for what in KINDS.into_iter().chain(CONSEQUENCES) {
         assert!(total.get(what) > Some(&0), "never a {what}: {total:?}");
     }
 }
