@@ -21,8 +21,10 @@ mod random;
 mod run;
 mod schedule;
 mod strikes;
+#[path = "../support/sweeps.rs"]
 mod sweeps;
 mod verdict;
+mod workload;
 
 use std::{
     ops::Range,
@@ -34,8 +36,8 @@ use self::{
     processes::Runs,
     run::{Run, Tally},
     schedule::KINDS,
-    sweeps::Sweep,
     verdict::CONSEQUENCES,
+    workload::Sweep,
 };
 
 /// Runs in a usual test.

@@ -10,7 +10,7 @@ use crate::{
     processes::{json, number, text},
     proxy::Passage,
     schedule::{Step, schedule},
-    sweeps::Sweep,
+    workload::Sweep,
 };
 
 /// A run that takes longer hangs.

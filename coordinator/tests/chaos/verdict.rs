@@ -4,7 +4,7 @@ use crate::{
     fleet::COORDINATORS,
     processes::{Watch, bistable, json},
     run::{LONGEST, Run},
-    sweeps::Sweep,
+    workload::Sweep,
 };
 
 /// In a tally: reports of units that had a result.
@@ -60,7 +60,8 @@ impl Run {
                 *self.tally.entry(what).or_default() += log.matches(words).count() as u64;
             };
             count(DEPOSED, "no longer leading");
-            count(FENCED, "it stopped beating");
+            count(FENCED, "was lost: it stopped beating");
+            count(FENCED, "its worker did not come back");
         }
     }
 }

@@ -13,7 +13,9 @@ mod outputs;
 mod postgres;
 #[path = "../support/processes.rs"]
 mod processes;
+mod scene;
 mod steering;
 mod store;
+#[path = "../support/sweeps.rs"]
 mod sweeps;
 mod trust;

@@ -8,27 +8,11 @@ use serde_json::Value;
 use crate::{
     images::folder,
     processes::{Runs, json},
+    sweeps::analytic,
 };
 
-/// Five solvers by three replicates by four blocks.
-const ANALYTIC: &str = r#"
-name = "analytic"
-replicates = 3
-indices = "all"
-
-[problem]
-kind = "quadratic"
-dim_x = 24
-dim_y = 24
-mu_f = 1.0
-l_f = 1.5
-mu_g = 1.0
-l_g = 1.5
-mean = 1.0
-noise = 1.0
-seed = 1
-
-[grid]
+/// Of the analytic sweep: five cells by three replicates by four blocks.
+const GRID: &str = r#"
 m1 = 64
 m2 = 200
 K = [100, 4000]
@@ -46,7 +30,7 @@ preset = "tsgd"
 preset = "ud"
 "#;
 
-/// One solver by five replicates by four blocks, on data that workers have to fetch.
+/// One cell by five replicates by four blocks, on data that workers have to fetch.
 const NETWORK: &str = r#"
 name = "network"
 replicates = 5
@@ -87,8 +71,9 @@ impl Sweep {
     pub fn all(runs: &Runs) -> Vec<Self> {
         let data = folder(runs).display().to_string();
         let options = ["--data-dir".to_owned(), data];
+        let first = "name = \"analytic\"\nreplicates = 3";
         vec![
-            Self::compute(runs, "analytic.toml", ANALYTIC, &[]),
+            Self::compute(runs, "analytic.toml", &analytic(first, 24, GRID), &[]),
             Self::compute(runs, "network.toml", NETWORK, &options),
         ]
     }
