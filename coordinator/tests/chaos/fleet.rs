@@ -18,6 +18,9 @@ use crate::{
 pub const COORDINATORS: usize = 2;
 pub const WORKERS: usize = 4;
 
+/// Lines at the end of a log that are shown of a run that failed.
+const END: usize = 40;
+
 /// One of the processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Member {
@@ -219,10 +222,25 @@ impl Fleet {
         }
     }
 
+    /// Kills everybody; the ends of all logs, oldest first.
+    pub fn ends(&mut self) -> Vec<(Member, String)> {
+        for member in everybody() {
+            if let Life::Up(_) | Life::Frozen(_) = self.life(member) {
+                self.kill(member);
+            }
+        }
+        let end = |log: &String| {
+            let mut lines: Vec<_> = log.lines().rev().take(END).collect();
+            lines.reverse();
+            lines.join("\n")
+        };
+        let logs = self.logs.iter();
+        logs.map(|(member, log)| (*member, end(log))).collect()
+    }
+
     /// Panics if a process has ended that nobody killed.
     pub fn check(&mut self) {
-        let all = (0..COORDINATORS).map(Member::Coordinator);
-        for member in all.chain((0..WORKERS).map(Member::Worker)) {
+        for member in everybody() {
             let life = self.life(member);
             if let Life::Up(process) = life
                 && process.has_ended()
@@ -235,13 +253,18 @@ impl Fleet {
 
     /// Asks workers, then coordinators, to leave; all of them end well.
     pub fn leave(&mut self) {
-        let workers = (0..WORKERS).map(Member::Worker);
-        for member in workers.chain((0..COORDINATORS).map(Member::Coordinator)) {
+        for member in everybody() {
             let (code, log) = self.life(member).take().end(Signal::TERM);
             assert_eq!(code, Some(0), "{member:?}: {log}");
             self.logs.push((member, log));
         }
     }
+}
+
+/// Workers, then coordinators.
+fn everybody() -> impl Iterator<Item = Member> {
+    let workers = (0..WORKERS).map(Member::Worker);
+    workers.chain((0..COORDINATORS).map(Member::Coordinator))
 }
 
 /// An address that the system gives to nobody who connects somewhere: it is still free when its dead coordinator returns.

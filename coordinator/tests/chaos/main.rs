@@ -1,8 +1,8 @@
 //! Chaos: a sweep on a whole cluster of real processes, any of which is killed, stopped or cut off at any moment.
 //!
 //! Each run has a database, two coordinators, four workers and a seed. The seed says what goes wrong and when; moments are
-//! counted in units that are done, so that they fall into the middle of the work on any machine. Every run must end with the
-//! very results of a run that nothing disturbs.
+//! counted in units that are done, and nobody is struck but in the middle of a lease. Every run must end with the very results
+//! of a run that nothing disturbs, each unit counted once.
 
 #![cfg(unix)]
 
@@ -61,7 +61,9 @@ fn seeds() -> Range<u64> {
 fn every_run_ends_with_the_results_of_one_that_nothing_disturbs() {
     let runs = Runs::new();
     let sweeps = Sweep::all(&runs);
-    let seeds = Mutex::new(seeds());
+    let seeds = seeds();
+    let usual = seeds.clone().count() as u64 >= RUNS;
+    let seeds = Mutex::new(seeds);
     let total = Mutex::new(Tally::new());
     let work = || {
         while let Some(seed) = { seeds.lock().expect("seeds").next() } {
@@ -82,7 +84,10 @@ fn every_run_ends_with_the_results_of_one_that_nothing_disturbs() {
         }
     });
     let total = total.into_inner().expect("a tally");
-    for what in KINDS.into_iter().chain(CONSEQUENCES) {
-        assert!(total.get(what) > Some(&0), "never a {what}: {total:?}");
+    // In a single run not everything follows.
+    if usual {
+        for what in KINDS.into_iter().chain(CONSEQUENCES) {
+            assert!(total.get(what) > Some(&0), "never a {what}: {total:?}");
+        }
     }
 }

@@ -176,13 +176,13 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let Self { seed, story, .. } = self;
-            eprintln!(
-                "run {seed} (again: BISTABLE_CHAOS={seed}..{}):\n  {}",
-                *seed + 1,
-                story.join("\n  ")
-            );
+        if !std::thread::panicking() {
+            return;
         }
+        for (member, log) in self.fleet.ends() {
+            eprintln!("{member:?} said at last:\n{log}");
+        }
+        let (seed, next, story) = (self.seed, self.seed + 1, self.story.join("\n  "));
+        eprintln!("run {seed} (again: BISTABLE_CHAOS={seed}..{next}):\n  {story}");
     }
 }
