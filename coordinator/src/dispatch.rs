@@ -195,6 +195,11 @@ impl Dispatch {
         self.changes.clone()
     }
 
+    /// Whether the dispatcher has stopped.
+    pub fn has_stopped(&self) -> bool {
+        self.commands.is_closed()
+    }
+
     /// Returns when the dispatcher has stopped.
     pub async fn stopped(&self) {
         self.commands.closed().await;
