@@ -13,6 +13,8 @@ mod registry;
 mod replica;
 mod sessions;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -193,6 +195,11 @@ impl Dispatch {
         self.changes.clone()
     }
 
+    /// Whether the dispatcher has stopped.
+    pub fn has_stopped(&self) -> bool {
+        self.commands.is_closed()
+    }
+
     /// Returns when the dispatcher has stopped.
     pub async fn stopped(&self) {
         self.commands.closed().await;
@@ -250,7 +257,7 @@ impl Dispatch {
 
     /// Forgets a sweep.
     pub async fn delete(&self, sweep: SweepId) -> Result<(), DispatchError> {
-        self.ask(|reply| Command::Delete(sweep, reply)).await
+        self.recorder.delete(sweep).await
     }
 
     /// Where a sweep stands.

@@ -168,6 +168,24 @@ impl Server {
         }
     }
 
+    /// Returns when this coordinator has lost the lead; the address of the one that has it now, if there is one soon.
+    pub async fn deposed(&self) -> Option<String> {
+        let mut roles = self.lead.roles();
+        let stands_by = |role: &Role| matches!(role, Role::StandingBy { .. });
+        if roles.wait_for(stands_by).await.is_err() {
+            // It was not deposed: it has ended.
+            return std::future::pending().await;
+        }
+        let settled = |role: &Role| !matches!(role, Role::StandingBy { leader: None });
+        match tokio::time::timeout(ELECTION, roles.wait_for(settled)).await {
+            Ok(Ok(role)) => match &*role {
+                Role::StandingBy { leader } => leader.clone(),
+                Role::Leading(_) => None,
+            },
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
     /// Stops politely: sessions end, another coordinator may lead, calls under way are answered, what was reported is
     /// stored.
     pub async fn shutdown(mut self) -> Result<(), StoreError> {

@@ -95,7 +95,8 @@ fn linear(criterion: &mut Criterion) {
 
 fn iterations<P: Problem>(criterion: &mut Criterion, name: &str, facts: &Facts, problem: &P) {
     let cell = &facts.cells[0];
-    let mut stepper = Stepper::new(problem, Simd::any(), facts, cell, Replicate(0));
+    let stop = AtomicBool::new(false);
+    let mut stepper = Stepper::new(problem, Simd::any(), facts, cell, Replicate(0), &stop);
     let mut at = stepper.group_start().clone();
     let twins: Vec<Twin> = (0..P::REPLICAS as u32).map(Twin::Replaced).collect();
     let mut round = 0;

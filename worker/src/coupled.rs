@@ -11,6 +11,7 @@ mod replica;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bistable_common::{
+    draw::{first_draws_while, measured_order},
     ids::{Block, Replicate},
     plan::{BLOCK, Plan},
     sweep::{Cell, Facts},
@@ -88,14 +89,13 @@ pub fn run<P: Problem>(
     stop: &AtomicBool,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
-    let first =
-        bistable_common::draw::first_draws(setting.facts, setting.cell(), setting.replicate);
-    let order = bistable_common::draw::measured_order(
-        setting.facts,
-        setting.cell(),
-        setting.replicate,
-        &first,
-    );
+    let (facts, cell, replicate) = (setting.facts, setting.cell(), setting.replicate);
+    let go_on = || match stop.load(Ordering::Relaxed) {
+        true => Err(RunError::Stopped),
+        false => Ok(()),
+    };
+    let first = first_draws_while(facts, cell, replicate, go_on)?;
+    let order = measured_order(facts, cell, replicate, &first);
     let draws = Draws { first, order };
     let dims = problem.dims();
     let state_bytes = ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
@@ -114,19 +114,12 @@ pub fn run<P: Problem>(
         setting.facts,
         setting.cell(),
         setting.replicate,
+        stop,
     );
     let mut first = blocks.start;
     while first < blocks.end {
         let end = blocks.end.min(first.saturating_add(group));
-        run_group(
-            problem,
-            setting,
-            &draws,
-            first..end,
-            &mut stepper,
-            stop,
-            done,
-        )?;
+        run_group(problem, setting, &draws, first..end, &mut stepper, done)?;
         first = end;
     }
     Ok(())
@@ -138,7 +131,6 @@ fn run_group<P: Problem>(
     draws: &Draws,
     blocks: std::ops::Range<u32>,
     stepper: &mut Stepper<'_, P>,
-    stop: &AtomicBool,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
     let plan = Plan::new(setting.facts);
@@ -151,9 +143,7 @@ fn run_group<P: Problem>(
     let all = blocks.clone().flat_map(groups);
     let mut forks = Forks::new(problem, all, draws, setting.mode);
     let with_curve = blocks.start == 0;
-    let base = Base::run(
-        problem, setting, draws, &mut forks, with_curve, stepper, stop,
-    )?;
+    let base = Base::run(problem, setting, draws, &mut forks, with_curve, stepper)?;
     let mut room = Room::new(stepper);
     let mut number = 0;
     for block in blocks {
@@ -161,7 +151,7 @@ fn run_group<P: Problem>(
         for group in groups(block) {
             let fork = forks.of(number);
             experiments.extend(replica::run(
-                problem, setting, &base, group, draws, fork, &mut room, stepper, stop,
+                problem, setting, &base, group, draws, fork, &mut room, stepper,
             )?);
             number += 1;
         }
@@ -178,13 +168,6 @@ fn run_group<P: Problem>(
                 experiments,
             },
         );
-    }
-    Ok(())
-}
-
-fn check_stop(stop: &AtomicBool) -> Result<(), RunError> {
-    if stop.load(Ordering::Relaxed) {
-        return Err(RunError::Stopped);
     }
     Ok(())
 }

@@ -35,6 +35,9 @@ pub(crate) enum Error {
         None => "no other one leads yet".to_owned(),
     })]
     StandingBy(Option<String>),
+    /// Whoever asked does not wait for the answer any more.
+    #[error("nobody waits for the answer")]
+    Unasked,
     /// A defect of this program.
     #[error("{0}")]
     Internal(&'static str),
@@ -54,6 +57,7 @@ impl Error {
             Self::Busy(_) => Code::ResourceExhausted,
             Self::Internal(_) => Code::Internal,
             Self::StandingBy(_) => Code::Unavailable,
+            Self::Unasked => Code::Cancelled,
             Self::Dispatch(error) => match error {
                 DispatchError::Unknown(_) => Code::NotFound,
                 DispatchError::Cancelled(_) | DispatchError::ForeignNumerics(_) => {

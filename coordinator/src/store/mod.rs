@@ -11,6 +11,8 @@ mod election;
 #[cfg(test)]
 mod migrations_test;
 mod postgres;
+#[cfg(test)]
+pub(crate) mod slow;
 mod sqlite;
 mod types;
 

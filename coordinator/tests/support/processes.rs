@@ -431,30 +431,32 @@ impl Runs {
         self.folder.path().join("store.sqlite")
     }
 
-    fn args(&self, file: &Path, options: &[&str]) -> Vec<String> {
-        let (file, store) = (
-            file.display().to_string(),
-            self.store().display().to_string(),
-        );
-        let fixed = ["run", &file, "--store", &store, "--json", "--no-plots"];
-        let all = fixed.iter().chain(options);
-        all.map(|&argument| argument.to_owned()).collect()
-    }
-
     /// Runs a document to its end, or to its failure.
     pub fn run(&self, file: &Path, options: &[&str]) -> Output {
-        bistable(self.args(file, options))
+        bistable(run_args(file, &self.store().display().to_string(), options))
     }
 
     /// Starts to run a document; returns when its sweep is submitted, with where its coordinator listens.
     pub fn start(&self, file: &Path, options: &[&str]) -> (Running, String) {
-        let mut run = command(self.args(file, options));
+        self.start_on(&self.store().display().to_string(), file, options)
+    }
+
+    /// The same on another store.
+    pub fn start_on(&self, store: &str, file: &Path, options: &[&str]) -> (Running, String) {
+        let mut run = command(run_args(file, store, options));
         run.env("RUST_LOG", "info");
         let mut daemon = Daemon::start(run);
         let address = daemon.wait_for("serving addr=");
         daemon.wait_for("a sweep was submitted");
         (daemon.into(), format!("http://{address}"))
     }
+}
+
+fn run_args(file: &Path, store: &str, options: &[&str]) -> Vec<String> {
+    let file = file.display().to_string();
+    let fixed = ["run", &file, "--store", store, "--json", "--no-plots"];
+    let all = fixed.iter().chain(options);
+    all.map(|&argument| argument.to_owned()).collect()
 }
 
 /// The digest of a run of `document` that nothing disturbs, in a store of its own.

@@ -1,13 +1,11 @@
 //! The base run on D: its states at every K, its curve, and the forks that it leaves on the way.
 
-use std::sync::atomic::AtomicBool;
-
 use bistable_common::{
     ids::Hash,
     trajectory::{CurvePoint, Stop, curve_rounds},
 };
 
-use super::{Draws, Fork, Setting, check_stop};
+use super::{Draws, Fork, Setting};
 use crate::{
     kernel::Real,
     problem::{Iterate, Metrics, Problem, Table},
@@ -82,7 +80,6 @@ impl<R: Real> Base<R> {
         forks: &mut Forks<R>,
         with_curve: bool,
         stepper: &mut Stepper<'_, P>,
-        stop: &AtomicBool,
     ) -> Result<Self, RunError> {
         let cell = setting.cell();
         let curve_at = if with_curve {
@@ -100,16 +97,22 @@ impl<R: Real> Base<R> {
         };
         let (mut group, mut state) = (stepper.group_start().clone(), stepper.start().clone());
         for round in 0..cell.last_k() {
-            check_stop(stop)?;
             forks.take(problem, round, &group);
             let (k, reached) = (round + 1, base.hashes.len());
-            let health = stepper.iterate(&mut group, round, &[Twin::Base]);
+            let health = stepper.iterate(&mut group, round, &[Twin::Base])?;
             let checkpoint = cell.ks[reached] == k;
             let curve = curve_at.get(base.curve.len()) == Some(&k);
             if checkpoint || curve {
                 problem.get(&group, 0, &mut state);
             }
-            if health.diverged(0) || (checkpoint && !state.is_finite()) {
+            let diverged = health.diverged(0) || (checkpoint && !state.is_finite());
+            let point = match (checkpoint || curve) && !diverged {
+                true => evaluator.point(problem, stepper, &state, k),
+                false => None,
+            };
+            // Parameters may be finite where their loss is not. Every base run looks at every K, whether it has a curve
+            // or not: units of one replicate agree about its base run.
+            if diverged || (checkpoint && point.is_none()) {
                 base.stop = Stop::Diverged { at: k };
                 break;
             }
@@ -118,8 +121,7 @@ impl<R: Real> Base<R> {
                 base.hashes.push(hash(&state, &mut bytes));
             }
             if curve {
-                base.curve
-                    .extend(evaluator.point(problem, stepper, &state, k));
+                base.curve.extend(point);
             }
         }
         base.states.truncate(base.hashes.len());
@@ -157,8 +159,8 @@ impl Evaluator {
         }
     }
 
-    /// The curve's point after `k` iterations; none if a loss left the finite numbers (no NaN is stored), and then
-    /// none after it.
+    /// The curve's point after `k` iterations; none if a loss left the finite numbers (no NaN is stored), and then none
+    /// after it.
     fn point<P: Problem>(
         &mut self,
         problem: &P,

@@ -5,6 +5,8 @@
 
 mod step_size;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bistable_common::{
     draw::{Level, Sampler},
     ids::Replicate,
@@ -54,7 +56,13 @@ pub struct Stepper<'a, P: Problem> {
     replaced: Vec<Replaced>,
     direction: Vec<P::Real>,
     scratch: P::Scratch,
+    /// Read before every inner step: there may be any number of them in an iteration.
+    stop: &'a AtomicBool,
 }
+
+/// An iteration was not finished, because nobody wants it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
 
 /// What a solver will ask of a problem's scratch space.
 pub fn shape(solver: &Solver) -> Shape {
@@ -67,13 +75,14 @@ pub fn shape(solver: &Solver) -> Shape {
 }
 
 impl<'a, P: Problem> Stepper<'a, P> {
-    /// Makes everything that iterations of `cell` in `replicate` need.
+    /// Makes everything that iterations of `cell` in `replicate` need, until `stop` is set.
     pub fn new(
         problem: &'a P,
         simd: Simd,
         facts: &Facts,
         cell: &'a Cell,
         replicate: Replicate,
+        stop: &'a AtomicBool,
     ) -> Self {
         let start = problem.start();
         let group = problem.group_dims();
@@ -101,6 +110,7 @@ impl<'a, P: Problem> Stepper<'a, P> {
             replaced: Vec::with_capacity(cell.solver.batch_x as usize),
             direction: vec![P::Real::ZERO; group.x],
             scratch: problem.scratch(shape(&cell.solver)),
+            stop,
         }
     }
 
@@ -120,38 +130,47 @@ impl<'a, P: Problem> Stepper<'a, P> {
     }
 
     /// Outer iteration `k`, from 0, of a group whose replicas read the data that `twins` says. The inner and the outer
-    /// draws are independent of each other and of the data.
-    pub fn iterate(&mut self, at: &mut Iterate<P::Real>, k: u64, twins: &[Twin]) -> Health {
+    /// draws are independent of each other and of the data. A group that is stopped is left somewhere on the way.
+    pub fn iterate(
+        &mut self,
+        at: &mut Iterate<P::Real>,
+        k: u64,
+        twins: &[Twin],
+    ) -> Result<Health, Stopped> {
         if self.solver.schedule.start == Start::Reinit {
             at.y.copy_from_slice(&self.group_start.y);
         }
         match self.solver.schedule.order {
             Order::InnerFirst => {
-                self.inner_steps(at, k);
+                self.inner_steps(at, k)?;
                 self.find_direction(at, k, twins);
-                self.outer_step(at, k)
+                Ok(self.outer_step(at, k))
             }
             Order::Simultaneous => {
                 self.find_direction(at, k, twins);
-                self.inner_steps(at, k);
-                self.outer_step(at, k)
+                self.inner_steps(at, k)?;
+                Ok(self.outer_step(at, k))
             }
             Order::OuterFirst => {
                 self.find_direction(at, k, twins);
                 let health = self.outer_step(at, k);
-                self.inner_steps(at, k);
-                health
+                self.inner_steps(at, k)?;
+                Ok(health)
             }
         }
     }
 
-    fn inner_steps(&mut self, at: &mut Iterate<P::Real>, k: u64) {
+    fn inner_steps(&mut self, at: &mut Iterate<P::Real>, k: u64) -> Result<(), Stopped> {
         for t in 0..self.solver.schedule.inner_steps {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Stopped);
+            }
             self.inner.batch(k, t, &mut self.inner_batch);
             let eta = self.step(&self.solver.eta_y, k, t);
             self.problem
                 .inner_step(&mut self.scratch, at, &self.inner_batch, eta, t as usize);
         }
+        Ok(())
     }
 
     fn find_direction(&mut self, at: &Iterate<P::Real>, k: u64, twins: &[Twin]) {
