@@ -2,7 +2,7 @@
 //!
 //! It only carries messages. What they mean is the desk's business, which outlives every session.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use bistable_common::{
     ids::LeaseToken,
@@ -21,6 +21,7 @@ use super::{
     backoff::Backoff,
     beat::Heart,
     event::{Connection, Event, Goodbye},
+    surroundings::Surroundings,
 };
 
 /// Messages to the coordinator that may wait; one that reads none of so many is as good as away.
@@ -29,6 +30,7 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The task that connects.
 pub(super) struct Connector {
+    pub surroundings: Arc<dyn Surroundings>,
     pub addresses: Vec<Address>,
     pub hello: v1::Hello,
     /// When the worker will leave by itself.
@@ -59,7 +61,7 @@ struct Opened {
 impl Connector {
     /// Connects again and again, until the desk is gone or the worker is refused.
     pub async fn run(self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(&self.surroundings);
         for address in self.addresses.iter().cycle() {
             let Err(over) = self.session(address, &mut backoff).await;
             let (event, last) = match over {
@@ -100,6 +102,7 @@ impl Connector {
         }))
         .await?;
         let heart = Heart {
+            surroundings: Arc::clone(&self.surroundings),
             worker: self.hello.worker.clone(),
             every_ms: watch::Sender::new(welcome.beat_interval_ms),
             tokens: self.tokens.clone(),
@@ -123,7 +126,7 @@ impl Connector {
 
     /// Says hello and waits for the welcome.
     async fn open(&self, address: &Address) -> Result<(Opened, v1::Welcome), Over> {
-        let channel = address.endpoint().connect().await;
+        let channel = self.surroundings.connect(address).await;
         let channel = channel.map_err(|error| Over::Lost(super::causes(&error)))?;
         let mut client = Client::new(channel);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);
