@@ -8,6 +8,7 @@ pub mod client;
 pub mod dispatch;
 pub mod estimate;
 mod lead;
+mod machine;
 pub mod plot;
 pub mod rpc;
 pub mod server;

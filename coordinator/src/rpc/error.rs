@@ -35,9 +35,6 @@ pub(crate) enum Error {
         None => "no other one leads yet".to_owned(),
     })]
     StandingBy(Option<String>),
-    /// A defect of this program.
-    #[error("{0}")]
-    Internal(&'static str),
 }
 
 impl Error {
@@ -52,7 +49,6 @@ impl Error {
             Self::Precondition(_) => Code::FailedPrecondition,
             Self::NotFound(_) => Code::NotFound,
             Self::Busy(_) => Code::ResourceExhausted,
-            Self::Internal(_) => Code::Internal,
             Self::StandingBy(_) => Code::Unavailable,
             Self::Dispatch(error) => match error {
                 DispatchError::Unknown(_) => Code::NotFound,
