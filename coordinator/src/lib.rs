@@ -10,6 +10,8 @@ pub mod estimate;
 mod lead;
 mod machine;
 pub mod plot;
+#[cfg(test)]
+mod random;
 pub mod rpc;
 pub mod server;
 pub mod store;
