@@ -14,4 +14,6 @@ pub mod plot;
 mod random;
 pub mod rpc;
 pub mod server;
+#[cfg(test)]
+mod simulation;
 pub mod store;

@@ -130,6 +130,8 @@ impl Dispatcher {
         let mut refused = Vec::new();
         let now = self.clock.now();
         let effects = self.board.handle(now, event);
+        #[cfg(test)]
+        self.board.check_invariants(now);
         for effect in effects {
             match effect {
                 Effect::SaveLease(lease) => self.unwritten.push(Change::SaveLease(lease)),

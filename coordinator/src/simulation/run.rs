@@ -1,0 +1,232 @@
+//! One run: hosts on a simulated network, what goes wrong among them, and what must be true in the end.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use tokio::sync::watch;
+use turmoil::{Builder, Sim};
+
+use super::{
+    faults::Faults,
+    hosts,
+    machine::{Chance, Node, Site},
+    sweeps,
+    trace::{Moment, Trace},
+};
+use crate::{
+    random::Random,
+    store::{Outcome, Store, memory::Memory},
+};
+
+pub const COORDINATORS: [&str; 2] = ["north", "south"];
+pub const WORKERS: [&str; 3] = ["ash", "birch", "cedar"];
+pub const USER: &str = "user";
+
+/// The steps in which time goes on.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How long everything may take once nothing goes wrong any more.
+const BOUND: Duration = Duration::from_secs(120);
+
+/// How far a coordinator's clock may be ahead.
+const AHEAD_MS: u64 = 86_400_000;
+
+/// The means to tell hosts to leave.
+pub struct Leave(BTreeMap<&'static str, watch::Sender<bool>>);
+
+impl Leave {
+    fn new() -> Self {
+        let hosts = COORDINATORS.iter().chain(&WORKERS);
+        Self(
+            hosts
+                .map(|host| (*host, watch::Sender::new(false)))
+                .collect(),
+        )
+    }
+
+    pub fn tell(&self, host: &str, leave: bool) {
+        self.0[host].send_replace(leave);
+    }
+
+    fn of(&self, host: &str) -> watch::Receiver<bool> {
+        self.0[host].subscribe()
+    }
+}
+
+/// How a run went.
+pub struct Finished {
+    /// What the user was told.
+    pub digests: Vec<String>,
+    pub trace: String,
+}
+
+/// Whether something goes wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    Fair,
+    Foul,
+}
+
+/// Runs the simulation of `seed`.
+pub fn run(seed: u64, weather: Weather) -> Result<Finished, String> {
+    let (moment, trace) = (Moment::default(), Trace::default());
+    let subscriber = trace.subscriber(&moment);
+    let digests = tracing::subscriber::with_default(subscriber, || {
+        let world = World::new(seed, weather, moment)?;
+        world.run()
+    });
+    match digests {
+        Ok(digests) => Ok(Finished {
+            digests,
+            trace: trace.text(),
+        }),
+        Err(error) => Err(format!("{}\n{error}", trace.text())),
+    }
+}
+
+struct World<'a> {
+    sim: Sim<'a>,
+    moment: Moment,
+    store: Arc<Memory>,
+    leave: Leave,
+    faults: Faults,
+    digests: Arc<Mutex<Option<Vec<String>>>>,
+    _folder: tempfile::TempDir,
+}
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+impl World<'_> {
+    fn new(seed: u64, weather: Weather, moment: Moment) -> Fallible<Self> {
+        let mut random = Random::new(seed);
+        let sim = network(&mut random);
+        let clock = moment.clone();
+        let mut world = Self {
+            sim,
+            moment,
+            store: Arc::new(Memory::new(Arc::new(move || clock.now()))),
+            leave: Leave::new(),
+            faults: Faults::default(),
+            digests: Arc::default(),
+            _folder: tempfile::tempdir()?,
+        };
+        for name in COORDINATORS {
+            world.add_coordinator(name, &mut random);
+        }
+        for name in WORKERS {
+            world.add_worker(name, &mut random);
+        }
+        world.add_user();
+        if weather == Weather::Foul {
+            world.faults = Faults::new(&mut random);
+        }
+        Ok(world)
+    }
+
+    fn add_coordinator(&mut self, name: &'static str, random: &mut Random) {
+        let (store, moment) = (Arc::clone(&self.store), self.moment.clone());
+        let ahead = Duration::from_millis(random.below(AHEAD_MS));
+        let chance = Chance::new(random.next());
+        let leave = self.leave.of(name);
+        self.sim.host(name, move || {
+            let site = Site {
+                moment: moment.clone(),
+                ahead,
+                chance: chance.clone(),
+            };
+            let store = Arc::new(store.reader());
+            hosts::coordinator(name.to_owned(), store, site, leave.clone())
+        });
+    }
+
+    fn add_worker(&mut self, name: &'static str, random: &mut Random) {
+        let cache = self._folder.path().join(name);
+        let chance = Chance::new(random.next());
+        let leave = self.leave.of(name);
+        self.sim.host(name, move || {
+            let node = Node {
+                host: name.to_owned(),
+                chance: chance.clone(),
+            };
+            let coordinators = COORDINATORS.map(String::from).to_vec();
+            hosts::worker(coordinators, cache.clone(), node, leave.clone())
+        });
+    }
+
+    fn add_user(&mut self) {
+        let digests = Arc::clone(&self.digests);
+        self.sim.client(USER, async move {
+            let answer = hosts::user(COORDINATORS.map(String::from).to_vec()).await;
+            *digests.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            Ok(())
+        });
+    }
+
+    fn run(mut self) -> Fallible<Vec<String>> {
+        self.until("the sweeps are measured", |world| {
+            world.faults.are_over() && world.answer().is_some()
+        })?;
+        self.until("every lease is over", |world| {
+            world.store.leases().is_ok_and(|leases| leases.is_empty())
+        })?;
+        self.check()?;
+        Ok(self.answer().unwrap_or_default())
+    }
+
+    fn answer(&self) -> Option<Vec<String>> {
+        let digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        digests.clone()
+    }
+
+    /// Lets time go on until something is so.
+    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) -> Fallible<()> {
+        let mut well_since = self.sim.elapsed();
+        while !is_so(self) {
+            if !self.faults.are_over() {
+                well_since = self.sim.elapsed();
+            }
+            if self.sim.elapsed() > well_since + BOUND {
+                return Err(format!("not within {BOUND:?}: {what}").into());
+            }
+            self.moment.set(self.sim.elapsed());
+            self.faults.step(&mut self.sim, &self.leave);
+            self.sim.step()?;
+        }
+        Ok(())
+    }
+
+    /// Every unit has one result, whoever else reported it.
+    fn check(&self) -> Fallible<()> {
+        let history = self.store.history();
+        if history.len() != sweeps::UNITS {
+            return Err(format!("{} units were reported", history.len()).into());
+        }
+        for (unit, outcomes) in history {
+            let first = outcomes.first() == Some(&Outcome::Accepted);
+            let others = outcomes.iter().skip(1);
+            if !first || others.into_iter().any(|other| *other != Outcome::Duplicate) {
+                return Err(format!("{unit:?}: {outcomes:?}").into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn network<'a>(random: &mut Random) -> Sim<'a> {
+    let slowest = Duration::from_millis(2 + random.below(200));
+    let mut builder = Builder::new();
+    builder
+        .epoch(UNIX_EPOCH)
+        .rng_seed(random.next())
+        .enable_random_order()
+        .simulation_duration(Duration::MAX)
+        .tick_duration(TICK)
+        .min_message_latency(Duration::from_millis(1))
+        .max_message_latency(slowest)
+        .tcp_capacity(1024);
+    builder.build()
+}
