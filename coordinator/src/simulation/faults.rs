@@ -2,47 +2,37 @@
 
 use std::time::Duration;
 
-use turmoil::Sim;
-
-use super::run::{COORDINATORS, Leave, USER, WORKERS};
+use super::{
+    links::{Link, State},
+    run::{COORDINATORS, WORKERS},
+};
 use crate::random::Random;
 
 /// Faults in a run, at most.
-const MOST: u64 = 8;
+const MOST: u64 = 10;
 
 /// When the last one begins, at most.
-const LAST_MS: u64 = 25_000;
+const LAST_MS: u64 = 30_000;
 
 /// How long one lasts, at most: longer than a silent worker is believed in.
 const LONGEST_MS: u64 = 20_000;
 
-/// The rate at which a bad link loses messages.
-const LOSS: f64 = 0.05;
-
 /// The latency of a slow link, at most.
-const SLOW_MS: u64 = 4_000;
+const SLOWEST_MS: u64 = 4_000;
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// Nothing gets through between two hosts.
-    Partition(&'static str, &'static str),
-    /// Nothing gets from one to the other.
-    OneWay(&'static str, &'static str),
-    /// What is sent between them arrives when it is over.
-    Hold(&'static str, &'static str),
-    /// Some messages between them are lost.
-    Loss(&'static str, &'static str),
-    /// Their messages take long.
-    Slow(&'static str, &'static str, Duration),
-    /// A process dies, and is started again.
+pub enum Fault {
+    /// A link is in a bad state.
+    Link(Link, State),
+    /// A process dies, and is started again when that is over.
     Crash(&'static str),
     /// A process is told to leave, and is started again.
     Leave(&'static str),
 }
 
 /// A fault and its time.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Spell {
     begin: Duration,
     end: Duration,
@@ -52,39 +42,30 @@ struct Spell {
 /// What goes wrong, and when.
 #[derive(Debug, Default)]
 pub struct Faults {
-    /// To come.
     ahead: Vec<Spell>,
-    /// Present.
     present: Vec<Spell>,
 }
 
 fn host(random: &mut Random) -> &'static str {
-    let hosts: Vec<_> = COORDINATORS.iter().chain(&WORKERS).copied().collect();
-    *random.of(&hosts)
-}
-
-/// Two hosts that talk: a coordinator and somebody else.
-fn pair(random: &mut Random) -> (&'static str, &'static str) {
-    let coordinator = *random.of(&COORDINATORS);
-    let others: Vec<_> = WORKERS.iter().chain(&[USER]).copied().collect();
-    let other = *random.of(&others);
-    match random.once_in(2) {
-        true => (coordinator, other),
-        false => (other, coordinator),
+    match random.below(5) {
+        0 | 1 => *random.of(&COORDINATORS),
+        _ => *random.of(&WORKERS),
     }
 }
 
 fn fault(random: &mut Random) -> Fault {
-    let (a, b) = pair(random);
-    match random.below(8) {
-        0 => Fault::Partition(a, b),
-        1 => Fault::OneWay(a, b),
-        2 => Fault::Hold(a, b),
-        3 => Fault::Loss(a, b),
-        4 => Fault::Slow(a, b, Duration::from_millis(random.below(SLOW_MS))),
-        5 | 6 => Fault::Crash(host(random)),
-        _ => Fault::Leave(host(random)),
-    }
+    let link = *random.of(&Link::all());
+    let state = match random.below(8) {
+        0 => State::Cut,
+        1 => State::CutThere,
+        2 => State::CutBack,
+        3 => State::Held,
+        4 => State::Flickers,
+        5 => State::Takes(Duration::from_millis(1 + random.below(SLOWEST_MS))),
+        6 => return Fault::Leave(host(random)),
+        _ => return Fault::Crash(host(random)),
+    };
+    Fault::Link(link, state)
 }
 
 impl Faults {
@@ -103,52 +84,32 @@ impl Faults {
         }
     }
 
-    /// Begins and ends what is due.
-    pub fn step(&mut self, sim: &mut Sim<'_>, leave: &Leave) {
-        let now = sim.elapsed();
-        for spell in self.present.extract_if(.., |spell| spell.end <= now) {
-            tracing::info!(fault = ?spell.fault, "healed");
-            spell.fault.end(sim, leave);
-        }
-        for spell in self.ahead.extract_if(.., |spell| spell.begin <= now) {
-            tracing::info!(fault = ?spell.fault, "began");
-            spell.fault.begin(sim, leave);
-            self.present.push(spell);
-        }
+    /// What begins now.
+    pub fn begin(&mut self, now: Duration) -> Vec<Fault> {
+        let due = self.ahead.extract_if(.., |spell| spell.begin <= now);
+        let due: Vec<_> = due.collect();
+        self.present.extend(&due);
+        due.into_iter().map(|spell| spell.fault).collect()
+    }
+
+    /// What ends now.
+    pub fn end(&mut self, now: Duration) -> Vec<Fault> {
+        let due = self.present.extract_if(.., |spell| spell.end <= now);
+        due.map(|spell| spell.fault).collect()
+    }
+
+    /// The bad states of a link.
+    pub fn of(&self, link: Link) -> impl Iterator<Item = State> {
+        self.present
+            .iter()
+            .filter_map(move |spell| match spell.fault {
+                Fault::Link(bad, state) if bad == link => Some(state),
+                _ => None,
+            })
     }
 
     /// Whether all is well, and stays so.
     pub fn are_over(&self) -> bool {
         self.ahead.is_empty() && self.present.is_empty()
-    }
-}
-
-impl Fault {
-    fn begin(self, sim: &mut Sim<'_>, leave: &Leave) {
-        match self {
-            Self::Partition(a, b) => sim.partition(a, b),
-            Self::OneWay(a, b) => sim.partition_oneway(a, b),
-            Self::Hold(a, b) => sim.hold(a, b),
-            Self::Loss(a, b) => sim.set_link_fail_rate(a, b, LOSS),
-            Self::Slow(a, b, latency) => sim.set_link_latency(a, b, latency),
-            Self::Crash(host) => sim.crash(host),
-            Self::Leave(host) => leave.tell(host, true),
-        }
-    }
-
-    fn end(self, sim: &mut Sim<'_>, leave: &Leave) {
-        match self {
-            Self::Partition(a, b) | Self::OneWay(a, b) | Self::Hold(a, b) => {
-                sim.repair(a, b);
-                sim.release(a, b);
-            }
-            Self::Loss(a, b) => sim.set_link_fail_rate(a, b, 0.0),
-            Self::Slow(a, b, _) => sim.set_link_latency(a, b, Duration::from_millis(10)),
-            Self::Crash(host) | Self::Leave(host) => {
-                leave.tell(host, false);
-                // It may have been started again already, or not have left yet.
-                sim.bounce(host);
-            }
-        }
     }
 }

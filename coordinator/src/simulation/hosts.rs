@@ -42,7 +42,7 @@ async fn told(mut leave: watch::Receiver<bool>) {
     }
 }
 
-/// A coordinator, until it is told to leave.
+/// A coordinator, until it is told to leave. Its machine stays.
 pub async fn coordinator(
     name: String,
     store: Arc<dyn Store>,
@@ -65,10 +65,11 @@ pub async fn coordinator(
     };
     let server = server::start_on(config, incoming, Arc::new(site)).await?;
     told(leave).await;
-    Ok(server.shutdown().await?)
+    server.shutdown().await?;
+    std::future::pending().await
 }
 
-/// A worker of two slots, until it is told to leave.
+/// A worker of two slots, until it is told to leave. Its machine stays.
 pub async fn worker(
     coordinators: Vec<String>,
     cache: PathBuf,
@@ -84,7 +85,8 @@ pub async fn worker(
         surroundings: Arc::new(node),
         ..LinkConfig::new(coordinators, Simd::any())
     };
-    Ok(link::run(config, told(leave)).await?)
+    link::run(config, told(leave)).await?;
+    std::future::pending().await
 }
 
 /// Submits every sweep and waits until all of it is measured; the digests.

@@ -80,7 +80,7 @@ pub struct Node {
 }
 
 /// How long a unit takes at most.
-const SLOWEST_MS: u64 = 3_000;
+const SLOWEST_MS: u64 = 6_000;
 
 #[tonic::async_trait]
 impl Surroundings for Node {

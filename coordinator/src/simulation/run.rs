@@ -11,10 +11,11 @@ use tokio::sync::watch;
 use turmoil::{Builder, Sim};
 
 use super::{
-    faults::Faults,
+    faults::{Fault, Faults},
     hosts,
+    links::Links,
     machine::{Chance, Node, Site},
-    sweeps,
+    panics, sweeps,
     trace::{Moment, Trace},
 };
 use crate::{
@@ -36,7 +37,7 @@ const BOUND: Duration = Duration::from_secs(120);
 const AHEAD_MS: u64 = 86_400_000;
 
 /// The means to tell hosts to leave.
-pub struct Leave(BTreeMap<&'static str, watch::Sender<bool>>);
+struct Leave(BTreeMap<&'static str, watch::Sender<bool>>);
 
 impl Leave {
     fn new() -> Self {
@@ -48,7 +49,7 @@ impl Leave {
         )
     }
 
-    pub fn tell(&self, host: &str, leave: bool) {
+    fn tell(&self, host: &str, leave: bool) {
         self.0[host].send_replace(leave);
     }
 
@@ -75,16 +76,15 @@ pub enum Weather {
 pub fn run(seed: u64, weather: Weather) -> Result<Finished, String> {
     let (moment, trace) = (Moment::default(), Trace::default());
     let subscriber = trace.subscriber(&moment);
-    let digests = tracing::subscriber::with_default(subscriber, || {
-        let world = World::new(seed, weather, moment)?;
-        world.run()
-    });
-    match digests {
-        Ok(digests) => Ok(Finished {
+    let simulate = || World::new(seed, weather, moment)?.run();
+    let simulate = || tracing::subscriber::with_default(subscriber, simulate);
+    match panics::count(simulate) {
+        (0, Ok(digests)) => Ok(Finished {
             digests,
             trace: trace.text(),
         }),
-        Err(error) => Err(format!("{}\n{error}", trace.text())),
+        (0, Err(error)) => Err(format!("{}\n{error}", trace.text())),
+        (panics, _) => Err(format!("{}\n{panics} panics", trace.text())),
     }
 }
 
@@ -93,6 +93,7 @@ struct World<'a> {
     moment: Moment,
     store: Arc<Memory>,
     leave: Leave,
+    links: Links,
     faults: Faults,
     digests: Arc<Mutex<Option<Vec<String>>>>,
     _folder: tempfile::TempDir,
@@ -110,6 +111,7 @@ impl World<'_> {
             moment,
             store: Arc::new(Memory::new(Arc::new(move || clock.now()))),
             leave: Leave::new(),
+            links: Links::new(&mut random),
             faults: Faults::default(),
             digests: Arc::default(),
             _folder: tempfile::tempdir()?,
@@ -192,10 +194,31 @@ impl World<'_> {
             if self.sim.elapsed() > well_since + BOUND {
                 return Err(format!("not within {BOUND:?}: {what}").into());
             }
-            self.moment.set(self.sim.elapsed());
-            self.faults.step(&mut self.sim, &self.leave);
-            self.sim.step()?;
+            self.step()?;
         }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Fallible<()> {
+        let now = self.sim.elapsed();
+        self.moment.set(now);
+        for fault in self.faults.end(now) {
+            tracing::info!(?fault, "healed");
+            if let Fault::Crash(host) | Fault::Leave(host) = fault {
+                self.leave.tell(host, false);
+                self.sim.bounce(host);
+            }
+        }
+        for fault in self.faults.begin(now) {
+            tracing::info!(?fault, "began");
+            match fault {
+                Fault::Link(..) => {}
+                Fault::Crash(host) => self.sim.crash(host),
+                Fault::Leave(host) => self.leave.tell(host, true),
+            }
+        }
+        self.links.step(&self.sim, &self.faults);
+        self.sim.step()?;
         Ok(())
     }
 
@@ -217,7 +240,6 @@ impl World<'_> {
 }
 
 fn network<'a>(random: &mut Random) -> Sim<'a> {
-    let slowest = Duration::from_millis(2 + random.below(200));
     let mut builder = Builder::new();
     builder
         .epoch(UNIX_EPOCH)
@@ -225,8 +247,6 @@ fn network<'a>(random: &mut Random) -> Sim<'a> {
         .enable_random_order()
         .simulation_duration(Duration::MAX)
         .tick_duration(TICK)
-        .min_message_latency(Duration::from_millis(1))
-        .max_message_latency(slowest)
         .tcp_capacity(1024);
     builder.build()
 }

@@ -7,7 +7,7 @@ use bistable_worker::data::Dataset;
 
 const QUADRATIC: &str = r#"
 name = "quadratic"
-replicates = 3
+replicates = 6
 test = 4
 [problem]
 kind = "quadratic"
@@ -25,7 +25,7 @@ preset = "ssgd"
 
 const REWEIGHTING: &str = r#"
 name = "reweighting"
-replicates = 2
+replicates = 4
 test = 4
 [problem]
 kind = "reweighting"
@@ -40,7 +40,7 @@ T = 2
 "#;
 
 /// Units in all of them.
-pub const UNITS: usize = 3 * (2 + 3) + 2 * 2;
+pub const UNITS: usize = 6 * (2 + 3) + 4 * 2;
 
 /// The requests that submit them.
 pub fn requests() -> [v1::SubmitSweepRequest; 2] {
