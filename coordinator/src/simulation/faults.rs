@@ -1,6 +1,6 @@
 //! What goes wrong in a run: a function of its seed. Everything heals.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     links::{Link, State},
@@ -25,6 +25,8 @@ const SLOWEST_MS: u64 = 4_000;
 pub enum Fault {
     /// A link is in a bad state.
     Link(Link, State),
+    /// A coordinator cannot reach the store.
+    Storeless(&'static str),
     /// A process dies, and is started again when that is over.
     Crash(&'static str),
     /// A process is told to leave, and is started again.
@@ -44,6 +46,8 @@ struct Spell {
 pub struct Faults {
     ahead: Vec<Spell>,
     present: Vec<Spell>,
+    /// The hosts that anything of it happens to.
+    touched: BTreeSet<&'static str>,
 }
 
 fn host(random: &mut Random) -> &'static str {
@@ -55,31 +59,44 @@ fn host(random: &mut Random) -> &'static str {
 
 fn fault(random: &mut Random) -> Fault {
     let link = *random.of(&Link::all());
-    let state = match random.below(8) {
+    let state = match random.below(9) {
         0 => State::Cut,
         1 => State::CutThere,
         2 => State::CutBack,
         3 => State::Held,
         4 => State::Flickers,
         5 => State::Takes(Duration::from_millis(1 + random.below(SLOWEST_MS))),
-        6 => return Fault::Leave(host(random)),
+        6 => return Fault::Storeless(*random.of(&COORDINATORS)),
+        7 => return Fault::Leave(host(random)),
         _ => return Fault::Crash(host(random)),
     };
     Fault::Link(link, state)
+}
+
+impl Fault {
+    fn host(self) -> &'static str {
+        match self {
+            Self::Link(link, _) => link.client(),
+            Self::Storeless(host) | Self::Crash(host) | Self::Leave(host) => host,
+        }
+    }
 }
 
 impl Faults {
     /// Some faults.
     pub fn new(random: &mut Random) -> Self {
         let count = 1 + random.below(MOST);
-        let spells = (0..count).map(|_| {
-            let begin = Duration::from_millis(random.below(LAST_MS));
-            let end = begin + Duration::from_millis(1 + random.below(LONGEST_MS));
-            let fault = fault(random);
-            Spell { begin, end, fault }
-        });
+        let spells: Vec<_> = (0..count)
+            .map(|_| {
+                let begin = Duration::from_millis(random.below(LAST_MS));
+                let end = begin + Duration::from_millis(1 + random.below(LONGEST_MS));
+                let fault = fault(random);
+                Spell { begin, end, fault }
+            })
+            .collect();
         Self {
-            ahead: spells.collect(),
+            touched: spells.iter().map(|spell| spell.fault.host()).collect(),
+            ahead: spells,
             present: Vec::new(),
         }
     }
@@ -106,6 +123,11 @@ impl Faults {
                 Fault::Link(bad, state) if bad == link => Some(state),
                 _ => None,
             })
+    }
+
+    /// Whether anything happens, sooner or later, to this host or, if it is no coordinator, one of its links.
+    pub fn touch(&self, host: &str) -> bool {
+        self.touched.contains(host)
     }
 
     /// Whether all is well, and stays so.

@@ -1,6 +1,6 @@
 //! Who takes part: coordinators on one store, workers, and a user who wants two sweeps measured.
 
-use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
+use std::{error::Error, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bistable_common::wire::v1::{
     self, result_service_client::ResultServiceClient, sweep_service_client::SweepServiceClient,
@@ -42,17 +42,36 @@ async fn told(mut leave: watch::Receiver<bool>) {
     }
 }
 
-/// A coordinator, until it is told to leave. Its machine stays.
+/// How long a coordinator that could not start is left alone.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+/// A coordinator, until it is told to leave. Its machine stays, and starts it again if it cannot start.
 pub async fn coordinator(
     name: String,
     store: Arc<dyn Store>,
     site: Site,
     leave: watch::Receiver<bool>,
 ) -> Ended {
-    let incoming = network::listen().await?;
-    let config = Config {
-        listen: incoming.0,
-        advertise: Some(network::url(&name)),
+    let site = Arc::new(site);
+    let server = loop {
+        let incoming = network::listen().await?;
+        let config = config(&name, Arc::clone(&store), incoming.0);
+        match server::start_on(config, incoming, site.clone()).await {
+            Ok(server) => break server,
+            Err(error) => tracing::info!("not started: {error}"),
+        }
+        sleep(RESTART_AFTER).await;
+    };
+    told(leave).await;
+    // Without its store it cannot say that it leaves; it does anyway.
+    let _ = server.shutdown().await;
+    std::future::pending().await
+}
+
+fn config(name: &str, store: Arc<dyn Store>, listen: SocketAddr) -> Config {
+    Config {
+        listen,
+        advertise: Some(network::url(name)),
         store,
         numerics: *FINGERPRINT,
         bundled: Some(sweeps::data()),
@@ -62,11 +81,7 @@ pub async fn coordinator(
             grace: Duration::from_secs(10),
         },
         backlog: Backlog::GoesOn,
-    };
-    let server = server::start_on(config, incoming, Arc::new(site)).await?;
-    told(leave).await;
-    server.shutdown().await?;
-    std::future::pending().await
+    }
 }
 
 /// A worker of two slots, until it is told to leave. Its machine stays.

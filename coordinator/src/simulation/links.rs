@@ -22,6 +22,10 @@ const FLICKER: u64 = 40;
 pub struct Link(&'static str, &'static str);
 
 impl Link {
+    pub fn client(self) -> &'static str {
+        self.0
+    }
+
     pub fn all() -> Vec<Self> {
         let clients = || WORKERS.iter().chain([&USER]);
         let of = |coordinator| clients().map(move |client| Self(client, coordinator));

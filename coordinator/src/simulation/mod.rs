@@ -3,7 +3,8 @@
 //!
 //! What goes wrong is a function of a seed: links that break, stall, lose and delay messages, processes that die or leave
 //! and come back. Whatever it is, every unit must end with one result and the sweeps with the digests of an undisturbed
-//! run. A seed that fails can be run again alone, and does the same again.
+//! run, no lease may be left over, the board keeps its invariants, and no worker is blamed that nothing happened to. A seed
+//! that fails can be run again alone, and does the same again.
 
 mod faults;
 mod hosts;
@@ -32,7 +33,7 @@ const SIMULATIONS: u64 = 200;
 const COUNT: &str = "BISTABLE_SIMULATIONS";
 
 /// Of these, so many are run twice.
-const REPEATED: u64 = 20;
+const REPEATED: u64 = 50;
 
 /// Lines that are shown before two traces part, and after.
 const CONTEXT: usize = 10;

@@ -42,8 +42,14 @@ pub async fn listen() -> io::Result<(SocketAddr, ReceiverStream<io::Result<Socke
     let listener = TcpListener::bind(addr).await?;
     let (accepted, incoming) = mpsc::channel(1);
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            if accepted.send(Ok(Socket(stream))).await.is_err() {
+        loop {
+            let stream = tokio::select! {
+                biased;
+                () = accepted.closed() => return,
+                stream = listener.accept() => stream,
+            };
+            let socket = stream.map(|(stream, _)| Socket(stream));
+            if accepted.send(socket).await.is_err() {
                 return;
             }
         }

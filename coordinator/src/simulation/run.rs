@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -58,6 +61,19 @@ impl Leave {
     }
 }
 
+/// Whether coordinators can reach the store.
+struct Cables(BTreeMap<&'static str, Arc<AtomicBool>>);
+
+impl Cables {
+    fn new() -> Self {
+        Self(COORDINATORS.map(|host| (host, Arc::default())).into())
+    }
+
+    fn cut(&self, host: &str, cut: bool) {
+        self.0[host].store(cut, Ordering::Relaxed);
+    }
+}
+
 /// How a run went.
 pub struct Finished {
     /// What the user was told.
@@ -92,6 +108,7 @@ struct World<'a> {
     sim: Sim<'a>,
     moment: Moment,
     store: Arc<Memory>,
+    cables: Cables,
     leave: Leave,
     links: Links,
     faults: Faults,
@@ -110,6 +127,7 @@ impl World<'_> {
             sim,
             moment,
             store: Arc::new(Memory::new(Arc::new(move || clock.now()))),
+            cables: Cables::new(),
             leave: Leave::new(),
             links: Links::new(&mut random),
             faults: Faults::default(),
@@ -131,6 +149,7 @@ impl World<'_> {
 
     fn add_coordinator(&mut self, name: &'static str, random: &mut Random) {
         let (store, moment) = (Arc::clone(&self.store), self.moment.clone());
+        let cable = Arc::clone(&self.cables.0[name]);
         let ahead = Duration::from_millis(random.below(AHEAD_MS));
         let chance = Chance::new(random.next());
         let leave = self.leave.of(name);
@@ -140,7 +159,7 @@ impl World<'_> {
                 ahead,
                 chance: chance.clone(),
             };
-            let store = Arc::new(store.reader());
+            let store = Arc::new(store.handle(&cable));
             hosts::coordinator(name.to_owned(), store, site, leave.clone())
         });
     }
@@ -175,7 +194,8 @@ impl World<'_> {
         self.until("every lease is over", |world| {
             world.store.leases().is_ok_and(|leases| leases.is_empty())
         })?;
-        self.check()?;
+        self.check_results()?;
+        self.check_workers()?;
         Ok(self.answer().unwrap_or_default())
     }
 
@@ -204,15 +224,20 @@ impl World<'_> {
         self.moment.set(now);
         for fault in self.faults.end(now) {
             tracing::info!(?fault, "healed");
-            if let Fault::Crash(host) | Fault::Leave(host) = fault {
-                self.leave.tell(host, false);
-                self.sim.bounce(host);
+            match fault {
+                Fault::Link(..) => {}
+                Fault::Storeless(host) => self.cables.cut(host, false),
+                Fault::Crash(host) | Fault::Leave(host) => {
+                    self.leave.tell(host, false);
+                    self.sim.bounce(host);
+                }
             }
         }
         for fault in self.faults.begin(now) {
             tracing::info!(?fault, "began");
             match fault {
                 Fault::Link(..) => {}
+                Fault::Storeless(host) => self.cables.cut(host, true),
                 Fault::Crash(host) => self.sim.crash(host),
                 Fault::Leave(host) => self.leave.tell(host, true),
             }
@@ -223,7 +248,7 @@ impl World<'_> {
     }
 
     /// Every unit has one result, whoever else reported it.
-    fn check(&self) -> Fallible<()> {
+    fn check_results(&self) -> Fallible<()> {
         let history = self.store.history();
         if history.len() != sweeps::UNITS {
             return Err(format!("{} units were reported", history.len()).into());
@@ -236,6 +261,16 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// No worker was blamed for anything to whom and to whose links nothing happened, whatever coordinators went through.
+    fn check_workers(&self) -> Fallible<()> {
+        let mut blamed = self.store.blamed();
+        blamed.retain(|worker| !self.faults.touch(worker));
+        match blamed.is_empty() {
+            true => Ok(()),
+            false => Err(format!("blamed for nothing: {blamed:?}").into()),
+        }
     }
 }
 

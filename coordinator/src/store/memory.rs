@@ -4,8 +4,11 @@ mod election;
 mod tables;
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bistable_common::{
@@ -14,7 +17,10 @@ use bistable_common::{
     wire::CHUNK_BYTES,
 };
 
-use self::{election::Leader, tables::Tables};
+use self::{
+    election::Leader,
+    tables::{Tables, Unit},
+};
 use super::{
     Change, Elections, Epoch, Lifecycle, Outcome, Rival, Store, StoreError, StoredData,
     StoredSweep, Submitted, UnitResult,
@@ -35,6 +41,8 @@ struct Contents {
 pub(crate) struct Memory {
     contents: Arc<Mutex<Contents>>,
     time: Time,
+    /// Whether the store is out of reach.
+    cut: Arc<AtomicBool>,
     /// Under which it writes; without one it reads.
     epoch: Option<Epoch>,
 }
@@ -45,24 +53,34 @@ impl Memory {
         Self {
             contents: Arc::default(),
             time,
+            cut: Arc::default(),
             epoch: None,
         }
     }
 
     /// What became of each report of each unit, for as long as the store exists.
     pub fn history(&self) -> BTreeMap<UnitId, Vec<Outcome>> {
-        self.read(|tables| tables.history.clone())
+        self.with(|contents| contents.tables.history.clone())
     }
 
-    /// Another handle that reads.
-    pub fn reader(&self) -> Self {
-        self.in_term(None)
+    /// The machines on which attempts failed.
+    pub fn blamed(&self) -> BTreeSet<String> {
+        self.with(|contents| contents.tables.blamed.clone())
+    }
+
+    /// Another handle that reads, and that fails while `cut` says so.
+    pub fn handle(&self, cut: &Arc<AtomicBool>) -> Self {
+        Self {
+            cut: Arc::clone(cut),
+            ..self.in_term(None)
+        }
     }
 
     fn in_term(&self, epoch: Option<Epoch>) -> Self {
         Self {
             contents: Arc::clone(&self.contents),
             time: Arc::clone(&self.time),
+            cut: Arc::clone(&self.cut),
             epoch,
         }
     }
@@ -71,8 +89,17 @@ impl Memory {
         work(&mut self.contents.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Tables) -> T) -> T {
-        self.with(|contents| work(&contents.tables))
+    /// Fails while the way to the store is cut.
+    fn reach(&self) -> Result<(), StoreError> {
+        match self.cut.load(Ordering::Relaxed) {
+            true => Err(StoreError::Interrupted),
+            false => Ok(()),
+        }
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Tables) -> T) -> Result<T, StoreError> {
+        self.reach()?;
+        Ok(self.with(|contents| work(&contents.tables)))
     }
 
     /// A transaction.
@@ -80,6 +107,7 @@ impl Memory {
         &self,
         work: impl FnOnce(&mut Tables) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.reach()?;
         let epoch = self.epoch.ok_or(StoreError::Deposed)?;
         let now = (self.time)();
         self.with(|contents| {
@@ -116,11 +144,11 @@ impl Store for Memory {
     }
 
     fn sweep(&self, sweep: SweepId) -> Result<Option<StoredSweep>, StoreError> {
-        Ok(self.read(|tables| tables.sweeps.get(&sweep).map(|row| row.stored.clone())))
+        self.read(|tables| tables.sweeps.get(&sweep).map(|row| row.stored.clone()))
     }
 
     fn sweeps(&self) -> Result<Vec<StoredSweep>, StoreError> {
-        let rows = self.read(|tables| tables.sweeps.values().cloned().collect::<Vec<_>>());
+        let rows = self.read(|tables| tables.sweeps.values().cloned().collect::<Vec<_>>())?;
         let mut stored: Vec<_> = rows.into_iter().map(|row| row.stored).collect();
         stored.sort_by_key(|sweep| (sweep.submitted_at, sweep.sweep.id()));
         Ok(stored)
@@ -158,25 +186,25 @@ impl Store for Memory {
     }
 
     fn done(&self, sweep: SweepId) -> Result<Vec<UnitRange>, StoreError> {
-        self.read(|tables| UnitRange::fold(tables.units(sweep, |unit| unit.is_done()).map(Ok)))
+        self.read(|tables| UnitRange::fold(tables.units(sweep, Unit::is_done).map(Ok)))?
     }
 
     fn conflicts(&self, sweep: SweepId) -> Result<Vec<UnitKey>, StoreError> {
-        Ok(self.read(|tables| {
-            let torn = tables.units(sweep, |unit| unit.is_torn());
+        self.read(|tables| {
+            let torn = tables.units(sweep, Unit::is_torn);
             torn.collect()
-        }))
+        })
     }
 
     fn rivals(&self, unit: UnitId) -> Result<Vec<Rival>, StoreError> {
-        Ok(self.read(|tables| tables.rivals(unit)))
+        self.read(|tables| tables.rivals(unit))
     }
 
     fn failures(&self, sweep: SweepId) -> Result<Vec<Failure>, StoreError> {
-        Ok(self.read(|tables| {
+        self.read(|tables| {
             let row = tables.sweeps.get(&sweep);
             row.map_or(Vec::new(), |row| row.failures.values().cloned().collect())
-        }))
+        })
     }
 
     fn retry(&self, sweep: SweepId, units: &[UnitKey]) -> Result<Vec<UnitKey>, StoreError> {
@@ -184,11 +212,11 @@ impl Store for Memory {
     }
 
     fn costs(&self, sweep: SweepId) -> Result<Vec<(CellId, u64)>, StoreError> {
-        Ok(self.read(|tables| {
+        self.read(|tables| {
             let costs = tables.sweeps.get(&sweep).map(|row| row.costs.iter());
             let costs = costs.into_iter().flatten();
             costs.map(|(cell, us)| (*cell, *us)).collect()
-        }))
+        })
     }
 
     fn trajectories(
@@ -197,7 +225,7 @@ impl Store for Memory {
         cell: CellId,
         replicate: Replicate,
     ) -> Result<Vec<(Block, Vec<u8>)>, StoreError> {
-        Ok(self.read(|tables| {
+        self.read(|tables| {
             let run = |key: &UnitKey| (key.cell, key.replicate) == (cell, replicate);
             let units = tables.sweeps.get(&sweep).map(|row| row.units.iter());
             let done = units
@@ -208,11 +236,11 @@ impl Store for Memory {
             of_run
                 .map(|(key, unit)| (key.block, unit.first.trajectory.clone()))
                 .collect()
-        }))
+        })
     }
 
     fn leases(&self) -> Result<Vec<Lease>, StoreError> {
-        Ok(self.read(|tables| tables.leases.values().cloned().collect()))
+        self.read(|tables| tables.leases.values().cloned().collect())
     }
 
     fn put_data(&self, data: &StoredData, content: &[u8]) -> Result<(), StoreError> {
@@ -230,15 +258,15 @@ impl Store for Memory {
     }
 
     fn data(&self, hash: Hash) -> Result<Option<StoredData>, StoreError> {
-        Ok(self.read(|tables| tables.data.get(&hash).map(|(data, _)| *data)))
+        self.read(|tables| tables.data.get(&hash).map(|(data, _)| *data))
     }
 
     fn data_chunk(&self, hash: Hash, chunk: u32) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.read(|tables| {
+        self.read(|tables| {
             let (_, content) = tables.data.get(&hash)?;
             let piece = content.chunks(CHUNK_BYTES).nth(chunk as usize)?;
             Some(piece.to_vec())
-        }))
+        })
     }
 
     fn flush(&self) -> Result<(), StoreError> {
@@ -255,8 +283,8 @@ mod tests {
     fn keeps_every_promise() {
         conformance::test_all(|| {
             let memory = Memory::new(Arc::new(|| Timestamp(1)));
-            let reader = memory.reader();
-            conformance::Fixture::new(memory, move || match reader.campaign("here") {
+            let handle = memory.handle(&Arc::default());
+            conformance::Fixture::new(memory, move || match handle.campaign("here") {
                 Ok(Standing::Elected { store, .. }) => store,
                 _ => panic!("nobody else leads"),
             })

@@ -41,6 +41,7 @@ impl Leader {
 
 impl Elections for Memory {
     fn campaign(&self, url: &str) -> Result<Standing, StoreError> {
+        self.reach()?;
         let now = (self.time)();
         self.with(|contents| {
             Ok(match contents.leader.begin(url, now) {
@@ -57,6 +58,7 @@ impl Elections for Memory {
     }
 
     fn renew(&self, epoch: Epoch) -> Result<(), StoreError> {
+        self.reach()?;
         let now = (self.time)();
         self.with(|contents| {
             if contents.leader.epoch != epoch.0 {
@@ -68,6 +70,7 @@ impl Elections for Memory {
     }
 
     fn resign(&self, epoch: Epoch) -> Result<(), StoreError> {
+        self.reach()?;
         self.with(|contents| {
             if contents.leader.epoch == epoch.0 {
                 contents.leader = Leader {

@@ -26,6 +26,8 @@ pub(super) struct Tables {
     pub data: BTreeMap<Hash, (StoredData, Arc<[u8]>)>,
     /// What became of each report.
     pub history: BTreeMap<UnitId, Vec<Outcome>>,
+    /// Where attempts failed.
+    pub blamed: BTreeSet<String>,
 }
 
 /// A sweep and what belongs to it.
@@ -167,6 +169,7 @@ impl Tables {
     }
 
     fn record_failure(&mut self, failure: &Failure) -> Result<(), StoreError> {
+        self.blamed.insert(failure.host.clone());
         let UnitId { sweep, key } = failure.unit;
         let Some(row) = self.sweeps.get_mut(&sweep) else {
             return Err(StoreError::Damaged("a failure of no sweep".into()));
