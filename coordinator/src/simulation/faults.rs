@@ -52,8 +52,8 @@ pub struct Faults {
 
 fn host(random: &mut Random) -> &'static str {
     match random.below(5) {
-        0 | 1 => *random.of(&COORDINATORS),
-        _ => *random.of(&WORKERS),
+        0 | 1 => random.of::<&str>(&COORDINATORS),
+        _ => random.of::<&str>(&WORKERS),
     }
 }
 
@@ -66,7 +66,7 @@ fn fault(random: &mut Random) -> Fault {
         3 => State::Held,
         4 => State::Flickers,
         5 => State::Takes(Duration::from_millis(1 + random.below(SLOWEST_MS))),
-        6 => return Fault::Storeless(*random.of(&COORDINATORS)),
+        6 => return Fault::Storeless(random.of::<&str>(&COORDINATORS)),
         7 => return Fault::Leave(host(random)),
         _ => return Fault::Crash(host(random)),
     };

@@ -104,22 +104,30 @@ pub async fn worker(
     std::future::pending().await
 }
 
-/// Submits every sweep and waits until all of it is measured; the digests.
+/// Submits every sweep and waits until all of it is measured; the digests, as every coordinator must say.
 pub async fn user(coordinators: Vec<String>) -> Vec<String> {
-    let mut digests = Vec::new();
+    let mut ids = Vec::new();
     for request in sweeps::requests() {
         let id = insist(&coordinators, async |channel| {
             submit(channel, &request).await
         })
         .await;
         tracing::info!(id, "submitted");
-        digests.push(id);
+        ids.push(id);
     }
-    for digest in &mut digests {
-        let id = digest.clone();
-        *digest = insist(&coordinators, async |channel| measured(channel, &id).await).await;
-        tracing::info!(id, digest, "measured");
+    let mut digests = Vec::new();
+    for id in &ids {
+        digests.push(insist(&coordinators, async |channel| measured(channel, id).await).await);
     }
+    // Leading or standing by, each coordinator ends up as one that answers.
+    for name in &coordinators {
+        for (id, digest) in ids.iter().zip(&digests) {
+            let name = std::slice::from_ref(name);
+            let said = insist(name, async |channel| measured(channel, id).await).await;
+            assert_eq!(said, *digest, "{name:?} about {id}");
+        }
+    }
+    tracing::info!(?digests, "measured");
     digests
 }
 
