@@ -134,9 +134,9 @@ impl Dispatch {
         numerics: Hash,
         terms: Terms,
         backlog: Backlog,
+        clock: Clock,
         seed: [u8; 32],
     ) -> Result<(Self, Tasks), StoreError> {
-        let clock = Clock::start();
         let registry = Registry::default();
         let loaded = blocking(&store, move |store| rebuild(store, numerics)).await?;
         let (commands, receiver) = mpsc::channel(QUEUE);

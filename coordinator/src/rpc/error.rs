@@ -38,9 +38,6 @@ pub(crate) enum Error {
     /// Whoever asked does not wait for the answer any more.
     #[error("nobody waits for the answer")]
     Unasked,
-    /// A defect of this program.
-    #[error("{0}")]
-    Internal(&'static str),
 }
 
 impl Error {
@@ -55,7 +52,6 @@ impl Error {
             Self::Precondition(_) => Code::FailedPrecondition,
             Self::NotFound(_) => Code::NotFound,
             Self::Busy(_) => Code::ResourceExhausted,
-            Self::Internal(_) => Code::Internal,
             Self::StandingBy(_) => Code::Unavailable,
             Self::Unasked => Code::Cancelled,
             Self::Dispatch(error) => match error {

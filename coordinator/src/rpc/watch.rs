@@ -56,6 +56,7 @@ pub(super) async fn next<T>(changes: Changes, sink: &Sink<T>, pause: Duration) -
         changes.changed().await;
     };
     tokio::select! {
+        biased;
         () = sink.closed() => Next::Stop,
         () = changed => Next::Look,
     }

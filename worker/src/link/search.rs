@@ -190,7 +190,8 @@ mod tests {
         does: &'static [(&'static str, Does)],
     ) -> (Result<String, LinkError>, Duration, Vec<String>) {
         let addresses = hosts.iter().map(|host| address(host)).collect();
-        let mut search = Search::new(addresses, Backoff::new());
+        let machine: Arc<dyn Surroundings> = Arc::new(Machine);
+        let mut search = Search::new(addresses, Backoff::new(&machine));
         let tried = Mutex::new(Vec::new());
         let open = |at: Address| {
             let mut all = does.iter().filter(|(host, _)| address(host) == at);
