@@ -39,8 +39,9 @@ impl World {
         };
         let shared = Arc::clone(&store);
         let shared: Arc<dyn Store> = shared;
-        let started = Dispatch::start(shared, NUMERICS, terms, Backlog::GoesOn, [1; 32]).await;
-        let (dispatch, tasks) = started.expect("a dispatcher");
+        let clock = Clock::start(Timestamp(1));
+        let started = Dispatch::start(shared, NUMERICS, terms, Backlog::GoesOn, clock, [1; 32]);
+        let (dispatch, tasks) = started.await.expect("a dispatcher");
         Self {
             _folder: folder,
             store,

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
     use crate::{
         board::{Timestamp, fixture},
-        dispatch::Replica,
+        dispatch::{Clock, Replica},
         lead::Role,
         rpc::MAX_QUERIES,
         store::{Sqlite, slow::Slow},
@@ -125,7 +125,7 @@ mod tests {
         let slow = Arc::new(store);
         let store: Arc<dyn Store> = Arc::clone(&slow) as _;
         let (_role, roles) = watch::channel(Role::StandingBy { leader: None });
-        let replica = Replica::new(Arc::clone(&store), NUMERICS);
+        let replica = Replica::new(Arc::clone(&store), NUMERICS, Clock::start(Timestamp(1)));
         let context = Context::new(roles, replica, store, NUMERICS, None);
 
         let query = context.estimates(sweep.id(), Query::default());

@@ -16,7 +16,7 @@ mod postgres;
 mod processes;
 mod proxy;
 #[expect(dead_code, reason = "schedules have other needs than boards")]
-#[path = "../../src/board/random_test/random.rs"]
+#[path = "../../src/random.rs"]
 mod random;
 mod run;
 mod schedule;

@@ -61,7 +61,10 @@ impl Connector {
     /// Connects again and again, until the desk is gone or the worker is refused.
     pub async fn run(self) {
         let connector = Arc::new(self);
-        let mut search = Search::new(connector.addresses.clone(), Backoff::new(&connector.surroundings));
+        let mut search = Search::new(
+            connector.addresses.clone(),
+            Backoff::new(&connector.surroundings),
+        );
         let open = |address: Address| {
             let connector = Arc::clone(&connector);
             async move { connector.open(&address).await }

@@ -160,11 +160,17 @@ impl<T: Send + 'static> Tries<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{future, sync::Mutex};
+    use std::{
+        future,
+        sync::{Arc, Mutex},
+    };
 
     use tokio::time::Instant;
 
-    use super::*;
+    use super::{
+        super::surroundings::{Machine, Surroundings},
+        *,
+    };
 
     /// What an address does.
     #[derive(Clone, Copy)]
