@@ -8,13 +8,14 @@ use tonic::{Code, Status};
 
 use super::{Client, ClientError, reach};
 
-/// How often a leader is looked for, and how long is waited in between: longer than it takes to elect one.
+/// How often an answer is looked for, and how long is waited in between: longer than it takes to elect a leader.
 const TRIES: u32 = 30;
 const PAUSE: Duration = Duration::from_millis(300);
 
 impl Client {
-    /// Calls something that only a leader does. A coordinator that stands by says who leads; while nobody does, one will soon.
-    pub(super) async fn lead<T>(
+    /// Calls until a coordinator can answer. One that stands by says who leads what only a leader does; while nobody does,
+    /// one will soon. One that cannot reach its store may be the only one.
+    pub(super) async fn insist<T>(
         &mut self,
         call: impl AsyncFn(&mut Self) -> Result<T, Status>,
     ) -> Result<T, ClientError> {
@@ -26,7 +27,9 @@ impl Client {
             if !self.may_be_elsewhere(&status) {
                 return Err(status.into());
             }
-            if !self.follow_to(leader_of(&status)).await {
+            let leader = leader_of(&status);
+            // Anyone but the leader that was named may know no more than the last one.
+            if !(self.follow_to(leader.clone()).await && leader.as_ref() == Some(&self.address)) {
                 tokio::time::sleep(PAUSE).await;
             }
         }

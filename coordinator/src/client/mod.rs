@@ -54,7 +54,7 @@ fn sentence(status: &Status) -> String {
     }
 }
 
-/// A connection to a coordinator. What only a leader can do finds the leader.
+/// A connection to a coordinator, and to another one when that cannot answer. What only a leader can do finds the leader.
 #[derive(Clone)]
 pub struct Client {
     address: Address,
@@ -111,20 +111,23 @@ impl Client {
         &mut self,
         request: v1::SubmitSweepRequest,
     ) -> Result<v1::SubmitSweepResponse, ClientError> {
-        let submitted = self.lead(async |client| client.sweeps.submit_sweep(request.clone()).await);
+        let submitted =
+            self.insist(async |client| client.sweeps.submit_sweep(request.clone()).await);
         Ok(submitted.await?.into_inner())
     }
 
     /// All sweeps, oldest first.
     pub async fn list(&mut self) -> Result<Vec<v1::SweepStatus>, ClientError> {
-        let response = self.sweeps.list_sweeps(v1::ListSweepsRequest {}).await?;
-        Ok(response.into_inner().sweeps)
+        let request = v1::ListSweepsRequest {};
+        let listed = self.insist(async |client| client.sweeps.list_sweeps(request).await);
+        Ok(listed.await?.into_inner().sweeps)
     }
 
     /// A sweep: its status, and its canonical form.
     pub async fn sweep(&mut self, id: String) -> Result<v1::GetSweepResponse, ClientError> {
         let request = v1::GetSweepRequest { id };
-        Ok(self.sweeps.get_sweep(request).await?.into_inner())
+        let found = self.insist(async |client| client.sweeps.get_sweep(request.clone()).await);
+        Ok(found.await?.into_inner())
     }
 
     /// A sweep's status, now and whenever it changes.
@@ -133,27 +136,29 @@ impl Client {
         id: String,
     ) -> Result<Streaming<v1::WatchSweepResponse>, ClientError> {
         let request = v1::WatchSweepRequest { id };
-        Ok(self.sweeps.watch_sweep(request).await?.into_inner())
+        let watched = self.insist(async |client| client.sweeps.watch_sweep(request.clone()).await);
+        Ok(watched.await?.into_inner())
     }
 
     /// Stops leasing units of a sweep.
     pub async fn pause(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
         let request = v1::PauseSweepRequest { id };
-        let paused = self.lead(async |client| client.sweeps.pause_sweep(request.clone()).await);
+        let paused = self.insist(async |client| client.sweeps.pause_sweep(request.clone()).await);
         Ok(paused.await?.into_inner().sweep.unwrap_or_default())
     }
 
     /// Undoes a pause.
     pub async fn resume(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
         let request = v1::ResumeSweepRequest { id };
-        let resumed = self.lead(async |client| client.sweeps.resume_sweep(request.clone()).await);
+        let resumed = self.insist(async |client| client.sweeps.resume_sweep(request.clone()).await);
         Ok(resumed.await?.into_inner().sweep.unwrap_or_default())
     }
 
     /// Ends a sweep; its results stay.
     pub async fn cancel(&mut self, id: String) -> Result<v1::SweepStatus, ClientError> {
         let request = v1::CancelSweepRequest { id };
-        let cancelled = self.lead(async |client| client.sweeps.cancel_sweep(request.clone()).await);
+        let cancelled =
+            self.insist(async |client| client.sweeps.cancel_sweep(request.clone()).await);
         Ok(cancelled.await?.into_inner().sweep.unwrap_or_default())
     }
 
@@ -164,14 +169,14 @@ impl Client {
         units: Vec<v1::SweepUnit>,
     ) -> Result<v1::RetrySweepResponse, ClientError> {
         let request = v1::RetrySweepRequest { id, units };
-        let retried = self.lead(async |client| client.sweeps.retry_sweep(request.clone()).await);
+        let retried = self.insist(async |client| client.sweeps.retry_sweep(request.clone()).await);
         Ok(retried.await?.into_inner())
     }
 
     /// Ends a sweep and forgets its results.
     pub async fn delete(&mut self, id: String) -> Result<(), ClientError> {
         let request = v1::DeleteSweepRequest { id };
-        let deleted = self.lead(async |client| client.sweeps.delete_sweep(request.clone()).await);
+        let deleted = self.insist(async |client| client.sweeps.delete_sweep(request.clone()).await);
         deleted.await?;
         Ok(())
     }
@@ -181,7 +186,8 @@ impl Client {
         &mut self,
         query: v1::QueryEstimatesRequest,
     ) -> Result<v1::QueryEstimatesResponse, ClientError> {
-        Ok(self.results.query_estimates(query).await?.into_inner())
+        let told = self.insist(async |client| client.results.query_estimates(query.clone()).await);
+        Ok(told.await?.into_inner())
     }
 
     /// Raw trajectories, unit by unit.
@@ -193,8 +199,9 @@ impl Client {
             id,
             ..Default::default()
         };
-        let response = self.results.stream_trajectories(request).await?;
-        Ok(response.into_inner())
+        let streamed =
+            self.insist(async |client| client.results.stream_trajectories(request.clone()).await);
+        Ok(streamed.await?.into_inner())
     }
 }
 

@@ -22,7 +22,9 @@ impl Client {
     /// Whether the coordinator has the data set with this hash.
     pub async fn has_data(&mut self, hash: Hash) -> Result<bool, ClientError> {
         let hash = hash.0.to_vec().into();
-        let response = self.work.stat_data(v1::StatDataRequest { hash }).await?;
+        let request = v1::StatDataRequest { hash };
+        let response = self.insist(async |client| client.work.stat_data(request.clone()).await);
+        let response = response.await?;
         Ok(response.into_inner().present)
     }
 
@@ -33,7 +35,7 @@ impl Client {
         sent: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<(), ClientError> {
         let sent = Arc::new(sent);
-        self.lead(async |client| {
+        self.insist(async |client| {
             let (pieces, outgoing) = mpsc::channel(WINDOW);
             tokio::spawn(cut(Arc::clone(&data), pieces, Arc::clone(&sent)));
             client.work.upload_data(ReceiverStream::new(outgoing)).await

@@ -10,7 +10,7 @@ use crate::{
         Coordinator, Daemon, Running, Runs, Watch, Worker, assert_fails, bistable, digest, id_of,
         json, number, stderr, undisturbed,
     },
-    sweeps::slow,
+    sweeps::{quadratic, slow},
 };
 
 /// How long a dead or hanging leader may be missed.
@@ -208,6 +208,39 @@ fn a_leader_that_leaves_is_replaced_at_once() {
     cluster.leader.0.signal(Signal::TERM);
     cluster.taken_over(now(), HANDOVER);
     assert_eq!(cluster.digest(), undisturbed(&document, &[]));
+}
+
+#[test]
+fn clients_wait_for_the_next_leader() {
+    let server = Server::start();
+    let database = server.database();
+    let (leader, _) = Coordinator::serve("127.0.0.1:0", &database);
+    let standbys = [0, 1].map(|_| Coordinator::serve("127.0.0.1:0", &database));
+    let urls = standbys.each_ref().map(|(_, url)| url.as_str()).join(",");
+    leader.signal(Signal::KILL);
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", slow(47));
+    let file = file.to_str().expect("a path");
+    let submitted = bistable(["submit", file, "--json", "--coordinator", &urls]);
+    assert_eq!(json(&submitted)["existed"], false);
+}
+
+#[test]
+fn clients_go_on_to_a_coordinator_that_can_answer() {
+    let server = Server::start();
+    let (mut cut_off, unable) = Coordinator::serve("127.0.0.1:0", &server.database());
+    server.kill();
+    cut_off.wait_for("no longer leading");
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", quadratic());
+    let expected = json(&runs.run(&file, &[]));
+    let able = Coordinator::start(&runs.store());
+    let urls = format!("{unable},{}", able.url);
+    let id = id_of(&file);
+    let (last, code) = Watch::start(&id, &urls).last();
+    assert_eq!((&last["state"], code), (&"complete".into(), Some(0)));
+    let results = bistable(["results", &id, "--json", "--coordinator", &urls]);
+    assert_eq!(json(&results), expected);
 }
 
 #[test]

@@ -378,8 +378,10 @@ impl Watch {
 
     /// The last status, and the exit code.
     pub fn last(mut self) -> (Value, Option<i32>) {
-        let last = (&mut self).last().expect("a status");
-        (last, self.guard.wait().code())
+        let last = (&mut self).last();
+        let code = self.guard.wait().code();
+        let last = last.unwrap_or_else(|| panic!("no status: {}", self.stderr()));
+        (last, code)
     }
 
     /// The same, but a sweep that is not over by then is watched no longer.
@@ -395,6 +397,16 @@ impl Watch {
         drop(over);
         backstop.join().expect("a thread");
         last
+    }
+
+    /// What it said to people.
+    fn stderr(&mut self) -> String {
+        let mut said = String::new();
+        let stderr = self.guard.0.stderr.take().expect("a pipe");
+        BufReader::new(stderr)
+            .read_to_string(&mut said)
+            .expect("UTF-8");
+        said
     }
 }
 
