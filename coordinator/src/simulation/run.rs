@@ -113,7 +113,7 @@ struct World<'a> {
     links: Links,
     faults: Faults,
     digests: Arc<Mutex<Option<Vec<String>>>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
@@ -132,7 +132,7 @@ impl World<'_> {
             links: Links::new(&mut random),
             faults: Faults::default(),
             digests: Arc::default(),
-            _folder: tempfile::tempdir()?,
+            folder: tempfile::tempdir()?,
         };
         for name in COORDINATORS {
             world.add_coordinator(name, &mut random);
@@ -165,7 +165,7 @@ impl World<'_> {
     }
 
     fn add_worker(&mut self, name: &'static str, random: &mut Random) {
-        let cache = self._folder.path().join(name);
+        let cache = self.folder.path().join(name);
         let chance = Chance::new(random.next());
         let leave = self.leave.of(name);
         self.sim.host(name, move || {
