@@ -1,5 +1,5 @@
 //! Fuzzing on the stable toolchain: valid examples are mutated, and whatever a decoder answers in a new way is mutated
-//! further. Without instrumentation the answers are the guide: a new message, digits aside, is a new path.
+//! further. Without instrumentation the answers are the guide: new words are a new path.
 //!
 //! `cargo test` runs a fixed number of cases from a fixed seed. `BISTABLE_FUZZ_SECONDS=60` runs each target for that long
 //! from a random seed instead. A failure prints the input, shrunk; `BISTABLE_FUZZ_INPUT=HEX` runs a target on it alone.
@@ -37,6 +37,9 @@ const LOOK_EVERY: usize = 64;
 
 /// Address space that a process of fuzz targets may ever have taken, with its threads' stacks and arenas.
 const MAX_KIB: u64 = 6 << 20;
+
+/// Words of an answer that tell its kind.
+const KIND_WORDS: usize = 24;
 
 /// Tries to make a failing input shorter.
 const SHRINKS: usize = 400;
@@ -209,15 +212,14 @@ impl Campaign<'_> {
     }
 }
 
-/// An answer's kind: its letters, without numbers and without what it quotes.
+/// An answer's kind: its first words, without numbers, names and what it quotes.
 fn kind(answer: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for (index, part) in answer.split(['`', '"']).enumerate() {
-        if index % 2 == 0 {
-            let letters = part.bytes().filter(|byte| !byte.is_ascii_digit());
-            letters.collect::<Vec<_>>().hash(&mut hasher);
-        }
-    }
+    let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let words = answer.split([' ', ',', ':', ';', '\n']).filter(is_word);
+    words
+        .take(KIND_WORDS)
+        .for_each(|word| word.hash(&mut hasher));
     hasher.finish()
 }
 
