@@ -1,5 +1,7 @@
 //! The coordinator as a server: store, dispatcher and services behind one address.
 
+mod incoming;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bistable_common::{
@@ -14,7 +16,7 @@ use bistable_common::{
 };
 use bistable_worker::{data::Dataset, kernel::Simd};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tonic::transport::server::{Router, TcpIncoming};
+use tonic::transport::server::Router;
 
 pub use crate::dispatch::Backlog;
 use crate::{
@@ -37,6 +39,9 @@ const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// Bytes that a peer may send before it hears that they were read: a report is on its way as a whole.
 const WINDOW: u32 = 4 << 20;
+
+/// Calls and streams on a connection at a time; a client waits with one more.
+const MAX_STREAMS: u32 = 200;
 
 /// What a coordinator needs to know.
 pub struct Config {
@@ -194,8 +199,7 @@ async fn serve(router: Router, listener: TcpListener, stopped: oneshot::Receiver
         // Dropping the server without stopping it stops it too.
         let _ = stopped.await;
     };
-    // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = incoming::connections(listener);
     if let Err(error) = router.serve_with_incoming_shutdown(incoming, stopped).await {
         tracing::error!(%error, "the server failed");
     }
@@ -219,6 +223,7 @@ async fn router(context: Context) -> Result<Router, ServerError> {
         .build_v1()
         .map_err(|error| ServerError::Reflection(error.to_string()))?;
     Ok(tonic::transport::Server::builder()
+        .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .http2_keepalive_interval(Some(KEEPALIVE))
