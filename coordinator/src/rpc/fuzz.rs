@@ -77,7 +77,7 @@ fn fuzz_what_workers_say() {
     let failed = v1::UnitFailed {
         token: vec![1; 16].into(),
         unit: Some(unit),
-        error: "é".repeat(3000),
+        error: format!("x{}", "é".repeat(3000)),
         kind: v1::FailureKind::Data.into(),
         log: vec!["one".into(), "two".repeat(4000)],
     };
@@ -232,9 +232,12 @@ fn fuzz_reports_and_what_becomes_of_them() {
     });
 }
 
-fn shown(address: &StoreAddress) -> String {
-    assert!(!address.to_string().contains("secret"));
-    "an address".into()
+fn kind_of(address: &StoreAddress) -> String {
+    assert!(!address.to_string().is_empty());
+    match address {
+        StoreAddress::Sqlite(_) => "a file".into(),
+        StoreAddress::Postgres(_) => "a database".into(),
+    }
 }
 
 #[test]
@@ -278,7 +281,7 @@ fn fuzz_questions_and_addresses() {
     };
     target.run(|bytes| {
         let address = String::from_utf8_lossy(bytes).parse::<StoreAddress>();
-        let address = address.map_or_else(|error| error.to_string(), |address| shown(&address));
+        let address = address.map_or_else(|error| error.to_string(), |address| kind_of(&address));
         match v1::QueryEstimatesRequest::decode(bytes).map(query_from_wire) {
             Ok(Ok((_, query))) => match check_solvers(&sweep, &query) {
                 Ok(()) => estimates(&sweep, &query, &first),

@@ -54,6 +54,8 @@ fn fuzz_data_sets() {
             pair(&gzip(&IMAGES), &LABELS),
             pair(&gzip(&IMAGES), &gzip(&LABELS)),
             pair(&weightless, &LABELS),
+            // Two images, one label.
+            pair(&IMAGES, &[0, 0, 8, 1, 0, 0, 0, 1, 1]),
             pair(&gzip(&[0; 1 << 16]), &LABELS),
         ],
         words: &[

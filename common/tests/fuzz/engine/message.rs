@@ -72,10 +72,12 @@ fn change_value(random: &mut Random, value: &mut Value, others: Vec<Field>) {
             let length = bytes.len();
             bytes.copy_from_slice(&number.to_le_bytes()[..length]);
         }
-        Value::Bytes(bytes) => match random.below(4) {
+        Value::Bytes(bytes) => match random.below(5) {
             0 => bytes.truncate(random.below(bytes.len() + 1)),
             1 => bytes.extend_from_within(..),
             2 => bytes.push(random.next() as u8),
+            // What is a text stays one.
+            3 => bytes.insert(random.below(bytes.len() + 1), b'x'),
             _ => {
                 let at = random.below(bytes.len());
                 if let Some(byte) = bytes.get_mut(at) {
