@@ -6,12 +6,22 @@ use serde::{Deserialize, Serialize};
 
 /// A text that is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {what}")]
+#[error("`{}` is not a {what}", shortened(text))]
 pub struct InvalidId {
     /// What was expected.
     pub what: &'static str,
     /// What was given.
     pub text: String,
+}
+
+/// Longer texts are cut where a message quotes them: they may come from anywhere.
+const QUOTED_CHARS: usize = 80;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}..", &text[..end]),
+    }
 }
 
 /// Writes bytes as lower-case hexadecimal.

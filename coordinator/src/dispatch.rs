@@ -34,13 +34,12 @@ use crate::{
 use command::{Command, Reply};
 use deposition::Deposition;
 use record::Recorder;
-use registry::Registry;
 use sessions::Sessions;
 use task::Dispatcher;
 
 pub(crate) use clock::Clock;
 pub(crate) use command::{Existed, Outgoing, Pulse, Steering, SweepStatus};
-pub(crate) use registry::Known;
+pub(crate) use registry::{Known, Registry};
 pub(crate) use replica::Replica;
 
 /// Commands that wait, at most.

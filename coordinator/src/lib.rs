@@ -7,6 +7,9 @@ pub mod cli;
 pub mod client;
 pub mod dispatch;
 pub mod estimate;
+#[cfg(test)]
+#[path = "../../common/tests/fuzz/engine/mod.rs"]
+mod fuzzing;
 mod lead;
 mod machine;
 pub mod plot;

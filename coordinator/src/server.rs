@@ -1,5 +1,7 @@
 //! The coordinator as a server: store, dispatcher and services behind one address.
 
+mod incoming;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bistable_common::{
@@ -20,7 +22,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_stream::Stream;
-use tonic::transport::server::{Connected, Router, TcpIncoming};
+use tonic::transport::server::{Connected, Router};
 
 pub use crate::dispatch::Backlog;
 use crate::{
@@ -44,6 +46,9 @@ const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// Bytes that a peer may send before it hears that they were read: a report is on its way as a whole.
 const WINDOW: u32 = 4 << 20;
+
+/// Calls and streams on a connection at a time; a client waits with one more.
+const MAX_STREAMS: u32 = 200;
 
 /// What a coordinator needs to know.
 pub struct Config {
@@ -124,9 +129,12 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     };
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let addr = listener.local_addr().map_err(refused)?;
-    // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    start_on(config, (addr, incoming), Arc::new(ThisMachine)).await
+    start_on(
+        config,
+        (addr, incoming::connections(listener)),
+        Arc::new(ThisMachine),
+    )
+    .await
 }
 
 /// Starts a coordinator that serves whoever comes in at `addr`.
@@ -268,6 +276,7 @@ async fn router(context: Context) -> Result<Router, ServerError> {
         .build_v1()
         .map_err(|error| ServerError::Reflection(error.to_string()))?;
     Ok(tonic::transport::Server::builder()
+        .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .http2_keepalive_interval(Some(KEEPALIVE))

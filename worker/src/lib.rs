@@ -14,4 +14,7 @@ pub mod solver;
 pub mod unit;
 
 #[cfg(test)]
+#[path = "../../common/tests/fuzz/engine/mod.rs"]
+mod fuzzing;
+#[cfg(test)]
 mod testing;

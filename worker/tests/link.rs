@@ -154,6 +154,27 @@ async fn a_lease_is_finished_only_after_its_reports_are_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_sweep_of_many_cells_reaches_its_worker() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let session = fake.session().await;
+        // Far beyond what gRPC takes unasked.
+        let document = v1::SweepDocument {
+            sweep: sweep().id().to_string(),
+            canonical_json: sweep().to_canonical_json() + &" ".repeat(20 << 20),
+        };
+        session.say(response::Message::Sweep(document)).await;
+        lease(&session, TOKEN, 3..4).await;
+        let report = fake.report().await;
+        assert_eq!(report.blocks(), [3]);
+        report.accept();
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_lost_session_loses_no_unit() {
     within_a_minute(async {
         let mut fake = Fake::start().await;

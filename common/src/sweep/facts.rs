@@ -1,5 +1,7 @@
 //! What a sweep computes, apart from what it is called: the part that is hashed, and that the answer is a function of.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -128,6 +130,8 @@ pub const MAX_COMPONENTS: u64 = 1 << 28;
 pub const MAX_COUNT: u32 = 1 << 20;
 /// The largest number of runs, that is of cells times replicates: a query keeps something for each.
 pub const MAX_RUNS: u64 = 1 << 22;
+/// The largest canonical form of a new sweep: every worker is sent all of it.
+pub const MAX_CANONICAL_BYTES: usize = 64 << 20;
 /// The largest number of units: a query passes over all of them.
 pub const MAX_UNITS: u64 = 1 << 26;
 
@@ -346,6 +350,21 @@ fn check_step(field: &'static str, step: &StepSize) -> Result<(), InvalidFacts> 
     }
 }
 
+/// Takes so many bytes, and keeps none.
+struct Room(usize);
+
+impl io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.0.checked_sub(bytes.len());
+        self.0 = left.ok_or(io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What a cell's solver is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SolverName {
@@ -404,6 +423,11 @@ impl Sweep {
     /// The form in which a sweep travels and is stored.
     pub fn to_canonical_json(&self) -> String {
         serde_json::to_string(self).expect("a sweep holds nothing that JSON cannot")
+    }
+
+    /// Whether its canonical form is longer than `bytes`, which is found out without making all of it.
+    pub(super) fn is_longer_than(&self, bytes: usize) -> bool {
+        serde_json::to_writer(Room(bytes), self).is_err()
     }
 
     /// The identifier: a function of the facts alone.

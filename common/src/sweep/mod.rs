@@ -9,6 +9,6 @@ pub use document::{
     parse, with_data_hash,
 };
 pub use facts::{
-    Cell, Facts, Indices, InvalidFacts, MAX_BATCH, MAX_COUNT, MAX_K, MAX_SAMPLES, MAX_T, MAX_WIDTH,
-    SCHEME, SolverName, Sweep,
+    Cell, Facts, Indices, InvalidFacts, MAX_BATCH, MAX_CANONICAL_BYTES, MAX_COUNT, MAX_K,
+    MAX_SAMPLES, MAX_T, MAX_WIDTH, SCHEME, SolverName, Sweep,
 };

@@ -21,5 +21,8 @@ pub const PROTOCOL: u32 = 1;
 /// The largest chunk of a data set in a message.
 pub const CHUNK_BYTES: usize = 1 << 20;
 
+/// The largest message of a session that a worker reads: a sweep of [`crate::sweep::MAX_CANONICAL_BYTES`] among them.
+pub const MAX_LETTER_BYTES: usize = crate::sweep::MAX_CANONICAL_BYTES + (1 << 20);
+
 /// The metadata of an UNAVAILABLE answer that says where the leading coordinator can be reached; empty while nobody leads.
 pub const LEADER_KEY: &str = "bistable-leader";

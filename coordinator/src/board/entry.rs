@@ -180,6 +180,8 @@ pub(super) struct LeaseEntry {
     pub outstanding: RangeSet,
     /// Its place among all leases that were given; those of an earlier life have none.
     pub granted: u64,
+    /// When it was given; `None`: in an earlier life.
+    pub begun: Option<Timestamp>,
     /// When it was given, or the last of its results came in.
     pub progressed: Timestamp,
     /// The deadline that the store knows.

@@ -129,6 +129,7 @@ impl Board {
             lease: lease.clone(),
             session: Some(session),
             granted: self.granted,
+            begun: Some(now),
             progressed: now,
             saved_deadline: deadline,
         };

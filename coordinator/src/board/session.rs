@@ -159,6 +159,7 @@ impl Board {
             session: None,
             outstanding,
             granted: 0,
+            begun: None,
             progressed: now,
             saved_deadline,
         };

@@ -1,8 +1,13 @@
 //! What the store decided about units: results, conflicts, second chances.
 
+use std::time::Duration;
+
 use bistable_common::ids::{SweepId, UnitId, UnitKey, WorkerId};
 
 use super::{Board, Effect, Ending, LeaseToken, Move, Timestamp};
+
+/// The highest cost that is believed of a unit that its reporter is not known to have had.
+const HEARSAY: Duration = Duration::from_secs(3600);
 
 impl Board {
     pub(super) fn on_unit_done(
@@ -13,15 +18,31 @@ impl Board {
         compute_us: u64,
         out: &mut Vec<Effect>,
     ) {
+        let had_us = self.had_us(now, unit, worker);
         if !self.settle(now, unit, Move::Finish, Some(worker), out) {
             return;
         }
         let cell = unit.key.cell;
         if let Some(entry) = self.sweeps.get_mut(&unit.sweep)
-            && let Some(us) = entry.costs.observe(cell, compute_us)
+            && let Some(us) = entry.costs.observe(cell, compute_us.min(had_us))
         {
             out.push(Effect::SaveCost(unit.sweep, cell, us));
         }
+    }
+
+    /// How long a worker has had a unit: what it says of the unit's cost cannot be more. Of a lease of an earlier life, and
+    /// of one that is over, nobody knows.
+    fn had_us(&self, now: Timestamp, unit: UnitId, worker: &WorkerId) -> u64 {
+        let leases = self.holders(unit).into_iter();
+        let begun = leases
+            .filter_map(|token| self.leases.get(&token))
+            .filter(|entry| entry.lease.worker == *worker)
+            .filter_map(|entry| entry.begun)
+            .min();
+        // Time is counted in whole milliseconds here.
+        let had = begun.map(|begun| now.since(begun) + Duration::from_millis(1));
+        let had = had.unwrap_or(HEARSAY).as_micros();
+        u64::try_from(had).unwrap_or(u64::MAX)
     }
 
     pub(super) fn on_unit_conflicting(

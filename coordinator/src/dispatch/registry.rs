@@ -43,7 +43,7 @@ impl Registry {
         all
     }
 
-    pub(super) fn put(&self, known: Known) {
+    pub fn put(&self, known: Known) {
         let mut sweeps = self.0.write().unwrap_or_else(PoisonError::into_inner);
         sweeps.insert(known.sweep.id(), Arc::new(known));
     }

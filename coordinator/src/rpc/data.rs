@@ -13,13 +13,20 @@ use bistable_worker::data::Dataset;
 use tonic::Streaming;
 
 use super::{Context, Error, Responses, Sink, fail, responses};
-use crate::store::{Store, StoreError, StoredData, blocking};
+use crate::{
+    board::Timestamp,
+    dispatch::Clock,
+    store::{Store, StoreError, StoredData, blocking},
+};
 
 /// The largest data set.
 const MAX_DATA_BYTES: u64 = 1 << 30;
 
 /// How long an upload may be silent: it keeps others out.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How fast an upload must be beyond that.
+const MIN_UPLOAD_BYTES_A_SECOND: u64 = 64 << 10;
 
 fn hash(bytes: &[u8]) -> Result<Hash, Error> {
     Hash::try_from(bytes).map_err(|error| Error::invalid("hash", error))
@@ -87,7 +94,8 @@ pub(super) async fn upload(
         .uploads
         .try_acquire()
         .map_err(|_| Error::Busy("other uploads are under way; try again in a moment"))?;
-    let Some(Message::Header(header)) = next(&mut incoming).await? else {
+    let mut pace = Pace::start();
+    let Some(Message::Header(header)) = next(&mut incoming, &pace).await? else {
         return Err(Error::invalid("message", "an upload begins with a header"));
     };
     let announced = hash(&header.hash)?;
@@ -97,7 +105,7 @@ pub(super) async fn upload(
             "a data set has at most 1 GiB",
         ));
     }
-    let content = receive(&mut incoming, header.total_bytes).await?;
+    let content = receive(&mut incoming, header.total_bytes, &mut pace).await?;
     blocking(&store, move |store| {
         // Before it is looked at: damage on the way is another mistake than a file of another kind.
         let found = Hash::of(&content);
@@ -131,10 +139,11 @@ pub(crate) fn keep(store: &dyn Store, dataset: &Dataset) -> Result<(), StoreErro
 async fn receive(
     incoming: &mut Streaming<v1::UploadDataRequest>,
     total: u64,
+    pace: &mut Pace,
 ) -> Result<Vec<u8>, Error> {
     // Grows with what arrives, not with what was announced.
     let mut content = Vec::new();
-    while let Some(message) = next(incoming).await? {
+    while let Some(message) = next(incoming, pace).await? {
         let Message::Chunk(chunk) = message else {
             return Err(Error::invalid("message", "an upload has one header"));
         };
@@ -145,6 +154,7 @@ async fn receive(
             return Err(Error::invalid("chunk", "more bytes than were announced"));
         }
         content.extend_from_slice(&chunk);
+        pace.received = content.len() as u64;
     }
     if content.len() as u64 != total {
         return Err(Error::Invalid(format!(
@@ -155,8 +165,38 @@ async fn receive(
     Ok(content)
 }
 
-async fn next(incoming: &mut Streaming<v1::UploadDataRequest>) -> Result<Option<Message>, Error> {
-    let message = tokio::time::timeout(UPLOAD_TIMEOUT, incoming.message()).await;
+/// How an upload gets on. It may neither fall silent nor trickle.
+struct Pace {
+    clock: Clock,
+    started: Timestamp,
+    received: u64,
+}
+
+impl Pace {
+    fn start() -> Self {
+        let clock = Clock::start();
+        Self {
+            started: clock.now(),
+            clock,
+            received: 0,
+        }
+    }
+
+    /// How long to wait for the next message.
+    fn patience(&self) -> Duration {
+        let earned = Duration::from_secs(self.received / MIN_UPLOAD_BYTES_A_SECOND);
+        let spent = self.clock.now().since(self.started);
+        (UPLOAD_TIMEOUT + earned)
+            .saturating_sub(spent)
+            .min(UPLOAD_TIMEOUT)
+    }
+}
+
+async fn next(
+    incoming: &mut Streaming<v1::UploadDataRequest>,
+    pace: &Pace,
+) -> Result<Option<Message>, Error> {
+    let message = tokio::time::timeout(pace.patience(), incoming.message()).await;
     match message {
         Ok(Ok(None)) => Ok(None),
         Ok(Ok(Some(v1::UploadDataRequest { message }))) => {
@@ -164,6 +204,34 @@ async fn next(incoming: &mut Streaming<v1::UploadDataRequest>) -> Result<Option<
             message.map(Some).ok_or_else(missing)
         }
         Ok(Err(_)) => Err(Error::Invalid("the upload broke off".into())),
-        Err(_) => Err(Error::Busy("the upload was silent for too long")),
+        Err(_) => Err(Error::Busy("the upload was silent or slow for too long")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patience(seconds: u64, received: u64) -> Duration {
+        let clock = Clock::start();
+        let started = Timestamp(clock.now().0 - 1000 * seconds);
+        let pace = Pace {
+            clock,
+            started,
+            received,
+        };
+        pace.patience()
+    }
+
+    #[test]
+    fn an_upload_that_trickles_is_not_waited_for() {
+        assert!(patience(0, 0) > Duration::from_secs(59));
+        assert_eq!(patience(61, 100), Duration::ZERO);
+        // An hour for as much as takes an hour at the lowest pace, and a minute.
+        let hour = 3600 * MIN_UPLOAD_BYTES_A_SECOND;
+        assert!(patience(3600, hour) > Duration::from_secs(59));
+        assert_eq!(patience(3661, hour), Duration::ZERO);
+        // Haste buys no silence.
+        assert_eq!(patience(1, 1 << 30), UPLOAD_TIMEOUT);
     }
 }

@@ -10,6 +10,12 @@ use tonic::{Code, Status};
 
 use crate::{dispatch::DispatchError, store::StoreError};
 
+/// The longest message. It travels in a header, where a byte may become three, and peers read 16 KiB of headers.
+const MAX_TEXT_BYTES: usize = 4096;
+
+/// What stands for the rest of a longer one.
+const CUT: &str = "\n.. (and more)";
+
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -92,7 +98,7 @@ impl From<Error> for Status {
         if matches!(code, Code::Internal | Code::DataLoss) {
             tracing::error!(%error, "a call failed");
         }
-        let mut status = Self::new(code, error.to_string());
+        let mut status = Self::new(code, cut(error.to_string()));
         if let Error::StandingBy(leader) = error
             && let Ok(leader) = leader.unwrap_or_default().parse()
         {
@@ -100,6 +106,16 @@ impl From<Error> for Status {
         }
         status
     }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_TEXT_BYTES {
+        let kept = (0..=MAX_TEXT_BYTES - CUT.len()).rev();
+        let end = kept.into_iter().find(|&end| text.is_char_boundary(end));
+        text.truncate(end.unwrap_or(0));
+        text.push_str(CUT);
+    }
+    text
 }
 
 impl From<InvalidUnit> for Error {

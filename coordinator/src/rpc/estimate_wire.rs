@@ -5,6 +5,9 @@ use tonic::Status;
 
 use crate::estimate::{Axis, Estimate, Interval, Parts, Query, Report};
 
+/// Values of a filter, at most: as many as an axis of a sweep can have.
+const MAX_VALUES: usize = 1024;
+
 /// Reads a request. What no sweep could answer is refused as INVALID_ARGUMENT; a filter that matches nothing is not.
 ///
 /// # Errors
@@ -22,6 +25,19 @@ pub fn query_from_wire(request: v1::QueryEstimatesRequest) -> Result<(SweepId, Q
     let id = id
         .parse()
         .map_err(|error| Status::invalid_argument(format!("id: {error}")))?;
+    for (filter, values) in [
+        ("solvers", solvers.len()),
+        ("m1", m1.len()),
+        ("k", k.len()),
+        ("t", t.len()),
+        ("group_by", group_by.len()),
+    ] {
+        if values > MAX_VALUES {
+            return Err(Status::invalid_argument(format!(
+                "{filter}: {values} values; give at most {MAX_VALUES}"
+            )));
+        }
+    }
     let group_by = group_by.into_iter().map(axis).collect::<Result<_, _>>()?;
     if let Some(level) = confidence
         && !(level > 0.0 && level < 1.0)
@@ -217,6 +233,8 @@ mod tests {
         for level in [0.0, 1.0, -0.5, 95.0, f64::NAN, f64::INFINITY] {
             assert!(refusal(|r| r.confidence = Some(level)).starts_with("confidence: "));
         }
+        assert!(refusal(|r| r.id = "i".repeat(1 << 20)).len() < 200);
+        assert!(refusal(|r| r.k = vec![2; 1025]).starts_with("k: 1025 values"));
         for axis in [0, 10, -1] {
             assert!(refusal(|r| r.group_by.push(axis)).starts_with("group_by: "));
         }

@@ -7,6 +7,8 @@ mod convert;
 mod data;
 mod error;
 pub mod estimate_wire;
+#[cfg(test)]
+mod fuzz;
 mod orders;
 mod query;
 mod report;

@@ -55,7 +55,7 @@ impl Context {
 }
 
 /// A solver that the sweep does not have is a slip of the pen, and not a question with an empty answer.
-fn check_solvers(sweep: &Sweep, query: &Query) -> Result<(), Error> {
+pub(super) fn check_solvers(sweep: &Sweep, query: &Query) -> Result<(), Error> {
     let cells = 0..u32::try_from(sweep.facts().cells.len()).unwrap_or(u32::MAX);
     let names = cells.map(|cell| sweep.solver_name(CellId(cell)));
     let names: BTreeSet<&str> = names

@@ -8,7 +8,7 @@ use bistable_common::{
 
 use super::{Context, Error, orders::Orders, shape::Expected};
 use crate::{
-    dispatch::{Dispatch, DispatchError},
+    dispatch::{DispatchError, Registry},
     store::{Store, UnitResult, blocking},
 };
 
@@ -26,7 +26,8 @@ pub(super) async fn report(
     let (dispatch, orders) = (context.leading()?.dispatch, context.orders.clone());
     let recorder = dispatch.recorder().clone();
     // Decoding megabytes would keep other calls waiting.
-    let read = move |_: &dyn Store| read(&dispatch, &orders, request);
+    let registry = dispatch.registry().clone();
+    let read = move |_: &dyn Store| read(&registry, &orders, request);
     let results = blocking(&context.store, read).await?;
     let outcomes = recorder.record(results).await?;
     Ok(v1::ReportResponse {
@@ -37,8 +38,8 @@ pub(super) async fn report(
     })
 }
 
-fn read(
-    dispatch: &Dispatch,
+pub(super) fn read(
+    registry: &Registry,
     orders: &Orders,
     request: v1::ReportRequest,
 ) -> Result<Vec<UnitResult>, Error> {
@@ -66,7 +67,7 @@ fn read(
                 compute_us,
             } = unit;
             let unit = UnitId::try_from(unit)?;
-            check(dispatch, orders, unit, &trajectory)?;
+            check(registry, orders, unit, &trajectory)?;
             Ok(UnitResult {
                 unit,
                 trajectory: trajectory.into(),
@@ -80,8 +81,8 @@ fn read(
 }
 
 /// Checks that the trajectory can be the unit's. One of an unknown sweep need not be: it is stale whatever it holds.
-fn check(dispatch: &Dispatch, orders: &Orders, unit: UnitId, bytes: &[u8]) -> Result<(), Error> {
-    let Some(known) = dispatch.registry().get(unit.sweep) else {
+fn check(registry: &Registry, orders: &Orders, unit: UnitId, bytes: &[u8]) -> Result<(), Error> {
+    let Some(known) = registry.get(unit.sweep) else {
         tracing::debug!("{}", DispatchError::Unknown(unit.sweep));
         return Ok(());
     };

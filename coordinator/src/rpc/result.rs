@@ -13,7 +13,7 @@ use super::{
     error::sweep_id,
     estimate_wire::query_from_wire,
     fail,
-    query::trajectories,
+    query::{check_solvers, trajectories},
     responses,
     watch::{Next, next},
 };
@@ -44,7 +44,8 @@ impl ResultService for Results {
         let v1::WatchEstimatesRequest { query } = request.into_inner();
         let query = query.ok_or_else(|| Error::invalid("query", "it is missing"))?;
         let (id, query) = query_from_wire(query)?;
-        self.0.view().known(id).await?;
+        let known = self.0.view().known(id).await?;
+        check_solvers(&known.sweep, &query)?;
         let (sink, stream) = responses();
         let context = self.0.clone();
         tokio::spawn(async move {

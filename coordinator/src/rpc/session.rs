@@ -75,7 +75,7 @@ pub(super) fn millis(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
-fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error> {
+pub(super) fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error> {
     let v1::Hello {
         protocol,
         worker,
@@ -192,7 +192,7 @@ async fn pass_on(
     None
 }
 
-fn event(session: SessionId, request: v1::SessionRequest) -> Result<Event, Error> {
+pub(super) fn event(session: SessionId, request: v1::SessionRequest) -> Result<Event, Error> {
     let v1::SessionRequest { message } = request;
     match message {
         Some(Said::Credit(v1::Credit { leases })) => Ok(Event::Credit(session, leases)),

@@ -15,6 +15,9 @@ use crate::{
     store::{Store, blocking},
 };
 
+/// The longest name of a document: every mistake in it repeats it.
+const MAX_ORIGIN_BYTES: usize = 4096;
+
 /// The service.
 pub(crate) struct Sweeps(pub Context);
 
@@ -39,6 +42,9 @@ impl Sweeps {
                 return Err(Error::invalid("format", "say whether it is TOML or JSON"));
             }
         };
+        if origin.len() > MAX_ORIGIN_BYTES {
+            return Err(Error::invalid("origin", "more than 4096 bytes"));
+        }
         let bundled = self.0.bundled.clone();
         let read = move |store: &dyn Store| {
             let catalog = Stored::new(store, bundled);

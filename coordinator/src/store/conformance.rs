@@ -9,7 +9,8 @@ use bistable_common::{
 };
 
 use super::{
-    Change, Lifecycle, Outcome, Rival, Store, StoreError, StoredData, Submitted, UnitResult,
+    Change, Lifecycle, MAX_RIVALS, Outcome, Rival, Store, StoreError, StoredData, Submitted,
+    UnitResult,
 };
 use crate::board::{Failure, Fate, Lease, Priority, Timestamp, UnitRange, fixture};
 
@@ -35,7 +36,7 @@ impl Fixture {
 
 /// Every promise.
 pub fn test_all(fresh: impl Fn() -> Fixture) {
-    let promises: [fn(&Fixture); 22] = [
+    let promises: [fn(&Fixture); 23] = [
         submitting_is_idempotent,
         sweeps_are_listed_oldest_first,
         the_first_result_is_accepted,
@@ -54,6 +55,7 @@ pub fn test_all(fresh: impl Fn() -> Fixture) {
         failures_last_until_a_result,
         a_retried_unit_starts_afresh,
         rivals_are_told_apart,
+        rivals_beyond_a_handful_are_not_kept,
         costs_are_kept,
         a_priority_lasts_until_another_is_given,
         data_is_verified_and_read_in_chunks,
@@ -171,6 +173,23 @@ fn other_bits_conflict_and_the_unit_is_missing(fixture: &Fixture) {
     assert!(store.done(sweep.id()).expect("done").is_empty());
     let trajectories = store.trajectories(sweep.id(), CellId(0), Replicate(0));
     assert!(trajectories.expect("trajectories").is_empty());
+}
+
+fn rivals_beyond_a_handful_are_not_kept(fixture: &Fixture) {
+    let store = fixture.open();
+    let sweep = submitted(&*store, 1);
+    record(&*store, result(&sweep, key(0, 0), b"first"));
+    for number in 0..20 {
+        let other = record(&*store, result(&sweep, key(0, 0), &[number]));
+        assert_eq!(other, Outcome::Conflicting);
+    }
+    let unit = UnitId {
+        sweep: sweep.id(),
+        key: key(0, 0),
+    };
+    let rivals = store.rivals(unit).expect("rivals");
+    assert_eq!(rivals.len(), 1 + MAX_RIVALS as usize);
+    assert_eq!(rivals[0].trajectory, Hash::of(b"first"));
 }
 
 fn outcomes_within_one_batch_see_each_other(fixture: &Fixture) {

@@ -35,6 +35,9 @@ pub use types::{
 
 use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
 
+/// Results of a unit that are kept beside its first, about at most: a broken worker never runs out of others.
+pub const MAX_RIVALS: u32 = 8;
+
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -109,6 +109,13 @@ impl World {
         self.channel.clone()
     }
 
+    /// A connection that shares nothing with the others.
+    pub async fn another_connection(&self) -> Channel {
+        let url = format!("http://{}", self.server.addr());
+        let channel = Channel::from_shared(url).expect("a URL").connect().await;
+        channel.expect("a connection")
+    }
+
     /// A worker with one slot.
     pub async fn worker(&self, name: &str) -> Worker {
         Worker::join(self.work(), hello(name)).await.expect("join")

@@ -4,6 +4,8 @@
 
 mod deal;
 mod folder;
+#[cfg(test)]
+mod fuzz;
 mod idx;
 
 use std::{

@@ -6,7 +6,10 @@ use std::{convert::Infallible, pin::pin, sync::Arc};
 
 use bistable_common::{
     ids::LeaseToken,
-    wire::v1::{self, session_request, session_response},
+    wire::{
+        MAX_LETTER_BYTES,
+        v1::{self, session_request, session_response},
+    },
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -132,7 +135,7 @@ impl Connector {
     async fn open(&self, address: &Address) -> Result<Opened, Closed> {
         let channel = self.surroundings.connect(address).await;
         let channel = channel.map_err(|error| Closed::away(super::causes(&error)))?;
-        let mut client = Client::new(channel);
+        let mut client = Client::new(channel).max_decoding_message_size(MAX_LETTER_BYTES);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);
         let hello = session_request::Message::Hello(self.hello());
         outbound

@@ -13,6 +13,8 @@ mod connector;
 mod data;
 mod desk;
 mod event;
+#[cfg(test)]
+mod fuzz;
 mod identity;
 mod lease;
 mod paced;

@@ -3,7 +3,10 @@
 use crate::{
     ids::Hash,
     spec::ProblemSpec,
-    sweep::{Facts, Sweep, facts::SCHEME},
+    sweep::{
+        Facts, Sweep,
+        facts::{MAX_CANONICAL_BYTES, SCHEME},
+    },
 };
 
 use super::{
@@ -170,6 +173,19 @@ fn join(header: Header, problem: ProblemSpec, data: Option<Hash>, cells: Cells) 
         indices: header.indices,
         cells: cells.cells,
     };
-    Sweep::new(header.name, header.confidence, cells.names, facts)
-        .map_err(|invalid| Mistake::new(invalid.to_string()))
+    let sweep = Sweep::new(header.name, header.confidence, cells.names, facts)
+        .map_err(|invalid| Mistake::new(invalid.to_string()))?;
+    refuse_unwieldy(&sweep)?;
+    Ok(sweep)
+}
+
+fn refuse_unwieldy(sweep: &Sweep) -> Read<()> {
+    if !sweep.is_longer_than(MAX_CANONICAL_BYTES) {
+        return Ok(());
+    }
+    let cells = sweep.facts().cells.len();
+    let message = format!(
+        "the sweep's {cells} cells take more than {MAX_CANONICAL_BYTES} bytes, and every worker is sent all of them"
+    );
+    Err(Mistake::new(message).help("shorten the grid's axes, or cut the sweep into several"))
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     board::Timestamp,
-    store::{Lifecycle, Outcome, StoreError, UnitResult},
+    store::{Lifecycle, MAX_RIVALS, Outcome, StoreError, UnitResult},
 };
 
 /// Bytes of trajectories in a statement, roughly at most: the server takes no message of a gigabyte.
@@ -219,6 +219,9 @@ async fn keep_conflicts(
          FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[],
                      $8::text[])
              AS n (sweep, cell, replicate, block, trajectory, trajectory_hash, build, worker)
+         WHERE $10 > (
+             SELECT count(*) FROM conflicts c
+             WHERE (c.sweep, c.cell, c.replicate, c.block) = (n.sweep, n.cell, n.replicate, n.block))
          ON CONFLICT DO NOTHING",
         &[
             &columns.sweeps,
@@ -230,6 +233,7 @@ async fn keep_conflicts(
             &columns.builds,
             &columns.workers,
             &bounded(now.0),
+            &i64::from(MAX_RIVALS),
         ],
     )
     .await?;

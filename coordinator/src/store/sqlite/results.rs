@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, named_params};
 use super::{failures, sweeps::binding};
 use crate::{
     board::{Timestamp, UnitRange},
-    store::{Lifecycle, Outcome, Rival, StoreError, UnitResult},
+    store::{Lifecycle, MAX_RIVALS, Outcome, Rival, StoreError, UnitResult},
 };
 
 pub(super) fn record(
@@ -97,7 +97,10 @@ fn keep_conflict(db: &Connection, result: &UnitResult, now: Timestamp) -> Result
         "/* keep_conflict */
          INSERT INTO conflicts (sweep, cell, replicate, block, trajectory_hash, trajectory, build, worker,
                                 reported_at_ms)
-         VALUES (:sweep, :cell, :replicate, :block, :hash, :trajectory, :build, :worker, :now)
+         SELECT :sweep, :cell, :replicate, :block, :hash, :trajectory, :build, :worker, :now
+         WHERE :most > (
+             SELECT count(*) FROM conflicts
+             WHERE sweep = :sweep AND cell = :cell AND replicate = :replicate AND block = :block)
          ON CONFLICT DO NOTHING",
     )?
     .execute(named_params! {
@@ -105,6 +108,7 @@ fn keep_conflict(db: &Connection, result: &UnitResult, now: Timestamp) -> Result
         ":cell": result.unit.key.cell.0,
         ":replicate": result.unit.key.replicate.0,
         ":block": result.unit.key.block.0,
+        ":most": MAX_RIVALS,
         ":hash": Hash::of(&result.trajectory).0,
         ":trajectory": result.trajectory,
         ":build": result.build,

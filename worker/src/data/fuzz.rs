@@ -1,0 +1,69 @@
+//! Fuzz target: files of data sets, and their content as it travels. See the engine of `common/tests/fuzz`.
+
+use std::io::Write;
+
+use super::Dataset;
+use crate::fuzzing::{Language, Target};
+
+const IMAGES: [u8; 20] = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4];
+const LABELS: [u8; 10] = [0, 0, 8, 1, 0, 0, 0, 2, 1, 0];
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(bytes).expect("memory takes it");
+    packed.finish().expect("memory takes it")
+}
+
+/// What is true of every data set.
+fn check(data: &Dataset) -> String {
+    let last = data.samples() - 1;
+    assert_eq!(data.image(last).len(), data.features() as usize);
+    assert!(u32::from(data.label(last)) < data.classes());
+    let again = Dataset::from_content(data.content().to_vec()).expect("content reads back");
+    assert_eq!(again.hash(), data.hash());
+    format!("{} samples", data.samples())
+}
+
+/// An input is two files: the first byte says where the second begins.
+fn read_files(bytes: &[u8]) -> String {
+    let (&at, files) = bytes.split_first().unwrap_or((&0, &[]));
+    let (images, labels) = files.split_at(usize::from(at).min(files.len()));
+    let content = match Dataset::from_content(files.to_vec()) {
+        Ok(data) => check(&data),
+        Err(error) => error.to_string(),
+    };
+    match Dataset::from_files(("images", images), ("labels", labels)) {
+        Ok(data) => format!("{content}; {}", check(&data)),
+        Err(error) => format!("{content}; {error}"),
+    }
+}
+
+#[test]
+fn fuzz_data_sets() {
+    let pair = |images: &[u8], labels: &[u8]| {
+        let at = u8::try_from(images.len()).expect("a short file");
+        [&[at], images, labels].concat()
+    };
+    // A record of no pixels weighs nothing, however many there are.
+    let weightless = [0, 0, 8, 3, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 9];
+    let target = Target {
+        name: "data sets",
+        language: Language::Binary,
+        seeds: vec![
+            pair(&IMAGES, &LABELS),
+            pair(&gzip(&IMAGES), &LABELS),
+            pair(&gzip(&IMAGES), &gzip(&LABELS)),
+            pair(&weightless, &LABELS),
+            // Two images, one label.
+            pair(&IMAGES, &[0, 0, 8, 1, 0, 0, 0, 1, 1]),
+            pair(&gzip(&[0; 1 << 16]), &LABELS),
+        ],
+        words: &[
+            &[0, 0, 8, 3],
+            &[0, 0, 8, 1],
+            &[0x1f, 0x8b, 8, 0],
+            &[0xff; 4],
+        ],
+    };
+    target.run(read_files);
+}
