@@ -174,7 +174,7 @@ struct Pace {
 
 impl Pace {
     fn start() -> Self {
-        let clock = Clock::start();
+        let clock = Clock::start(Timestamp::default());
         Self {
             started: clock.now(),
             clock,
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn patience(seconds: u64, received: u64) -> Duration {
-        let clock = Clock::start();
+        let clock = Clock::start(Timestamp(1 << 40));
         let started = Timestamp(clock.now().0 - 1000 * seconds);
         let pace = Pace {
             clock,
