@@ -13,14 +13,13 @@ use std::{
 
 use bistable_common::{
     ids::{CellId, Replicate},
-    spec::Direction,
     sweep::{Facts, SolverName, Sweep},
 };
 use bistable_worker::{
     data::Dataset,
     kernel::{Aligned, Simd},
     problem::{Iterate, LinearReplicas, OuterBatch, Problem, Table},
-    solver::{Stepper, Twin, shape},
+    solver::{Fused, Round, Stepper, Twin, shape},
     unit::{Mode, Work, run},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -47,7 +46,7 @@ fn group<P: Problem>(problem: &P) -> Iterate<P::Real> {
 }
 
 fn steps<P: Problem>(criterion: &mut Criterion, name: &str, facts: &Facts, problem: &P) {
-    let mut scratch = problem.scratch(shape(&facts.cells[0].solver));
+    let mut scratch = problem.scratch(shape(&facts.cells[0]));
     let (mut at, mut batch) = (group(problem), batches());
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| problem.inner_step(&mut scratch, &mut at, &batch(), 0.01, 0));
@@ -58,7 +57,7 @@ fn inner_step(criterion: &mut Criterion) {
     let facts = task::facts(1, &[1000]);
     let problem = task::network(&facts, Simd::any());
     steps(criterion, "inner step", &facts, &problem);
-    let mut scratch = problem.scratch(shape(&facts.cells[0].solver));
+    let mut scratch = problem.scratch(shape(&facts.cells[0]));
     let mut at = problem.start();
     let mut batch = batches();
     problem.inner_step(&mut scratch, &mut at, &batch(), 0.01, 0);
@@ -70,7 +69,7 @@ fn inner_step(criterion: &mut Criterion) {
                 rows: &rows,
                 replaced: &[],
             };
-            problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
+            problem.direction(&mut scratch, &at, batch, 1, &mut out);
         });
     });
     let rows: Vec<u32> = (0..500).collect();
@@ -95,14 +94,20 @@ fn linear(criterion: &mut Criterion) {
 
 fn iterations<P: Problem>(criterion: &mut Criterion, name: &str, facts: &Facts, problem: &P) {
     let cell = &facts.cells[0];
-    let mut stepper = Stepper::new(problem, Simd::any(), facts, cell, Replicate(0));
+    let mut stepper = Fused::new(problem, Simd::any(), facts, cell, Replicate(0));
     let mut at = stepper.group_start().clone();
     let twins: Vec<Twin> = (0..P::REPLICAS as u32).map(Twin::Replaced).collect();
     let mut round = 0;
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {
             round += 1;
-            stepper.iterate(&mut at, round, &twins)
+            stepper.iterate(
+                &mut at,
+                Round {
+                    k: round,
+                    twins: &twins,
+                },
+            )
         });
     });
 }

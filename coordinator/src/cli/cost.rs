@@ -162,7 +162,7 @@ impl Model<'_> {
     /// Of one replicate.
     fn seconds(&self, cell: &Cell) -> f64 {
         let footprint = self.footprint(cell);
-        let times = self.times(&cell.solver, footprint.replicas as f64);
+        let times = self.times(cell, footprint.replicas as f64);
         let run = cell.last_k() as f64 * iteration(&cell.solver, &times);
         let all = f64::from(positions(self.indices, cell));
         let (share, drawn) = match self.indices {
@@ -182,11 +182,13 @@ impl Model<'_> {
     }
 
     /// Of one replica, `company` of which are stepped together.
-    fn times(&self, solver: &Solver, company: f64) -> Times {
-        let (inner, outer) = (f64::from(solver.batch_y), f64::from(solver.batch_x));
+    fn times(&self, cell: &Cell, company: f64) -> Times {
+        let inner = f64::from(solver.batch_y.size(cell.m2));
+        let outer = f64::from(solver.batch_x.size(cell.m1));
         let draw = DRAW / company;
         match self.problem {
-            ProblemSpec::Reweighting(spec) => {
+            ProblemSpec::Reweighting(_) | ProblemSpec::HyperCleaning(_) => {
+                let spec = &*self.classifier();
                 let parameters = parameters(spec, &self.shape);
                 let rates = if spec.hidden.is_empty() {
                     LINEAR
@@ -222,7 +224,9 @@ impl Model<'_> {
         let forks = (together / footprint.replicas as f64).ceil();
         let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + self.test;
         let sample = match self.problem {
-            ProblemSpec::Reweighting(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
+            ProblemSpec::Reweighting(_) | ProblemSpec::HyperCleaning(_) => {
+                self.shape.nonzero * (scalar + 2.0) + 5.0
+            }
             ProblemSpec::Quadratic(spec) => f64::from(spec.dim_x + spec.dim_y) * scalar,
         };
         // First draws and index orders.
@@ -249,9 +253,9 @@ impl Model<'_> {
                     Precision::F32 => Reweighting::<f32>::footprint,
                     Precision::F64 => Reweighting::<f64>::footprint,
                 };
-                of(spec, data, cell.m2 as usize, shape(&cell.solver))
+                of(spec, data, cell.m2 as usize, shape(cell))
             }
-            ProblemSpec::Quadratic(spec) => QuadraticReplicas::footprint(spec, shape(&cell.solver)),
+            ProblemSpec::Quadratic(spec) => QuadraticReplicas::footprint(spec, shape(cell)),
         }
     }
 
@@ -277,16 +281,16 @@ fn parameters(spec: &ReweightingSpec, shape: &Shape) -> f64 {
 
 fn iteration(solver: &Solver, times: &Times) -> f64 {
     let steps = f64::from(solver.schedule.inner_steps);
-    let reverse = match solver.direction {
-        Direction::Unrolled if steps > 1.0 => steps * times.reverse_step,
-        Direction::Unrolled | Direction::Partial => 0.0,
+    let reverse = match solver.direction.taped(solver.schedule.inner_steps) {
+        0 | 1 => 0.0,
+        taped => f64::from(taped) * times.reverse_step,
     };
     steps * times.inner_step + reverse + times.outer_step
 }
 
 /// The probability that an outer iteration reads a given index.
 fn read_chance(cell: &Cell) -> f64 {
-    let chance = f64::from(cell.solver.batch_x) / f64::from(cell.m1);
+    let chance = f64::from(cell.solver.batch_x.size(cell.m1)) / f64::from(cell.m1);
     chance.min(1.0)
 }
 
@@ -353,7 +357,7 @@ mod tests {
                 state: bytes(problem.dims()),
                 replicas: P::REPLICAS,
                 group: bytes(problem.group_dims()),
-                scratch: problem.scratch_bytes(shape(&cell.solver)),
+                scratch: problem.scratch_bytes(shape(cell)),
             };
             assert_eq!(model.footprint(cell), told);
         }

@@ -27,12 +27,16 @@ impl From<&Solver> for Parts {
             schedule:
                 Schedule {
                     inner_steps: _,
+                    growth: _,
+                    tolerance: _,
                     start,
                     order,
                 },
             direction,
             eta_x,
             eta_y,
+            update_x: _,
+            update_y: _,
             sampling,
             batch_x: _,
             batch_y: _,

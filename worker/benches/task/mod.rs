@@ -3,7 +3,7 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Activation, Precision, ProblemSpec, ReweightingSpec, Schedule, Solver, presets},
+    spec::{Precision, ProblemSpec, ReweightingSpec, presets},
     sweep::{Cell, Facts, Indices, SCHEME},
 };
 use bistable_worker::{
@@ -16,24 +16,11 @@ use clap::ValueEnum;
 /// TSGD on the reference task, or on another network.
 pub fn facts_with(hidden: &[u32], inner_steps: u32, ks: &[u64]) -> Facts {
     let preset = presets::find("tsgd").expect("a preset");
-    let solver = Solver {
-        schedule: Schedule {
-            inner_steps,
-            start: preset.start,
-            order: preset.order,
-        },
-        direction: preset.direction,
-        eta_x: preset.eta_x,
-        eta_y: preset.eta_y,
-        sampling: preset.sampling,
-        batch_x: preset.batch_x,
-        batch_y: preset.batch_y,
-    };
     Facts {
         scheme: SCHEME,
         problem: ProblemSpec::Reweighting(ReweightingSpec {
             hidden: hidden.to_vec(),
-            activation: Activation::Elu,
+            ..ReweightingSpec::default()
         }),
         data: Some(Dataset::bundled().hash()),
         test: 1000,
@@ -45,7 +32,7 @@ pub fn facts_with(hidden: &[u32], inner_steps: u32, ks: &[u64]) -> Facts {
             m1: 500,
             m2: 2000,
             ks: ks.to_vec(),
-            solver,
+            solver: preset.solver(inner_steps),
         }],
     }
 }

@@ -9,8 +9,7 @@ use bistable_common::{
     ids::{Block, CellId, Replicate},
     plan::Plan,
     spec::{
-        Activation, Direction, Order, Precision, ProblemSpec, ReweightingSpec, Sampling, Solver,
-        Start,
+        Batch, Direction, Order, Precision, ProblemSpec, ReweightingSpec, Sampling, Solver, Start,
     },
     sweep::{Facts, Indices, Sweep},
     trajectory::{Digest, Trajectory},
@@ -79,7 +78,7 @@ fn facts(solver: Solver) -> Facts {
 fn solvers() -> Vec<Solver> {
     let mut epoch = testing::tsgd(3);
     epoch.sampling = Sampling::Epoch;
-    epoch.batch_x = 7;
+    epoch.batch_x = Batch::Of(7);
     let mut ud = testing::tsgd(2);
     ud.schedule.start = Start::Reinit;
     vec![testing::tsgd(1), testing::tsgd(3), epoch, ud]
@@ -111,7 +110,7 @@ fn units_of<P: Problem>(problem: &P, work: &Work) -> Vec<Trajectory> {
         simd: Simd::any(),
     };
     let mut units = Vec::new();
-    coupled::run(
+    coupled::run_fused(
         problem,
         setting,
         work.blocks.clone(),
@@ -147,14 +146,14 @@ fn a_replicas_bits_do_not_depend_on_its_company() {
     for mut solver in solvers() {
         // So large a batch has samples twice, and more of them than lanes.
         for batch in [4, 18] {
-            solver.batch_x = batch;
+            solver.batch_x = Batch::Of(batch);
             let mut facts = facts(solver.clone());
             facts.problem = ProblemSpec::Reweighting(ReweightingSpec {
                 hidden: Vec::new(),
-                activation: Activation::Elu,
+                ..ReweightingSpec::default()
             });
             groups_are_the_replicas_alone::<f32>(&facts);
-            solver.batch_y = batch;
+            solver.batch_y = Batch::Of(batch);
             groups_are_the_replicas_alone::<f64>(&facts);
         }
     }
@@ -171,7 +170,7 @@ fn quadratics_in_groups_are_the_replicas_alone() {
         let mut facts = testing::quadratic_facts(40, 20);
         let solver = &mut facts.cells[0].solver;
         (solver.schedule.order, solver.schedule.inner_steps) = (order, steps);
-        (solver.direction, solver.batch_x) = (direction, 5);
+        (solver.direction, solver.batch_x) = (direction, Batch::Of(5));
         let ProblemSpec::Quadratic(spec) = &facts.problem else {
             panic!("another problem");
         };
@@ -197,7 +196,7 @@ fn a_group_diverges_replica_by_replica() {
         let mut facts = facts(testing::tsgd(1));
         let spec = ReweightingSpec {
             hidden: Vec::new(),
-            activation: Activation::Elu,
+            ..ReweightingSpec::default()
         };
         facts.problem = ProblemSpec::Reweighting(spec.clone());
         let solver = &mut facts.cells[0].solver;
@@ -365,7 +364,7 @@ fn the_digest_is_the_same_for_every_instruction_set() {
     let mut linear = network.clone();
     linear.problem = ProblemSpec::Reweighting(ReweightingSpec {
         hidden: Vec::new(),
-        activation: Activation::Elu,
+        ..ReweightingSpec::default()
     });
     let mut sweeps = vec![network.clone(), linear, testing::quadratic_facts(20, 20)];
     network.precision = Precision::F64;

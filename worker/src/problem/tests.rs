@@ -2,7 +2,7 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Activation, Direction, ProblemSpec, ReweightingSpec},
+    spec::{Activation, ProblemSpec, ReweightingSpec},
 };
 
 use super::{Iterate, Oracle, OuterBatch, Plain, Problem, Quadratic, Reweighting, Shape, Table};
@@ -20,6 +20,7 @@ fn reweighting(hidden: &[u32], activation: Activation) -> Reweighting<f64> {
     let spec = ReweightingSpec {
         hidden: hidden.to_vec(),
         activation,
+        ..ReweightingSpec::default()
     };
     facts.problem = ProblemSpec::Reweighting(spec.clone());
     let data = Dataset::bundled();
@@ -166,8 +167,9 @@ fn shape(steps: usize) -> Shape {
     Shape {
         batch_x: OUTER.len(),
         batch_y: INNER[0].len(),
-        inner_steps: steps,
-        direction: Direction::Unrolled,
+        tape: steps,
+        products: 0,
+        gradients: false,
     }
 }
 
@@ -187,7 +189,7 @@ fn unrolled<P: Problem<Real = f64>>(
         rows: &OUTER,
         replaced: &[],
     };
-    problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
+    problem.direction(&mut scratch, &at, batch, steps, &mut out);
     let loss = problem
         .evaluate(&mut scratch, &at, Table::Validation, &OUTER)
         .loss;

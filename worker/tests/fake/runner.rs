@@ -124,17 +124,10 @@ fn cell() -> Cell {
         m2: 1,
         ks: vec![1],
         solver: Solver {
-            schedule: Schedule {
-                inner_steps: 1,
-                start: Start::Warm,
-                order: Order::InnerFirst,
-            },
             direction: Direction::Partial,
-            eta_x: constant(),
-            eta_y: constant(),
-            sampling: Sampling::Uniform,
-            batch_x: 1,
-            batch_y: 1,
+            batch_x: Batch::Of(1),
+            batch_y: Batch::Of(1),
+            ..PRESETS[0].solver(1)
         },
     }
 }

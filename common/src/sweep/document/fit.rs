@@ -49,8 +49,16 @@ pub(super) fn parts(cell: &Cell, template: &Template, problem: &ProblemSpec) -> 
     if solver.sampling != Sampling::Epoch {
         return Ok(());
     }
-    batch(template, ("batch_x", solver.batch_x), ("m1", cell.m1))?;
-    batch(template, ("batch_y", solver.batch_y), ("m2", cell.m2))
+    batch(
+        template,
+        ("batch_x", solver.batch_x.size(cell.m1)),
+        ("m1", cell.m1),
+    )?;
+    batch(
+        template,
+        ("batch_y", solver.batch_y.size(cell.m2)),
+        ("m2", cell.m2),
+    )
 }
 
 /// A batch of an epoch is drawn without replacement.

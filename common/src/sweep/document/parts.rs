@@ -2,15 +2,15 @@
 
 use crate::{
     spec::{
-        Clock, ProblemSpec, StepSize,
-        presets::{self, PRESETS, Preset},
+        Batch, Clock, ProblemSpec, StepSize,
+        presets::{self, InnerSteps, PRESETS, Preset},
     },
     sweep::SolverName,
 };
 
 use super::{
     axis::Axis,
-    grid::{BATCH, Grid, INNER_STEPS},
+    grid::{Grid, INNER_STEPS, batch},
     keys::{SOLVER, nearest},
     mistake::{Mistake, Read},
     scalar::{integer, text, word},
@@ -21,6 +21,8 @@ use super::{
 
 const MAX_LABEL_CHARS: usize = 100;
 const CUSTOM: &str = "custom";
+/// T, where nothing says another.
+const DEFAULT_T: u32 = 1;
 
 /// What a solver without a preset must say, unless an axis of the grid says it.
 const REQUIRED: [&str; 8] = [
@@ -89,27 +91,33 @@ impl<'n> Parts<'n> {
             Some(node) => Some((integer("T", node, &INNER_STEPS)?, node)),
             None => None,
         };
-        let fixed = self
-            .preset
-            .and_then(|p| p.fixed_inner_steps.map(|t| (t, p)));
-        match (own, fixed) {
-            (Some((own, node)), Some((fixed, preset))) if own != fixed => {
+        match (own, self.preset.map(|preset| (preset, preset.inner_steps))) {
+            (Some((own, node)), Some((preset, InnerSteps::Fixed(fixed)))) if own != fixed => {
                 Err(fixes_t(own, node, fixed, preset))
             }
-            (Some((t, _)), _) | (None, Some((t, _))) => Ok(vec![t]),
-            (None, None) => Ok(self.grid.ts.values()),
+            (Some((t, _)), _) | (None, Some((_, InnerSteps::Fixed(t)))) => Ok(vec![t]),
+            (None, preset) => Ok(match (&self.grid.ts, preset) {
+                (Some(axis), _) => axis.values(),
+                (None, Some((_, InnerSteps::Default(t)))) => vec![t],
+                (None, _) => vec![DEFAULT_T],
+            }),
         }
+    }
+
+    /// What the preset says, else `otherwise`.
+    pub fn preset_or<T>(&self, otherwise: T, of_preset: fn(&Preset) -> T) -> T {
+        self.preset.map_or(otherwise, of_preset)
     }
 
     /// Batch sizes at one level.
     pub fn batches(
         &self,
         key: &str,
-        axis: Option<&Axis<u32>>,
-        of_preset: fn(&Preset) -> u32,
-    ) -> Read<Vec<u32>> {
+        axis: Option<&Axis<Batch>>,
+        of_preset: fn(&Preset) -> Batch,
+    ) -> Read<Vec<Batch>> {
         if let Some(node) = self.table.get(key) {
-            return Ok(vec![integer(key, node, &BATCH)?]);
+            return Ok(vec![batch(key, node)?]);
         }
         axis.map(Axis::values)
             .or_else(|| self.preset.map(|preset| vec![of_preset(preset)]))
@@ -178,7 +186,7 @@ fn find_preset(node: &Node) -> Read<&'static Preset> {
 }
 
 fn preset_names() -> String {
-    PRESETS.map(|preset| preset.name).join(", ")
+    PRESETS.each_ref().map(|preset| preset.name).join(", ")
 }
 
 fn fixes_t(own: u32, node: &Node, fixed: u32, preset: &Preset) -> Mistake {

@@ -52,9 +52,11 @@ fn reweighting(node: &Node) -> Read<ReweightingSpec> {
     let hidden = table.get("hidden").map(widths).transpose()?;
     let activation = table.get("activation");
     let activation = activation.map(|node| word("activation", node, &ACTIVATIONS));
+    let default = ReweightingSpec::default();
     Ok(ReweightingSpec {
-        hidden: hidden.unwrap_or_else(|| vec![256]),
-        activation: activation.transpose()?.unwrap_or(Activation::Elu),
+        hidden: hidden.unwrap_or(default.hidden),
+        activation: activation.transpose()?.unwrap_or(default.activation),
+        ..ReweightingSpec::default()
     })
 }
 

@@ -1,7 +1,9 @@
 //! `[[solvers]]`: a solver as it is written, laid over its preset and the grid's axes.
 
 use crate::{
-    spec::{Direction, Order, ProblemSpec, Sampling, Start, StepSize},
+    spec::{
+        Batch, Direction, Growth, Order, ProblemSpec, Sampling, Start, StepSize, Tolerance, Update,
+    },
     sweep::SolverName,
 };
 
@@ -36,13 +38,17 @@ pub(super) struct Template {
     pub span: Span,
     pub start: Start,
     pub order: Order,
+    pub growth: Growth,
+    pub tolerance: Option<Tolerance>,
     pub direction: Direction,
+    pub update_x: Update,
+    pub update_y: Update,
     pub sampling: Sampling,
     pub ts: Vec<u32>,
     pub eta_x: Vec<StepSize>,
     pub eta_y: Vec<StepSize>,
-    pub batch_x: Vec<u32>,
-    pub batch_y: Vec<u32>,
+    pub batch_x: Vec<Batch>,
+    pub batch_y: Vec<Batch>,
 }
 
 impl Template {
@@ -75,6 +81,10 @@ pub(super) fn read(node: &Node, grid: &Grid, problem: &ProblemSpec) -> Read<Temp
         span: node.span.clone(),
         start: parts.word("start", &STARTS, |preset| preset.start)?,
         order: parts.word("order", &ORDERS, |preset| preset.order)?,
+        growth: parts.preset_or(Growth::Fixed, |preset| preset.growth),
+        tolerance: parts.preset_or(None, |preset| preset.tolerance),
+        update_x: parts.preset_or(Update::PLAIN, |preset| preset.update_x),
+        update_y: parts.preset_or(Update::PLAIN, |preset| preset.update_y),
         direction: parts.word("direction", &DIRECTIONS, |preset| preset.direction)?,
         sampling: parts.word("sampling", &SAMPLINGS, |preset| preset.sampling)?,
         ts: parts.inner_steps()?,
