@@ -13,6 +13,8 @@ mod registry;
 mod replica;
 mod sessions;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -250,7 +252,7 @@ impl Dispatch {
 
     /// Forgets a sweep.
     pub async fn delete(&self, sweep: SweepId) -> Result<(), DispatchError> {
-        self.ask(|reply| Command::Delete(sweep, reply)).await
+        self.recorder.delete(sweep).await
     }
 
     /// Where a sweep stands.

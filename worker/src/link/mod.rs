@@ -17,6 +17,7 @@ mod identity;
 mod lease;
 mod report;
 mod runner;
+mod search;
 mod slots;
 
 use std::{error::Error, future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
@@ -29,7 +30,7 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
-pub use address::{Address, DEFAULT_PORT, InvalidAddress};
+pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
 
