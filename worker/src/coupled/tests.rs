@@ -1,5 +1,7 @@
 //! The laws of coupling, on the network: forks change no bit, equal data no distance, lease sizes nothing.
 
+mod presets;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::AtomicBool},
@@ -244,15 +246,19 @@ fn an_index_that_is_never_drawn_is_exactly_zero() {
     );
 }
 
-#[test]
-fn equal_data_give_distance_exactly_zero() {
-    // 200 copies of one image with one label: every replacement is what it replaces.
+/// 200 copies of one image with one label: every replacement is what it replaces.
+fn equal_data() -> Arc<Dataset> {
     let mut content = vec![0, 0, 8, 3, 0, 0, 0, 200, 0, 0, 0, 28, 0, 0, 0, 28];
     let image = Dataset::bundled().image(0).to_vec();
     (0..200).for_each(|_| content.extend(&image));
     content.extend([0, 0, 8, 1, 0, 0, 0, 200]);
     content.extend([5; 200]);
-    let data = Arc::new(Dataset::from_content(content).expect("valid"));
+    Arc::new(Dataset::from_content(content).expect("valid"))
+}
+
+#[test]
+fn equal_data_give_distance_exactly_zero() {
+    let data = equal_data();
     for solver in solvers() {
         let mut facts = facts(solver);
         facts.data = Some(data.hash());

@@ -39,6 +39,8 @@ pub struct General<'a, P: Smooth> {
     room: Room<P::Real>,
     lbfgs: Lbfgs<P::Real>,
     scratch: P::Scratch,
+    /// Whether g is linearized at the current (x, y).
+    linearized: bool,
 }
 
 /// What is drawn.
@@ -144,6 +146,7 @@ impl<'a, P: Smooth> General<'a, P> {
             room: Room::new(&start.at),
             lbfgs: Lbfgs::new(&solver.update_y, dims.y),
             scratch: problem.scratch(shape),
+            linearized: false,
             start,
         }
     }
