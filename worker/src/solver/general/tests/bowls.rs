@@ -51,7 +51,7 @@ impl Bowls {
             let mut stream = key.stream(row, 0);
             let mut next = || stream.unit() - 0.5;
             Validation {
-                p: Array1::from_shape_simple_fn(y, &mut next) + 1.5,
+                p: Array1::from_shape_simple_fn(y, &mut next) + 0.2,
                 s: Array1::from_shape_simple_fn(x, &mut next) - 0.4,
             }
         };

@@ -1,7 +1,10 @@
 //! Solvers that are made of fused operations, by the general loop.
 
 use bistable_common::{
-    spec::{Batch, Clock, Direction, Order, ProblemSpec, ReweightingSpec, Sampling, Solver, Start, StepRule},
+    spec::{
+        Batch, Clock, Direction, Order, ProblemSpec, ReweightingSpec, Sampling, Solver, Start,
+        StepRule,
+    },
     sweep::Facts,
 };
 

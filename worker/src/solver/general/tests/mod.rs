@@ -1,12 +1,12 @@
 //! The general loop against textbooks: each test says in plain f64 what an algorithm does, by its paper, and compares.
 
 mod bowls;
-//mod fused;
+mod fused;
 mod inverses;
-//mod rules;
+mod rules;
 mod shapes;
 mod textbook;
-//mod traces;
+mod traces;
 
 use bistable_common::{
     draw::{Level, Sampler},

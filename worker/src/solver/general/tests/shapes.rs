@@ -2,7 +2,7 @@
 
 use bistable_common::{
     draw::Level,
-    spec::{Batch, Direction, Growth, Inverse, Start, Tolerance},
+    spec::{Batch, Direction, Growth, Inverse, Misfit, Start, Tolerance},
 };
 use ndarray::Array1;
 
@@ -11,7 +11,7 @@ use super::{
     close, facts, full, implicit, rows, run,
     textbook::norm,
 };
-use crate::problem::Plain;
+use crate::{problem::Plain, testing};
 
 const ETA_Y: f64 = 0.2;
 
@@ -135,4 +135,17 @@ fn the_unrolled_direction_goes_through_the_steps_that_were_taken() {
         close(&pair[1].at.y, &y.to_vec(), 1e-12);
         close(&pair[1].at.x, &(x - 0.1 * h).to_vec(), 1e-12);
     }
+}
+
+#[test]
+fn the_last_of_an_unknown_number_of_steps_are_refused() {
+    let mut solver = full(Direction::Truncated { last: 2 });
+    let problem = testing::quadratic_facts(10, 12).problem;
+    assert_eq!(solver.fits(&problem, &[5]), Ok(()));
+    solver.schedule.tolerance = Some(Tolerance {
+        first: 0.5,
+        ratio: 1.0,
+    });
+    let refused = Err(Misfit::TruncatedNeedsKnownT);
+    assert_eq!(solver.fits(&problem, &[5]), refused);
 }

@@ -53,11 +53,13 @@ pub fn solve(h: &Array2<f64>, b: &Array1<f64>) -> Array1<f64> {
     b
 }
 
-/// The first of `size, size shrink, ...` that is accepted.
+/// The first of `size, size shrink, ...` that is accepted; the hundredth if none before is.
 pub fn shrink_until(mut size: f64, shrink: f64, accept: impl Fn(f64) -> bool) -> f64 {
-    while !accept(size) {
+    for _ in 0..99 {
+        if accept(size) {
+            break;
+        }
         size *= shrink;
-        assert!(size > 1e-6, "something is accepted");
     }
     size
 }
