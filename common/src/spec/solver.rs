@@ -50,6 +50,11 @@ pub enum Misfit {
         "the unrolled direction differentiates through plain gradient steps; leave update_y out, or use an implicit direction"
     )]
     UnrolledNeedsPlainSteps,
+    /// The last steps of a number that is not known beforehand.
+    #[error(
+        "with a tolerance nobody knows beforehand which inner steps will be the last ones; use direction = \"unrolled\""
+    )]
+    TruncatedNeedsKnownT,
     /// A re-initialised y that x never sees.
     #[error(
         "with start = \"reinit\" and this order x would see the initial y for ever; use order = \"inner_first\""
@@ -134,6 +139,10 @@ impl Solver {
         }
         if unrolled && !self.update_y.is_plain() {
             return Err(Misfit::UnrolledNeedsPlainSteps);
+        }
+        let truncated = matches!(self.direction, Direction::Truncated { .. });
+        if truncated && self.schedule.tolerance.is_some() {
+            return Err(Misfit::TruncatedNeedsKnownT);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ impl<P: Smooth> General<'_, P> {
         let forgotten = steps - self.solver.direction.taped(steps);
         let mut enough = None;
         self.lbfgs.forget();
+        self.taken = 0;
         for t in 0..steps {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped);
@@ -27,6 +28,7 @@ impl<P: Smooth> General<'_, P> {
                 let eta = step_size::at(&self.solver.eta_y, k, t, self.context);
                 state.memory.steps_y.last = eta;
                 self.fused_step(state, eta, t.saturating_sub(forgotten));
+                self.taken = t + 1;
                 continue;
             }
             let (scratch, gradient) = (&mut self.scratch, &mut self.room.gradient);
@@ -48,6 +50,7 @@ impl<P: Smooth> General<'_, P> {
                 ops::add_multiple(self.simd, minus, &self.room.along_y, &mut state.at.y);
             }
             update::clamp(&self.solver.update_y, &mut state.at.y);
+            self.taken = t + 1;
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ pub struct General<'a, P: Smooth> {
     start: State<P::Real>,
     draws: Draws,
     rows: Rows,
+    /// Inner steps of this outer iteration so far: what its tape holds.
+    taken: u32,
     room: Room<P::Real>,
     lbfgs: Lbfgs<P::Real>,
     scratch: P::Scratch,
@@ -147,6 +149,7 @@ impl<'a, P: Smooth> General<'a, P> {
                 inner: Vec::with_capacity(shape.batch_y),
                 products: Vec::with_capacity(shape.products),
             },
+            taken: 0,
             room: Room::new(&start.at),
             lbfgs: Lbfgs::new(&solver.update_y, dims.y),
             scratch: problem.scratch(shape),
