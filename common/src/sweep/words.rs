@@ -19,7 +19,7 @@ pub struct Phrase {
 
 /// A parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Term {
+pub(super) enum Term {
     Number(f64),
     Count(u32),
     Word(&'static str),
@@ -62,6 +62,20 @@ impl Phrase {
         }
     }
 
+    /// The word of `key`, which is the phrase's own or a parameter.
+    pub(super) fn chosen(&self, key: &str) -> Option<&'static str> {
+        match self.term(key) {
+            Some(Term::Word(word)) => Some(word),
+            _ => (self.key == key).then_some(self.word),
+        }
+    }
+
+    /// A parameter.
+    pub(super) fn term(&self, key: &str) -> Option<Term> {
+        let found = self.parameters.iter().find(|(name, _)| *name == key);
+        found.map(|(_, term)| *term)
+    }
+
     /// As the value of a key: the word alone where nothing is to be added, else a table.
     fn to_toml(&self) -> String {
         match self.parameters.is_empty() {
@@ -95,6 +109,34 @@ impl fmt::Display for Phrase {
 }
 
 impl Term {
+    pub(super) fn number(self) -> Option<f64> {
+        match self {
+            Self::Number(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn count(self) -> Option<u32> {
+        match self {
+            Self::Count(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn pair(self) -> Option<[f64; 2]> {
+        match self {
+            Self::Pair(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    pub(super) fn falling(self) -> Option<Tolerance> {
+        match self {
+            Self::Falling(tolerance) => Some(tolerance),
+            _ => None,
+        }
+    }
+
     fn to_toml(self) -> String {
         match self {
             Self::Number(value) => format!("{value:?}"),
@@ -256,7 +298,7 @@ pub fn step(size: &StepSize) -> Phrase {
     }
 }
 
-fn rule(rule: &StepRule) -> Phrase {
+pub(super) fn rule(rule: &StepRule) -> Phrase {
     let named = |word| Phrase::new("rule", word);
     match *rule {
         StepRule::Constant => named("constant"),

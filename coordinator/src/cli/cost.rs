@@ -466,11 +466,12 @@ fn replica_share(cell: &Cell) -> f64 {
 mod tests {
     use bistable_common::{
         ids::Replicate,
-        sweep::{Format, Source, parse},
+        spec::{Solver, presets::PRESETS},
+        sweep::{Facts, Format, SolverName, Source, parse},
     };
     use bistable_worker::{
         kernel::Simd,
-        problem::{Dims, LinearReplicas, Problem, Quadratic},
+        problem::{LinearReplicas, Plain, Problem, Quadratic},
     };
 
     use super::*;
@@ -517,8 +518,11 @@ mod tests {
                 scratch: problem.scratch_bytes(shape(cell)),
             };
             assert_eq!(model.problem_footprint(cell), told);
-            let words = Words::new(&cell.solver, problem.dims());
-            assert_eq!(model.words(cell, &told), words);
+            // Of groups, dimensions are those of one replica without padding.
+            if !cell.solver.is_fused() {
+                let words = Words::new(&cell.solver, problem.dims());
+                assert_eq!(model.words(cell, &told), words);
+            }
         }
     }
 
@@ -553,6 +557,57 @@ mod tests {
         };
         assert_footprint(&sweep, shape, |cell| {
             QuadraticReplicas::new(Quadratic::new(spec, facts, cell, Replicate(0)), Simd::any())
+        });
+    }
+
+    /// Every preset that fits, with one K.
+    fn of_every_preset(mut facts: Facts) -> Sweep {
+        let cell = facts.cells[0].clone();
+        let fits = |solver: &Solver| solver.fits(&facts.problem, &cell.ks).is_ok();
+        let solvers = PRESETS.map(|preset| preset.solver(preset.inner_steps.count()));
+        let general = solvers.into_iter().filter(|solver| !solver.is_fused());
+        facts.cells = general
+            .filter(fits)
+            .map(|solver| Cell {
+                solver,
+                ..cell.clone()
+            })
+            .collect();
+        assert!(facts.cells.len() > 10, "most presets");
+        let names = facts.cells.iter().map(|_| SolverName {
+            label: "any".to_owned(),
+            preset: "custom".to_owned(),
+        });
+        Sweep::new("all".to_owned(), 0.95, names.collect(), facts).expect("a sweep")
+    }
+
+    #[test]
+    fn memory_of_general_solvers_is_counted_as_the_worker_allocates_it() {
+        let (sweep, data) = example(include_str!("../../../deploy/examples/quickstart.toml"));
+        let hidden = Vec::new();
+        let facts = Facts {
+            problem: ProblemSpec::Reweighting(ReweightingSpec {
+                hidden,
+                ..ReweightingSpec::default()
+            }),
+            ..sweep.facts().clone()
+        };
+        let sweep = of_every_preset(facts);
+        let facts = sweep.facts();
+        let spec = facts.problem.classifier().expect("a classifier");
+        let images = Dataset::bundled();
+        assert_footprint(&sweep, data, |cell| {
+            Reweighting::<f32>::new(Simd::any(), &spec, facts, cell, Replicate(0), &images)
+                .expect("it fits")
+        });
+        let (sweep, data) = example(include_str!("../../../deploy/examples/quadratic.toml"));
+        let sweep = of_every_preset(sweep.facts().clone());
+        let facts = sweep.facts();
+        let ProblemSpec::Quadratic(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
         });
     }
 
