@@ -22,6 +22,7 @@ use super::{
     beat::Heart,
     event::{Connection, Event, Goodbye},
     search::{Closed, Search},
+    surroundings::Surroundings,
 };
 
 /// Messages to the coordinator that may wait; one that reads none of so many is as good as away.
@@ -29,6 +30,7 @@ const OUTBOUND: usize = 4096;
 
 /// The task that connects.
 pub(super) struct Connector {
+    pub surroundings: Arc<dyn Surroundings>,
     pub addresses: Vec<Address>,
     pub hello: v1::Hello,
     /// When the worker will leave by itself.
@@ -59,7 +61,10 @@ impl Connector {
     /// Connects again and again, until the desk is gone or the worker is refused.
     pub async fn run(self) {
         let connector = Arc::new(self);
-        let mut search = Search::new(connector.addresses.clone(), Backoff::new());
+        let mut search = Search::new(
+            connector.addresses.clone(),
+            Backoff::new(&connector.surroundings),
+        );
         let open = |address: Address| {
             let connector = Arc::clone(&connector);
             async move { connector.open(&address).await }
@@ -101,6 +106,7 @@ impl Connector {
         }))
         .await?;
         let heart = Heart {
+            surroundings: Arc::clone(&self.surroundings),
             worker: self.hello.worker.clone(),
             every_ms: watch::Sender::new(welcome.beat_interval_ms),
             tokens: self.tokens.clone(),
@@ -124,7 +130,7 @@ impl Connector {
 
     /// Says hello and waits for the welcome.
     async fn open(&self, address: &Address) -> Result<Opened, Closed> {
-        let channel = address.endpoint().connect().await;
+        let channel = self.surroundings.connect(address).await;
         let channel = channel.map_err(|error| Closed::away(super::causes(&error)))?;
         let mut client = Client::new(channel);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);

@@ -160,11 +160,17 @@ impl<T: Send + 'static> Tries<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{future, sync::Mutex};
+    use std::{
+        future,
+        sync::{Arc, Mutex},
+    };
 
     use tokio::time::Instant;
 
-    use super::*;
+    use super::{
+        super::surroundings::{Machine, Surroundings},
+        *,
+    };
 
     /// What an address does.
     #[derive(Clone, Copy)]
@@ -190,7 +196,8 @@ mod tests {
         does: &'static [(&'static str, Does)],
     ) -> (Result<String, LinkError>, Duration, Vec<String>) {
         let addresses = hosts.iter().map(|host| address(host)).collect();
-        let mut search = Search::new(addresses, Backoff::new());
+        let machine: Arc<dyn Surroundings> = Arc::new(Machine);
+        let mut search = Search::new(addresses, Backoff::new(&machine));
         let tried = Mutex::new(Vec::new());
         let open = |at: Address| {
             let mut all = does.iter().filter(|(host, _)| address(host) == at);

@@ -1,4 +1,4 @@
-//! A store that keeps the recorder waiting.
+//! A store that keeps others waiting, for tests.
 
 use std::sync::{Mutex, PoisonError, mpsc};
 
@@ -8,33 +8,38 @@ use bistable_common::{
 };
 use tokio::sync::Notify;
 
-use crate::{
-    board::{Failure, Lease, Priority, Timestamp, UnitRange},
-    store::{
-        Change, Lifecycle, Outcome, Rival, Sqlite, Store, StoreError, StoredData, StoredSweep,
-        Submitted, UnitResult,
-    },
+use super::{
+    Change, Lifecycle, Outcome, Rival, Sqlite, Store, StoreError, StoredData, StoredSweep,
+    Submitted, UnitResult,
 };
+use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
 
-/// Results are in it long before it says so.
+/// It has recorded results, or read trajectories, long before it says so.
 pub struct Slow {
     store: Sqlite,
-    /// Told whenever results are in.
-    pub committed: Notify,
+    /// Told whenever it has.
+    pub done_so: Notify,
     /// A word for each time that it may say so.
     words: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Slow {
-    /// It says that results are in when it is told to.
+    /// It says so when it is told to.
     pub fn new(store: Sqlite) -> (Self, mpsc::Sender<()>) {
         let (word, words) = mpsc::channel();
         let slow = Self {
             store,
-            committed: Notify::new(),
+            done_so: Notify::new(),
             words: Mutex::new(words),
         };
         (slow, word)
+    }
+
+    fn wait(&self) {
+        self.done_so.notify_one();
+        let words = self.words.lock();
+        // A test that is over has no more to say.
+        let _ = words.unwrap_or_else(PoisonError::into_inner).recv();
     }
 }
 
@@ -49,11 +54,19 @@ macro_rules! pass_on {
 impl Store for Slow {
     fn record(&self, results: &[UnitResult], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
         let outcomes = self.store.record(results, now);
-        self.committed.notify_one();
-        let words = self.words.lock();
-        // A test that is over has no more to say.
-        let _ = words.unwrap_or_else(PoisonError::into_inner).recv();
+        self.wait();
         outcomes
+    }
+
+    fn trajectories(
+        &self,
+        sweep: SweepId,
+        cell: CellId,
+        replicate: Replicate,
+    ) -> Result<Vec<(Block, Vec<u8>)>, StoreError> {
+        let trajectories = self.store.trajectories(sweep, cell, replicate);
+        self.wait();
+        trajectories
     }
 
     pass_on! {
@@ -70,7 +83,6 @@ impl Store for Slow {
         failures(sweep: SweepId) -> Vec<Failure>;
         retry(sweep: SweepId, units: &[UnitKey]) -> Vec<UnitKey>;
         costs(sweep: SweepId) -> Vec<(CellId, u64)>;
-        trajectories(sweep: SweepId, cell: CellId, replicate: Replicate) -> Vec<(Block, Vec<u8>)>;
         leases() -> Vec<Lease>;
         put_data(data: &StoredData, content: &[u8]) -> ();
         data(hash: Hash) -> Option<StoredData>;

@@ -1,7 +1,5 @@
 //! What the store did and what the board heard of it, in the same order.
 
-mod slow;
-
 use std::sync::mpsc;
 
 use bistable_common::ids::{UnitId, UnitKey};
@@ -10,9 +8,8 @@ use tokio::join;
 use super::*;
 use crate::{
     board::{Failure, Fate, Timestamp, fixture},
-    store::{Change, Outcome, Sqlite, UnitResult},
+    store::{Change, Outcome, Sqlite, UnitResult, slow::Slow},
 };
-use slow::Slow;
 
 const NUMERICS: Hash = Hash([7; 32]);
 
@@ -42,8 +39,9 @@ impl World {
         };
         let shared = Arc::clone(&store);
         let shared: Arc<dyn Store> = shared;
-        let started = Dispatch::start(shared, NUMERICS, terms, Backlog::GoesOn, [1; 32]).await;
-        let (dispatch, tasks) = started.expect("a dispatcher");
+        let clock = Clock::start(Timestamp(1));
+        let started = Dispatch::start(shared, NUMERICS, terms, Backlog::GoesOn, clock, [1; 32]);
+        let (dispatch, tasks) = started.await.expect("a dispatcher");
         Self {
             _folder: folder,
             store,
@@ -135,7 +133,7 @@ fn quarantine(store: &Sqlite) {
 async fn news_of_a_deleted_sweep_does_not_reach_its_next_life() {
     let world = World::new(|_| {}).await;
     let deleted = async {
-        world.store.committed.notified().await;
+        world.store.done_so.notified().await;
         // A result is in the store, and the board does not know. All of this is said before it hears of it.
         let (deleted, (), ()) = join!(
             biased;
@@ -172,7 +170,7 @@ async fn what_is_reported_after_a_deletion_is_stale() {
 /// Has block 0 reported and then everything retried while the recorder is at another report.
 async fn reported_then_retried(world: &World, bytes: &[u8]) -> (Outcome, Vec<UnitKey>) {
     let queued = async {
-        world.store.committed.notified().await;
+        world.store.done_so.notified().await;
         let (outcome, retried, ()) = join!(
             biased;
             world.report(0, bytes),
