@@ -222,7 +222,7 @@ mod tests {
         assert!(Entry::from(&PRESETS[0]).misfits.is_empty());
         let all = Entries(PRESETS.iter().map(Entry::from).collect()).text();
         for preset in &PRESETS {
-            assert!(all.contains(&format!("\n{} ", preset.name)), "{all}");
+            assert!(all.contains(&format!("\n {} ", preset.name)), "{all}");
         }
     }
 }
