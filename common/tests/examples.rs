@@ -5,6 +5,7 @@ use std::{error::Error, fs, path::Path};
 use bistable_common::{
     ids::Hash,
     plan::Plan,
+    spec::{ProblemSpec, presets::PRESETS},
     sweep::{Catalog, DataInfo, DataSource, Format, Source, parse},
 };
 
@@ -89,4 +90,22 @@ fn every_example_is_right() -> Result<(), Box<dyn Error>> {
         "{names:?}"
     );
     Ok(())
+}
+
+#[test]
+fn the_readme_has_every_preset_in_its_order() {
+    let readme = include_str!("../../README.md");
+    let quadratic = &ProblemSpec::defaults()[2..];
+    let rows = PRESETS.map(|preset| {
+        let solver = preset.solver(preset.inner_steps.count());
+        let fits = |problem: &ProblemSpec| solver.fits(problem, &[1000]).is_ok();
+        assert!(quadratic.iter().all(fits), "{}", preset.name);
+        let fits = match ProblemSpec::defaults().iter().all(fits) {
+            true => "every",
+            false => "`quadratic`",
+        };
+        let (name, summary, source) = (preset.name, preset.summary, preset.source);
+        format!("| `{name}` | {summary} | {source} | {fits} |\n")
+    });
+    assert!(readme.contains(&rows.concat()), "{}", rows.concat());
 }

@@ -180,7 +180,7 @@ const BISLS: StepRule = StepRule::BilevelArmijo {
 const BISLS_SGD: Preset = Preset {
     name: "bisls-sgd",
     summary: "stocBiO with line searches at both levels",
-    source: "Fan23 Algorithm 2",
+    source: "Fan et al. 2023, Algorithm 2",
     inner_steps: InnerSteps::Default(10),
     direction: implicit(
         Inverse::Neumann {
@@ -238,7 +238,7 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "itd-bio",
         summary: "iterative differentiation: reverse mode through full-batch inner steps",
-        source: "Ji21 Algorithm 1 (ITD-BiO)",
+        source: "Ji et al. 2021, Algorithm 1 (ITD-BiO)",
         ..FULL
     },
     Preset {
@@ -250,14 +250,14 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "aid-bio",
         summary: "approximate implicit differentiation: warm-started conjugate gradients",
-        source: "Ji21 Algorithm 1 (AID-BiO, constant D)",
+        source: "Ji et al. 2021, Algorithm 1 (AID-BiO, constant D)",
         direction: implicit(cg(3, AdjointStart::Warm, None), Batch::ALL),
         ..FULL
     },
     Preset {
         name: "aid-bio-increasing",
         summary: "aid-bio with a number of inner steps that grows as the fourth root of k",
-        source: "Ji21 Algorithm 1 (AID-BiO, increasing D)",
+        source: "Ji et al. 2021, Algorithm 1 (AID-BiO, increasing D)",
         growth: Growth::FourthRoot,
         direction: implicit(cg(3, AdjointStart::Warm, None), Batch::ALL),
         ..FULL
@@ -301,7 +301,7 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "stocbio",
         summary: "stochastic inner steps and a Neumann series on independent batches",
-        source: "Ji21 Algorithms 2 and 3",
+        source: "Ji et al. 2021, Algorithms 2 and 3",
         direction: implicit(
             Inverse::Neumann {
                 steps: 3,
@@ -355,7 +355,7 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "bisps",
         summary: "stocBiO with Polyak's step sizes at both levels",
-        source: "Fan23 Algorithm 1",
+        source: "Fan et al. 2023, Algorithm 1",
         eta_x: step(
             10.0,
             StepRule::BilevelPolyak {
@@ -380,7 +380,7 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "bisls-adam",
         summary: "stocBiO with line searches at both levels, along Adam's direction at the upper one",
-        source: "Fan23 Algorithm 2",
+        source: "Fan et al. 2023, Algorithm 2",
         update_x: Update {
             method: Method::Adam {
                 beta1: 0.9,
@@ -395,14 +395,14 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "sps-max",
         summary: "single-level SGD with Polyak's step size under a constant bound",
-        source: "Loizou et al. 2021; Fan23 eq. 5",
+        source: "Loizou et al. 2021; Fan et al. 2023, eq. 5",
         eta_x: single_polyak(0.5, Bound::Constant),
         ..SINGLE
     },
     Preset {
         name: "dec-sps",
         summary: "single-level SGD with Polyak's decreasing step size",
-        source: "Orvieto et al. 2022; Fan23 eq. 6",
+        source: "Orvieto et al. 2022; Fan et al. 2023, eq. 6",
         eta_x: step(
             1.0,
             StepRule::DecPolyak {
@@ -416,14 +416,14 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "spsb",
         summary: "single-level SGD with Polyak's step size under a falling bound",
-        source: "Fan23 eq. 7",
+        source: "Fan et al. 2023, eq. 7",
         eta_x: single_polyak(1.0, Bound::InverseSqrt),
         ..SINGLE
     },
     Preset {
         name: "slsb",
         summary: "single-level SGD with a line search under a falling bound",
-        source: "Fan23 eq. 8",
+        source: "Fan et al. 2023, eq. 8",
         eta_x: step(
             1.0,
             StepRule::Armijo {

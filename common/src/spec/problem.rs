@@ -130,6 +130,23 @@ pub struct QuadraticSpec {
     pub seed: u64,
 }
 
+impl Default for QuadraticSpec {
+    /// A condition number of 1.5 at both levels: Theorem 2's strongly convex case needs at most 2.
+    fn default() -> Self {
+        Self {
+            dim_x: 8,
+            dim_y: 8,
+            mu_f: 1.0,
+            l_f: 1.5,
+            mu_g: 1.0,
+            l_g: 1.5,
+            mean: 1.0,
+            noise: 1.0,
+            seed: 1,
+        }
+    }
+}
+
 /// A bilevel problem.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -143,6 +160,39 @@ pub enum ProblemSpec {
 }
 
 impl ProblemSpec {
+    /// Every problem with its defaults.
+    pub fn defaults() -> [Self; 3] {
+        [
+            Self::Reweighting(ReweightingSpec::default()),
+            Self::HyperCleaning(HyperCleaningSpec::default()),
+            Self::Quadratic(QuadraticSpec::default()),
+        ]
+    }
+
+    /// What it is, in a line.
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::Reweighting(_) => {
+                "a weight for every training image, half of which have random labels, under a network"
+            }
+            Self::HyperCleaning(_) => {
+                "a weight for every training image, some of which have random labels, under a linear classifier with a penalty"
+            }
+            Self::Quadratic(_) => {
+                "a strongly convex quadratic at both levels with known constants, on generated samples"
+            }
+        }
+    }
+
+    /// The paper.
+    pub fn source(&self) -> &'static str {
+        match self {
+            Self::Reweighting(_) => "SBO section 5, after Bao et al. 2021",
+            Self::HyperCleaning(_) => "Franceschi et al. 2017; Ji et al. 2021, section 5.2",
+            Self::Quadratic(_) => "SBO section 3: where its theorems are exact",
+        }
+    }
+
     /// The name in sweep files and results.
     pub fn name(&self) -> &'static str {
         match self {

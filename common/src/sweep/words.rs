@@ -1,10 +1,11 @@
-//! A solver in the words of sweep files: how results name its parts, and how a sweep file spells them out. What is written
-//! here, [`parse`](super::parse) reads.
+//! Solvers and problems in the words of sweep files: how results name their parts, and how a sweep file spells them out.
+//! What is written here, [`parse`](super::parse) reads.
 
 use std::fmt::{self, Write as _};
 
 use crate::spec::{
-    AdjointStart, Batch, Bound, Clock, Direction, Growth, Inverse, Method, Order, Reset, Sampling,
+    Activation, AdjointStart, Batch, Bound, Clock, Direction, Growth, HyperCleaningSpec, Inverse,
+    LabelNoise, Method, Order, ProblemSpec, QuadraticSpec, Reset, ReweightingSpec, Sampling,
     Schedule, Solver, Start, StepRule, StepSize, Tolerance, Update,
 };
 
@@ -369,6 +370,67 @@ pub fn update(update: &Update) -> Phrase {
     }
     .maybe("clip", update.clip.map(Term::Number))
     .maybe("clamp", update.clamp.map(Term::Pair))
+}
+
+/// The table of a problem, as TOML.
+pub fn problem(problem: &ProblemSpec) -> String {
+    let mut text = format!("[problem]\nkind = \"{}\"\n", problem.name());
+    let mut line = |key: &str, value: String| {
+        let _ = writeln!(text, "{key} = {value}");
+    };
+    match problem {
+        ProblemSpec::Reweighting(ReweightingSpec {
+            hidden,
+            activation,
+            l2,
+            noise,
+        }) => {
+            line("hidden", format!("{hidden:?}"));
+            line("activation", format!("\"{}\"", nonlinearity(*activation)));
+            line("l2", format!("{l2:?}"));
+            line("noise", label_noise(*noise));
+        }
+        ProblemSpec::HyperCleaning(HyperCleaningSpec { l2, noise }) => {
+            line("l2", format!("{l2:?}"));
+            line("noise", format!("{noise:?}"));
+        }
+        ProblemSpec::Quadratic(QuadraticSpec {
+            dim_x,
+            dim_y,
+            mu_f,
+            l_f,
+            mu_g,
+            l_g,
+            mean,
+            noise,
+            seed,
+        }) => {
+            line("dim_x", dim_x.to_string());
+            line("dim_y", dim_y.to_string());
+            line("mu_f", format!("{mu_f:?}"));
+            line("l_f", format!("{l_f:?}"));
+            line("mu_g", format!("{mu_g:?}"));
+            line("l_g", format!("{l_g:?}"));
+            line("mean", format!("{mean:?}"));
+            line("noise", format!("{noise:?}"));
+            line("seed", seed.to_string());
+        }
+    }
+    text
+}
+
+fn nonlinearity(activation: Activation) -> &'static str {
+    match activation {
+        Activation::Elu => "elu",
+        Activation::Tanh => "tanh",
+    }
+}
+
+fn label_noise(noise: LabelNoise) -> String {
+    match noise {
+        LabelNoise::Half => "\"half\"".to_owned(),
+        LabelNoise::Share(share) => format!("{share:?}"),
+    }
 }
 
 /// The table of a solver without a preset, as TOML.

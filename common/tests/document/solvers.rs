@@ -2,8 +2,9 @@
 
 use bistable_common::{
     spec::{
-        AdjointStart, Batch, Bound, Clock, Direction, Growth, Implicit, Inverse, LabelNoise,
-        Method, Misfit, ProblemSpec, Reset, Solver, StepRule, StepSize, Tolerance, Update,
+        Activation, AdjointStart, Batch, Bound, Clock, Direction, Growth, Implicit, Inverse,
+        LabelNoise, Method, Misfit, ProblemSpec, Reset, ReweightingSpec, Solver, StepRule,
+        StepSize, Tolerance, Update,
         presets::{self, PRESETS},
     },
     sweep::words,
@@ -345,6 +346,24 @@ fn batches_of_all_samples() {
     assert_eq!(batches, [Batch::Of(4), Batch::ALL, Batch::Of(2)]);
     let twice = text.replace("4, ", "\"all\", ");
     says(&wrong(&toml(&twice)), &["batch_x has all more than once"]);
+}
+
+#[test]
+fn every_problem_spelled_out_is_itself() {
+    let mut problems = ProblemSpec::defaults().to_vec();
+    problems.push(ProblemSpec::Reweighting(ReweightingSpec {
+        hidden: vec![3, 4],
+        activation: Activation::Tanh,
+        l2: 0.1,
+        noise: LabelNoise::Share(0.3),
+    }));
+    for problem in problems {
+        let text = words::problem(&problem);
+        let written = edited("[problem]\nkind = \"reweighting\"\n", &text);
+        assert_eq!(good(&written).facts().problem, problem, "{text}");
+        let short = edited("reweighting", problem.name());
+        assert_eq!(good(&short).facts().problem.name(), problem.name());
+    }
 }
 
 #[test]

@@ -4,9 +4,10 @@ use bistable_common::{
     spec::{Schedule, Solver},
     sweep::words,
 };
+use serde::Serialize;
 
 /// A solver's parts beside the axes of the grid.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Parts {
     /// Where inner steps start.
     pub start: String,

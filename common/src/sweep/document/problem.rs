@@ -115,25 +115,25 @@ fn widths(node: &Node) -> Read<Vec<u32>> {
 
 fn quadratic(node: &Node) -> Read<QuadraticSpec> {
     let table = Table::new(node, &QUADRATIC)?;
-    let dim = |key| match table.get(key) {
+    let default = QuadraticSpec::default();
+    let dim = |key, default| match table.get(key) {
         Some(node) => integer(key, node, &(1..=MAX_DIM)),
-        None => Ok(8),
+        None => Ok(default),
     };
     let real = |key, range, default| real(&table, key, range, default);
     let seed = match table.get("seed") {
         Some(node) => integer("seed", node, &(0..=u64::MAX))?,
-        None => 1,
+        None => default.seed,
     };
-    // A condition number of 1.5 at both levels: Theorem 2's strongly convex case needs at most 2.
     let spec = QuadraticSpec {
-        dim_x: dim("dim_x")?,
-        dim_y: dim("dim_y")?,
-        mu_f: real("mu_f", POSITIVE, 1.0)?,
-        l_f: real("l_f", POSITIVE, 1.5)?,
-        mu_g: real("mu_g", POSITIVE, 1.0)?,
-        l_g: real("l_g", POSITIVE, 1.5)?,
-        mean: real("mean", FINITE, 1.0)?,
-        noise: real("noise", NOT_NEGATIVE, 1.0)?,
+        dim_x: dim("dim_x", default.dim_x)?,
+        dim_y: dim("dim_y", default.dim_y)?,
+        mu_f: real("mu_f", POSITIVE, default.mu_f)?,
+        l_f: real("l_f", POSITIVE, default.l_f)?,
+        mu_g: real("mu_g", POSITIVE, default.mu_g)?,
+        l_g: real("l_g", POSITIVE, default.l_g)?,
+        mean: real("mean", FINITE, default.mean)?,
+        noise: real("noise", NOT_NEGATIVE, default.noise)?,
         seed,
     };
     ordered(&table, ("mu_f", spec.mu_f), ("l_f", spec.l_f))?;
