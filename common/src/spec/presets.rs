@@ -395,14 +395,14 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "sps-max",
         summary: "single-level SGD with Polyak's step size under a constant bound",
-        source: "Loizou et al. 2021; Fan23 eq. 3",
+        source: "Loizou et al. 2021; Fan23 eq. 5",
         eta_x: single_polyak(0.5, Bound::Constant),
         ..SINGLE
     },
     Preset {
         name: "dec-sps",
         summary: "single-level SGD with Polyak's decreasing step size",
-        source: "Orvieto et al. 2022; Fan23 eq. 4",
+        source: "Orvieto et al. 2022; Fan23 eq. 6",
         eta_x: step(
             1.0,
             StepRule::DecPolyak {
@@ -416,14 +416,14 @@ pub const PRESETS: [Preset; 21] = [
     Preset {
         name: "spsb",
         summary: "single-level SGD with Polyak's step size under a falling bound",
-        source: "Fan23 eq. 5",
+        source: "Fan23 eq. 7",
         eta_x: single_polyak(1.0, Bound::InverseSqrt),
         ..SINGLE
     },
     Preset {
         name: "slsb",
         summary: "single-level SGD with a line search under a falling bound",
-        source: "Fan23 eq. 6",
+        source: "Fan23 eq. 8",
         eta_x: step(
             1.0,
             StepRule::Armijo {

@@ -83,6 +83,16 @@ pub struct HyperCleaningSpec {
     pub noise: f64,
 }
 
+impl Default for HyperCleaningSpec {
+    /// Ji21's.
+    fn default() -> Self {
+        Self {
+            l2: 0.001,
+            noise: 0.4,
+        }
+    }
+}
+
 impl From<&HyperCleaningSpec> for ReweightingSpec {
     fn from(&HyperCleaningSpec { l2, noise }: &HyperCleaningSpec) -> Self {
         Self {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Batch, Direction, Method, Order, ProblemSpec, Sampling, Schedule, Start, StepRule, StepSize,
-    Update,
+    Batch, Direction, Implicit, Inverse, Method, Order, ProblemSpec, Sampling, Schedule, Start,
+    StepRule, StepSize, Update,
 };
 
 /// A bilevel optimizer: orthogonal parts, read by one loop.
@@ -37,7 +37,7 @@ pub struct Solver {
 pub enum Misfit {
     /// The partial direction never moves x.
     #[error(
-        "the partial direction never moves x here: the outer objective of `reweighting` depends on x only through y; use direction = \"unrolled\""
+        "the partial direction never moves x here: this problem's outer objective depends on x only through y; use direction = \"unrolled\", or an implicit one"
     )]
     PartialNeverMoves,
     /// The unrolled direction needs the inner steps of the same iteration.
@@ -45,6 +45,11 @@ pub enum Misfit {
         "the unrolled direction differentiates through this iteration's inner steps, so they must come first; use order = \"inner_first\""
     )]
     UnrolledNeedsInnerFirst,
+    /// It needs a known number of them.
+    #[error(
+        "the unrolled direction differentiates through a number of inner steps that is known beforehand; leave tolerance out, or use an implicit direction"
+    )]
+    UnrolledNeedsFixedT,
     /// It differentiates plain gradient steps.
     #[error(
         "the unrolled direction differentiates through plain gradient steps; leave update_y out, or use an implicit direction"
@@ -55,6 +60,11 @@ pub enum Misfit {
         "with a tolerance nobody knows beforehand which inner steps will be the last ones; use direction = \"unrolled\""
     )]
     TruncatedNeedsKnownT,
+    /// Sizes that grow to all samples and beyond.
+    #[error(
+        "`mu` makes the batches of a Neumann series fall geometrically, which needs their number: use batch_v = 8, say, or leave mu out"
+    )]
+    GeometricNeedsBatches,
     /// A re-initialised y that x never sees.
     #[error(
         "with start = \"reinit\" and this order x would see the initial y for ever; use order = \"inner_first\""
@@ -88,9 +98,14 @@ pub enum Misfit {
         "the line search at the upper level takes an inner step at every candidate, so the inner steps must come first; use order = \"inner_first\""
     )]
     SearchNeedsInnerFirst,
-    /// A search for decrease along a direction that need not descend.
+    /// It does so by the last inner step's batch and size.
     #[error(
-        "a line search of this level's own objective needs its gradient as the direction: of eta_x that is direction = \"partial\"; for others use the rule bilevel_armijo"
+        "the line search at the upper level takes an inner step at every candidate, which T = 0 has none of; use the rule armijo"
+    )]
+    SearchNeedsInnerSteps,
+    /// A rule for steps along f's own gradient in x.
+    #[error(
+        "this rule of eta_x looks at f as x moves and y stays, so the direction must be f's gradient in x, which is direction = \"partial\"; for others use bilevel_polyak or bilevel_armijo"
     )]
     SearchNeedsGradient,
     /// L-BFGS on noise.
@@ -136,6 +151,22 @@ impl Solver {
         }
         if unrolled && !self.inner_first() {
             return Err(Misfit::UnrolledNeedsInnerFirst);
+        }
+        if unrolled && self.schedule.tolerance.is_some() {
+            return Err(Misfit::UnrolledNeedsFixedT);
+        }
+        let geometric = |implicit: &&Implicit| {
+            matches!(
+                implicit.inverse,
+                Inverse::Neumann {
+                    geometric: Some(_),
+                    ..
+                }
+            )
+        };
+        let geometric = self.direction.implicit().filter(geometric);
+        if geometric.is_some_and(|implicit| implicit.batch_v.is_full()) {
+            return Err(Misfit::GeometricNeedsBatches);
         }
         if unrolled && !self.update_y.is_plain() {
             return Err(Misfit::UnrolledNeedsPlainSteps);
@@ -185,8 +216,13 @@ impl Solver {
         if self.eta_y.is_bilevel() {
             return Err(Misfit::UpperRuleBelow);
         }
-        if matches!(self.eta_x.rule, StepRule::BilevelArmijo { .. }) && !self.inner_first() {
-            return Err(Misfit::SearchNeedsInnerFirst);
+        if matches!(self.eta_x.rule, StepRule::BilevelArmijo { .. }) {
+            if !self.inner_first() {
+                return Err(Misfit::SearchNeedsInnerFirst);
+            }
+            if self.schedule.inner_steps == 0 {
+                return Err(Misfit::SearchNeedsInnerSteps);
+            }
         }
         for step in [&self.eta_x, &self.eta_y] {
             let theorem3 = matches!(step.rule, StepRule::Theorem3 { .. });

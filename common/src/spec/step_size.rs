@@ -176,6 +176,26 @@ impl StepSize {
         }
     }
 
+    /// Whether the rule uses its counter n.
+    pub fn counts(&self) -> bool {
+        match self.rule {
+            StepRule::Constant
+            | StepRule::Theorem2 { .. }
+            | StepRule::Theorem3 { .. }
+            | StepRule::Hoag => false,
+            StepRule::Polyak { bound, .. } | StepRule::Armijo { bound, .. } => {
+                bound != Bound::Constant
+            }
+            StepRule::Inverse
+            | StepRule::InverseSqrt
+            | StepRule::Power { .. }
+            | StepRule::Geometric { .. }
+            | StepRule::DecPolyak { .. }
+            | StepRule::BilevelPolyak { .. }
+            | StepRule::BilevelArmijo { .. } => true,
+        }
+    }
+
     /// Whether the rule is one of the upper level.
     pub fn is_bilevel(&self) -> bool {
         matches!(

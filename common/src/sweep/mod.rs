@@ -4,6 +4,7 @@
 mod document;
 mod facts;
 mod ranges;
+pub mod words;
 
 pub use document::{
     Catalog, DataInfo, DataSource, DocumentError, Format, MAX_DOCUMENT_BYTES, Source, data_source,

@@ -322,9 +322,9 @@ fn check_step(field: &'static str, step: &StepSize) -> Checked {
             )?;
             require(
                 lower > 0.0 && lower <= step.scale,
-                field,
+                "lower",
                 lower,
-                "a lower bound that is positive and at most c",
+                "positive, and at most c",
             )
         }
         StepRule::Armijo {

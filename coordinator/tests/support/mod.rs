@@ -7,7 +7,7 @@ use bistable_common::{
     draw::{first_draws, measured_order},
     ids::{Block, CellId, Hash, Replicate, UnitId, UnitKey},
     plan::Plan,
-    spec::{Order, Precision, ProblemSpec, QuadraticSpec, Schedule, Solver, Start, presets},
+    spec::{Batch, Precision, ProblemSpec, QuadraticSpec, Solver, presets},
     sweep::{Cell, Facts, Indices, SolverName, Sweep},
     trajectory::{CurvePoint, Experiment, Record, ReplaceOne, Stop, Trajectory, curve_rounds},
     wire::{

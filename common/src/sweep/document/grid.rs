@@ -8,7 +8,7 @@ use crate::sweep::facts::{MAX_BATCH, MAX_K, MAX_SAMPLES, MAX_T};
 use super::{
     axis::Axis,
     keys::GRID,
-    mistake::Read,
+    mistake::{Mistake, Read},
     scalar::{POSITIVE, integer, number},
     table::Table,
     tree::{Node, Value},
@@ -86,6 +86,16 @@ fn batches(table: &Table, key: &str) -> Read<Option<Axis<Batch>>> {
 pub(super) fn batch(key: &str, node: &Node) -> Read<Batch> {
     match &node.value {
         Value::Text(text) if text == "all" => Ok(Batch::ALL),
-        _ => integer(key, node, &BATCH).map(Batch::Of),
+        _ => match integer(key, node, &BATCH) {
+            Ok(size) => Ok(Batch::Of(size)),
+            Err(_) => {
+                let expected = format!(
+                    "an integer from {} to {}, or \"all\"",
+                    BATCH.start(),
+                    BATCH.end()
+                );
+                Err(Mistake::value(key, node, expected))
+            }
+        },
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     spec::{
-        Batch, Clock, ProblemSpec, StepSize,
+        Batch, Clock, Direction, Growth, ProblemSpec, StepSize, Tolerance, Update,
         presets::{self, InnerSteps, PRESETS, Preset},
     },
     sweep::SolverName,
@@ -10,17 +10,25 @@ use crate::{
 
 use super::{
     axis::Axis,
+    direction,
     grid::{Grid, INNER_STEPS, batch},
     keys::{SOLVER, nearest},
     mistake::{Mistake, Read},
     scalar::{integer, text, word},
     step::{self, Level, Step},
     table::Table,
+    tolerance,
     tree::{Node, quote},
+    update,
 };
 
 const MAX_LABEL_CHARS: usize = 100;
 const CUSTOM: &str = "custom";
+const GROWTHS: [(&str, Growth); 3] = [
+    ("fixed", Growth::Fixed),
+    ("sqrt", Growth::Sqrt),
+    ("fourth_root", Growth::FourthRoot),
+];
 /// T, where nothing says another.
 const DEFAULT_T: u32 = 1;
 
@@ -104,9 +112,39 @@ impl<'n> Parts<'n> {
         }
     }
 
-    /// What the preset says, else `otherwise`.
-    pub fn preset_or<T>(&self, otherwise: T, of_preset: fn(&Preset) -> T) -> T {
-        self.preset.map_or(otherwise, of_preset)
+    /// How T grows.
+    pub fn growth(&self) -> Read<Growth> {
+        match self.table.get("growth") {
+            Some(node) => word("growth", node, &GROWTHS),
+            None => Ok(self.preset.map_or(Growth::Fixed, |preset| preset.growth)),
+        }
+    }
+
+    /// When inner steps end before T.
+    pub fn tolerance(&self) -> Read<Option<Tolerance>> {
+        match self.table.get("tolerance") {
+            Some(node) => tolerance::read(node),
+            None => Ok(self.preset.and_then(|preset| preset.tolerance)),
+        }
+    }
+
+    /// Where x goes.
+    pub fn direction(&self) -> Read<Direction> {
+        let preset = self.preset.map(|preset| preset.direction);
+        match (self.table.get("direction"), preset) {
+            (Some(node), _) => direction::read(node, preset),
+            (None, Some(direction)) => Ok(direction),
+            (None, None) => Err(self.incomplete()),
+        }
+    }
+
+    /// What becomes of a level's direction.
+    pub fn update(&self, key: &str, of_preset: fn(&Preset) -> Update) -> Read<Update> {
+        let preset = self.preset.map_or(Update::PLAIN, of_preset);
+        match self.table.get(key) {
+            Some(node) => update::read(key, node, &preset),
+            None => Ok(preset),
+        }
     }
 
     /// Batch sizes at one level.
@@ -133,7 +171,7 @@ impl<'n> Parts<'n> {
         let clock = default.map_or(clock, |step| step.clock);
         let written = self.table.get(level.key());
         let step = match (written, default) {
-            (Some(node), _) => step::read(node, level, clock, self.problem)?,
+            (Some(node), _) => step::read(node, level, default, clock, self.problem)?,
             (None, Some(default)) => Step::of_preset(default),
             (None, None) => Step::constant(clock),
         };
@@ -194,7 +232,7 @@ fn fixes_t(own: u32, node: &Node, fixed: u32, preset: &Preset) -> Mistake {
     Mistake::new(message)
         .at(&node.span, "cannot be changed")
         .help(format!(
-            "{} is {}; for other T use the preset tsgd, or spell out a solver's parts",
+            "{} is {}; for other T use another preset such as tsgd, or spell out a solver's parts",
             preset.name, preset.summary
         ))
 }

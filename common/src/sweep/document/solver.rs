@@ -21,10 +21,6 @@ const ORDERS: [(&str, Order); 3] = [
     ("simultaneous", Order::Simultaneous),
     ("outer_first", Order::OuterFirst),
 ];
-const DIRECTIONS: [(&str, Direction); 2] = [
-    ("partial", Direction::Partial),
-    ("unrolled", Direction::Unrolled),
-];
 const SAMPLINGS: [(&str, Sampling); 2] =
     [("uniform", Sampling::Uniform), ("epoch", Sampling::Epoch)];
 
@@ -81,11 +77,11 @@ pub(super) fn read(node: &Node, grid: &Grid, problem: &ProblemSpec) -> Read<Temp
         span: node.span.clone(),
         start: parts.word("start", &STARTS, |preset| preset.start)?,
         order: parts.word("order", &ORDERS, |preset| preset.order)?,
-        growth: parts.preset_or(Growth::Fixed, |preset| preset.growth),
-        tolerance: parts.preset_or(None, |preset| preset.tolerance),
-        update_x: parts.preset_or(Update::PLAIN, |preset| preset.update_x),
-        update_y: parts.preset_or(Update::PLAIN, |preset| preset.update_y),
-        direction: parts.word("direction", &DIRECTIONS, |preset| preset.direction)?,
+        growth: parts.growth()?,
+        tolerance: parts.tolerance()?,
+        direction: parts.direction()?,
+        update_x: parts.update("update_x", |preset| preset.update_x)?,
+        update_y: parts.update("update_y", |preset| preset.update_y)?,
         sampling: parts.word("sampling", &SAMPLINGS, |preset| preset.sampling)?,
         ts: parts.inner_steps()?,
         eta_x: parts.step_sizes(Level::Outer)?,

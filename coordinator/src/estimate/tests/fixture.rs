@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, convert::Infallible};
 use bistable_common::{
     ids::{Block, CellId, Replicate},
     plan::BLOCK,
-    spec::{
-        Activation, Precision, ProblemSpec, ReweightingSpec, Schedule, Solver,
-        presets::{PRESETS, Preset},
-    },
+    spec::{Precision, ProblemSpec, ReweightingSpec, presets::PRESETS},
     sweep::{Cell, Facts, Indices, SolverName, Sweep},
     trajectory::{CurvePoint, Experiment, Record, ReplaceOne, Stop, Trajectory},
 };

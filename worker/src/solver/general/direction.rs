@@ -37,10 +37,13 @@ impl<P: Smooth> General<'_, P> {
             &mut room.direction,
             &mut room.slope,
         );
+        self.linearized = false;
         self.find_adjoint(state, implicit, k);
-        self.draws.cross.batch(k, 0, &mut self.rows.products);
+        if !self.is_linearized(implicit) {
+            self.draws.cross.batch(k, 0, &mut self.rows.products);
+            self.linearize(state);
+        }
         let (problem, scratch, room) = (self.problem, &mut self.scratch, &mut self.room);
-        problem.linearize(scratch, &state.at, &self.rows.products);
         problem.cross_vp(scratch, &room.adjoint, &mut room.cross);
         let minus = -P::Real::ONE;
         ops::add_multiple(self.simd, minus, &room.cross, &mut room.direction);

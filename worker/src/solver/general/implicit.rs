@@ -85,8 +85,19 @@ impl<P: Smooth> General<'_, P> {
             AdjointStart::Warm => self.room.adjoint.copy_from_slice(&state.memory.adjoint),
         }
         self.draws.curvature.batch(k, 0, &mut self.rows.products);
-        let rows = &self.rows.products;
-        self.problem.linearize(&mut self.scratch, &state.at, rows);
+        self.linearize(state);
+    }
+
+    /// Prepares products on the batch in hand.
+    pub(super) fn linearize(&mut self, state: &State<P::Real>) {
+        let (scratch, rows) = (&mut self.scratch, &self.rows.products);
+        self.problem.linearize(scratch, &state.at, rows);
+        self.linearized = true;
+    }
+
+    /// Whether products on the next batch are prepared: every full batch is the same.
+    pub(super) fn is_linearized(&self, implicit: &Implicit) -> bool {
+        self.linearized && implicit.batch_v.is_full()
     }
 
     /// Conjugate gradients on `H v = d_y f` until the residual's norm is at most `until`, `steps` at most; ends early
@@ -180,12 +191,14 @@ impl<P: Smooth> General<'_, P> {
         k: u64,
         j: u32,
     ) {
-        let rows = &mut self.rows.products;
-        let samples = self.draws.curvature.samples();
-        let size = geometric_batch(implicit, samples, j);
-        self.draws.curvature.batch_of(size, k, j, rows);
+        if !self.is_linearized(implicit) {
+            let samples = self.draws.curvature.samples();
+            let size = geometric_batch(implicit, samples, j);
+            let rows = &mut self.rows.products;
+            self.draws.curvature.batch_of(size, k, j, rows);
+            self.linearize(state);
+        }
         let (problem, scratch, room) = (self.problem, &mut self.scratch, &mut self.room);
-        problem.linearize(scratch, &state.at, rows);
         problem.inner_hvp(scratch, &room.residual, &mut room.product);
         let minus = -P::Real::from_f64(eta_v);
         ops::add_multiple(self.simd, minus, &room.product, &mut room.residual);

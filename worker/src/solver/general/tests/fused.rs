@@ -8,7 +8,7 @@ use bistable_common::{
     sweep::Facts,
 };
 
-use super::{WHO, close, facts, full, round};
+use super::{STOP, WHO, close, facts, full, round};
 use crate::{
     data::Dataset,
     kernel::Simd,
@@ -19,12 +19,12 @@ use crate::{
 
 fn check<P: Smooth<Real = f64>>(problem: &P, facts: &Facts) {
     let cell = &facts.cells[0];
-    let mut fused = Fused::new(problem, Simd::any(), facts, cell, WHO);
-    let mut general = General::new(problem, Simd::any(), facts, cell, WHO);
+    let mut fused = Fused::new(problem, Simd::any(), facts, cell, WHO, &STOP);
+    let mut general = General::new(problem, Simd::any(), facts, cell, WHO, &STOP);
     let (mut left, mut right) = (fused.start().clone(), general.start().clone());
     for k in 0..cell.last_k() {
-        fused.iterate(&mut left, round(k));
-        general.iterate(&mut right, round(k));
+        fused.iterate(&mut left, round(k)).expect("not stopped");
+        general.iterate(&mut right, round(k)).expect("not stopped");
         close(&right.at.x, &left.at.x, 1e-12);
         close(&right.at.y, &left.at.y, 1e-12);
     }

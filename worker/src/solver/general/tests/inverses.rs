@@ -8,7 +8,7 @@ use bistable_common::{
 use ndarray::{Array1, Array2, s};
 
 use super::{
-    WHO,
+    STOP, WHO,
     bowls::{Bowls, x_of, y_of},
     close, facts, full, implicit, round, rows, rows_of, run,
     textbook::{self, norm},
@@ -272,13 +272,13 @@ fn random_neumann_products_average_to_the_truncated_series() {
     let (most, rounds) = (4, 20_000);
     let plain = Plain(Bowls::new(4, 3));
     let facts = facts(implicit(random_neumann(most), Batch::Of(1)), rounds);
-    let mut stepper = General::new(&plain, Simd::any(), &facts, &facts.cells[0], WHO);
+    let mut stepper = General::new(&plain, Simd::any(), &facts, &facts.cells[0], WHO, &STOP);
     let start = stepper.start().clone();
     let mut state = start.clone();
     let (mut sum, mut squares) = (Array1::<f64>::zeros(4), Array1::<f64>::zeros(4));
     for k in 0..rounds {
         state.copy_from(&start);
-        stepper.iterate(&mut state, round(k));
+        stepper.iterate(&mut state, round(k)).expect("not stopped");
         let h = (x_of(&start.at) - x_of(&state.at)) / 0.1;
         sum += &h;
         squares += &(&h * &h);

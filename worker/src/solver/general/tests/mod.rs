@@ -8,6 +8,8 @@ mod shapes;
 mod textbook;
 mod traces;
 
+use std::sync::atomic::AtomicBool;
+
 use bistable_common::{
     draw::{Level, Sampler},
     ids::Replicate,
@@ -24,6 +26,8 @@ use crate::{
 };
 
 const WHO: Replicate = Replicate(0);
+/// Nobody stops a test.
+static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Full batches, T = 1, constant steps; x sees the new y.
 fn full(direction: Direction) -> Solver {
@@ -53,11 +57,11 @@ fn facts(solver: Solver, rounds: u64) -> Facts {
 /// Every state of a run, the first one included.
 fn run<P: Smooth<Real = f64>>(problem: &P, facts: &Facts) -> Vec<State<f64>> {
     let cell = &facts.cells[0];
-    let mut stepper = General::new(problem, Simd::any(), facts, cell, WHO);
+    let mut stepper = General::new(problem, Simd::any(), facts, cell, WHO, &STOP);
     let mut state = stepper.start().clone();
     let mut states = vec![state.clone()];
     for k in 0..cell.last_k() {
-        stepper.iterate(&mut state, round(k));
+        stepper.iterate(&mut state, round(k)).expect("not stopped");
         states.push(state.clone());
     }
     states
