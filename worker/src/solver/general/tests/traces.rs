@@ -2,7 +2,10 @@
 
 use bistable_common::{
     draw::{Key, Level, Purpose},
-    spec::presets::{self, PRESETS},
+    spec::{
+        Solver,
+        presets::{self, PRESETS},
+    },
     sweep::Facts,
 };
 use ndarray::{Array1, Array2};
@@ -32,9 +35,13 @@ const ALL: [u32; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 const D: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /// Checks `preset` with `steps` inner steps against what `iteration` makes of x and y.
-fn check(preset: &str, steps: u32, mut iteration: impl FnMut(&mut Page)) {
-    let row = presets::find(preset).expect("a preset");
-    let (plain, facts) = (Plain(Bowls::new(2, 5)), facts(row.solver(steps), ROUNDS));
+fn check(preset: &str, steps: u32, iteration: impl FnMut(&mut Page)) {
+    let preset = presets::find(preset).expect("a preset");
+    check_solver(preset.solver(steps), iteration);
+}
+
+fn check_solver(solver: Solver, mut iteration: impl FnMut(&mut Page)) {
+    let (plain, facts) = (Plain(Bowls::new(2, 5)), facts(solver, ROUNDS));
     let states = run(&plain, &facts);
     let start = plain.0.start();
     let mut page = Page {
@@ -224,7 +231,7 @@ fn aid_cg_and_aid_fp() {
 }
 
 /// L-BFGS with backtracking from a unit step, to `|d_y g| <= tolerance |d_y g at start|` (Nocedal & Wright, Algorithm 7.4).
-fn lbfgs(page: &mut Page, tolerance: f64) -> usize {
+fn lbfgs(page: &mut Page, tolerance: f64) {
     let mut pairs: Vec<(Vector, Vector)> = Vec::new();
     let mut gradient = page.g_y(&page.y, &ALL);
     let enough = tolerance * norm(&gradient);
@@ -255,39 +262,64 @@ fn lbfgs(page: &mut Page, tolerance: f64) -> usize {
         }
         (page.y, gradient, count) = (next, new, count + 1);
     }
-    count
+    assert!(count < 50, "it got there");
 }
 
-#[test]
-fn hoag() {
+/// Pedregosa 2016 with a step of `scale / L` and tolerances from `first` on; what became of L, by name.
+fn follow_hoag(scale: f64, first: f64) -> Vec<&'static str> {
+    let mut solver = presets::find("hoag").expect("a preset").solver(100);
+    solver.eta_x.scale *= scale;
+    let tolerance = solver.schedule.tolerance.as_mut().expect("has one");
+    tolerance.first *= first / 0.01;
     let mut v = Array1::zeros(5);
     let (mut smoothness, mut moved, mut before) = (0.0, 0.0, 0.0);
-    let mut inner = Vec::new();
-    check("hoag", own_steps("hoag"), |page| {
-        let epsilon = |k: u64| 0.01 * 0.9f64.powi(k as i32);
+    let mut became = Vec::new();
+    check_solver(solver, |page| {
+        let epsilon = |k: u64| first * 0.9f64.powi(k as i32);
         let now = epsilon(page.k);
-        inner.push(lbfgs(page, now));
-        (v, _) = textbook::cg(&page.hessian(), &page.f_y(), &v, 100, now);
+        lbfgs(page, now);
+        // That of conjugate gradients is the preset's.
+        let residual = 0.01 * 0.9f64.powi(page.k as i32);
+        (v, _) = textbook::cg(&page.hessian(), &page.f_y(), &v, 100, residual);
         let h = page.implicit(&v);
         let objective = page.f(&page.x);
         if page.k == 0 {
             smoothness = norm(&h) * 2.0;
         } else {
             let slack = 0.25 * now + 1.25 * epsilon(page.k - 1) * moved;
-            if objective <= before + slack - smoothness * moved * moved {
-                smoothness *= 0.95;
-            } else if objective > before {
-                smoothness *= 2.0;
-            }
+            let enough = before - smoothness * moved * moved;
+            let (factor, name) = match objective {
+                o if o <= enough => (0.95, "trusted"),
+                o if o <= enough + slack => (0.95, "forgiven"),
+                o if o > before => (2.0, "doubted"),
+                _ => (1.0, "kept"),
+            };
+            smoothness *= factor;
+            became.push(name);
         }
-        let step = &h / smoothness;
+        let step = scale * &h / smoothness;
         (moved, before) = (norm(&step), objective);
         page.x = &page.x - &step;
     });
-    assert!(
-        inner.iter().all(|&count| count > 2 && count < 50),
-        "{inner:?}"
-    );
+    became
+}
+
+#[test]
+fn hoag() {
+    assert_eq!(own_steps("hoag"), 100);
+    let mut seen = follow_hoag(1.0, 0.01);
+    for (scale, first) in [
+        (0.1, 0.01),
+        (1.5, 0.01),
+        (3.0, 0.01),
+        (1.0, 0.3),
+        (3.0, 0.3),
+    ] {
+        seen.extend(follow_hoag(scale, first));
+    }
+    for name in ["trusted", "forgiven", "doubted", "kept"] {
+        assert!(seen.contains(&name), "{seen:?}");
+    }
 }
 
 #[test]
