@@ -45,11 +45,6 @@ pub enum Misfit {
         "the unrolled direction differentiates through this iteration's inner steps, so they must come first; use order = \"inner_first\""
     )]
     UnrolledNeedsInnerFirst,
-    /// It needs a known number of them.
-    #[error(
-        "the unrolled direction differentiates through a number of inner steps that is known beforehand; leave tolerance out, or use an implicit direction"
-    )]
-    UnrolledNeedsFixedT,
     /// It differentiates plain gradient steps.
     #[error(
         "the unrolled direction differentiates through plain gradient steps; leave update_y out, or use an implicit direction"
@@ -151,9 +146,6 @@ impl Solver {
         }
         if unrolled && !self.inner_first() {
             return Err(Misfit::UnrolledNeedsInnerFirst);
-        }
-        if unrolled && self.schedule.tolerance.is_some() {
-            return Err(Misfit::UnrolledNeedsFixedT);
         }
         let geometric = |implicit: &&Implicit| {
             matches!(
