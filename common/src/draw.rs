@@ -29,6 +29,12 @@ pub enum Purpose {
     Inner,
     /// Outer batches.
     Outer,
+    /// Batches of products with `d_yy g`.
+    Curvature,
+    /// Batches of products with `d_x d_y g`.
+    Cross,
+    /// Lengths of truncated series.
+    Truncation,
     /// The order in which indices are replaced.
     IndexOrder,
     /// Generated samples: validation, D.
@@ -51,6 +57,9 @@ impl Purpose {
             Self::Init => "init",
             Self::Inner => "inner",
             Self::Outer => "outer",
+            Self::Curvature => "curvature",
+            Self::Cross => "cross",
+            Self::Truncation => "truncation",
             Self::IndexOrder => "index-order",
             Self::Validation => "validation",
             Self::Replacement => "replacement",

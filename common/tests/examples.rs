@@ -5,6 +5,7 @@ use std::{error::Error, fs, path::Path};
 use bistable_common::{
     ids::Hash,
     plan::Plan,
+    spec::{ProblemSpec, presets::PRESETS},
     sweep::{Catalog, DataInfo, DataSource, Format, Source, parse},
 };
 
@@ -27,6 +28,30 @@ impl Catalog for Shelf {
         })
     }
 }
+
+/// Identifier and canonical form of samples, which no later version may change.
+const PINNED: [(&str, &str, &str); 4] = [
+    (
+        "quickstart",
+        "a19713216259b77c",
+        "dd3e89c94c57c10029882bfc8959366d436613b3821e51e97f564d63161041b3",
+    ),
+    (
+        "figure1",
+        "f4043af535abc22d",
+        "fbf844f9cddb2140c26e733b68c65b9501cfa529e284536d22fca59a73ee8b90",
+    ),
+    (
+        "figure2",
+        "c44b64a22b8d6a75",
+        "5e8804a3d53dd88a56267bf766541f7419e98f696468d67129e7a92fab726bf2",
+    ),
+    (
+        "quadratic",
+        "c1d1008b271a5bad",
+        "d38452ad83a29f5ebb3b2c6c0940ec455b49d6178995acc1cff81cb9850fac61",
+    ),
+];
 
 #[test]
 fn every_example_is_right() -> Result<(), Box<dyn Error>> {
@@ -51,13 +76,36 @@ fn every_example_is_right() -> Result<(), Box<dyn Error>> {
             .into_owned();
         assert_eq!(sweep.name(), stem, "an example is called as its file");
         assert!(Plan::new(sweep.facts()).units() > 0);
+        if let Some((_, id, canonical)) = PINNED.iter().find(|(name, ..)| *name == stem) {
+            let bytes = sweep.to_canonical_json();
+            assert_eq!(sweep.id().to_string(), *id, "{stem}");
+            assert_eq!(Hash::of(bytes.as_bytes()).to_string(), *canonical, "{stem}");
+        }
         names.push(stem);
     }
-    names.sort();
-    let samples = ["figure1", "figure2", "quadratic", "quickstart"];
+    let pinned = PINNED.iter().map(|(name, ..)| *name);
+    let samples: Vec<_> = pinned.chain(["hyper-cleaning"]).collect();
     assert!(
         samples.iter().all(|name| names.iter().any(|n| n == name)),
         "{names:?}"
     );
     Ok(())
+}
+
+#[test]
+fn the_readme_has_every_preset_in_its_order() {
+    let readme = include_str!("../../README.md");
+    let quadratic = &ProblemSpec::defaults()[2..];
+    let rows = PRESETS.map(|preset| {
+        let solver = preset.solver(preset.inner_steps.count());
+        let fits = |problem: &ProblemSpec| solver.fits(problem, &[1000]).is_ok();
+        assert!(quadratic.iter().all(fits), "{}", preset.name);
+        let fits = match ProblemSpec::defaults().iter().all(fits) {
+            true => "every",
+            false => "`quadratic`",
+        };
+        let (name, summary, source) = (preset.name, preset.summary, preset.source);
+        format!("| `{name}` | {summary} | {source} | {fits} |\n")
+    });
+    assert!(readme.contains(&rows.concat()), "{}", rows.concat());
 }

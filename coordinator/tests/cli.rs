@@ -58,8 +58,8 @@ fn help_names_every_command() {
     assert!(output.status.success());
     let help = stdout(&output);
     for name in [
-        "run", "check", "serve", "worker", "submit", "list", "watch", "results", "export", "pause",
-        "resume", "cancel", "delete",
+        "run", "check", "solvers", "problems", "serve", "worker", "submit", "list", "watch",
+        "results", "export", "pause", "resume", "cancel", "delete",
     ] {
         assert!(
             help.contains(&format!("\n  {name} ")),
@@ -74,6 +74,33 @@ fn help_names_every_command() {
             "{name} has no summary"
         );
     }
+}
+
+#[test]
+fn presets_and_problems_are_shown() {
+    let json = |args: &[&str]| -> serde_json::Value {
+        let output = bistable(args);
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_str(&stdout(&output)).expect("JSON")
+    };
+    let solvers = json(&["solvers", "--json"]);
+    let sgd = solvers.as_array().expect("a list").iter();
+    let sgd = sgd
+        .filter(|solver| solver["name"] == "sgd")
+        .next()
+        .expect("a preset");
+    assert_eq!(sgd["fits"], serde_json::json!(["quadratic"]));
+    assert_eq!(sgd["misfits"][0]["problem"], "reweighting");
+    let stocbio = json(&["solvers", "stocbio", "--json"]);
+    assert_eq!(
+        (&stocbio["T"], &stocbio["batch_x"]),
+        (&200.into(), &1000.into())
+    );
+    assert!(stdout(&bistable(&["solvers", "stocbio"])).contains("\n[[solvers]]\n"));
+    let problems = json(&["problems", "--json"]);
+    assert_eq!(problems[1]["name"], "hyper_cleaning");
+    assert!(stdout(&bistable(&["problems"])).contains("quadratic"));
+    assert_fails(&bistable(&["solvers", "stocbo"]), 2, &["'stocbio'"]);
 }
 
 #[test]

@@ -13,14 +13,13 @@ use std::{
 
 use bistable_common::{
     ids::{CellId, Replicate},
-    spec::Direction,
     sweep::{Facts, SolverName, Sweep},
 };
 use bistable_worker::{
     data::Dataset,
     kernel::{Aligned, Simd},
     problem::{Iterate, LinearReplicas, OuterBatch, Problem, Table},
-    solver::{Stepper, Twin, shape},
+    solver::{Fused, General, Round, Stepper, Twin, shape},
     unit::{Mode, Work, run},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -47,7 +46,7 @@ fn group<P: Problem>(problem: &P) -> Iterate<P::Real> {
 }
 
 fn steps<P: Problem>(criterion: &mut Criterion, name: &str, facts: &Facts, problem: &P) {
-    let mut scratch = problem.scratch(shape(&facts.cells[0].solver));
+    let mut scratch = problem.scratch(shape(&facts.cells[0]));
     let (mut at, mut batch) = (group(problem), batches());
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| problem.inner_step(&mut scratch, &mut at, &batch(), 0.01, 0));
@@ -58,7 +57,7 @@ fn inner_step(criterion: &mut Criterion) {
     let facts = task::facts(1, &[1000]);
     let problem = task::network(&facts, Simd::any());
     steps(criterion, "inner step", &facts, &problem);
-    let mut scratch = problem.scratch(shape(&facts.cells[0].solver));
+    let mut scratch = problem.scratch(shape(&facts.cells[0]));
     let mut at = problem.start();
     let mut batch = batches();
     problem.inner_step(&mut scratch, &mut at, &batch(), 0.01, 0);
@@ -70,7 +69,7 @@ fn inner_step(criterion: &mut Criterion) {
                 rows: &rows,
                 replaced: &[],
             };
-            problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
+            problem.direction(&mut scratch, &at, batch, 1, &mut out);
         });
     });
     let rows: Vec<u32> = (0..500).collect();
@@ -93,17 +92,23 @@ fn linear(criterion: &mut Criterion) {
     );
 }
 
+/// Nobody stops a bench.
+static STOP: AtomicBool = AtomicBool::new(false);
+
 fn iterations<P: Problem>(criterion: &mut Criterion, name: &str, facts: &Facts, problem: &P) {
     let cell = &facts.cells[0];
-    let stop = AtomicBool::new(false);
-    let mut stepper = Stepper::new(problem, Simd::any(), facts, cell, Replicate(0), &stop);
-    let mut at = stepper.group_start().clone();
+    let stepper = Fused::new(problem, Simd::any(), facts, cell, Replicate(0), &STOP);
     let twins: Vec<Twin> = (0..P::REPLICAS as u32).map(Twin::Replaced).collect();
-    let mut round = 0;
+    iterate(criterion, name, stepper, &twins);
+}
+
+fn iterate(criterion: &mut Criterion, name: &str, mut stepper: impl Stepper, twins: &[Twin]) {
+    let mut at = stepper.group_start().clone();
+    let mut k = 0;
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {
-            round += 1;
-            stepper.iterate(&mut at, round, &twins)
+            k += 1;
+            stepper.iterate(&mut at, Round { k, twins })
         });
     });
 }
@@ -114,6 +119,23 @@ fn outer_iteration(criterion: &mut Criterion) {
         let problem = task::network(&facts, Simd::any());
         let name = format!("outer iteration/T = {inner_steps}");
         iterations(criterion, &name, &facts, &problem);
+    }
+}
+
+/// Presets on data hyper-cleaning: 784-10, 4,000 training samples, batches of 500 or everything, T = 10.
+fn presets(criterion: &mut Criterion) {
+    for name in ["stocbio", "aid-cg", "aid-fp", "itd-bio", "bsa", "ttsa"] {
+        let facts = task::cleaning(name, 10);
+        let problem = task::classifier(&facts, Simd::any());
+        let name = format!("hyper-cleaning/{name}");
+        match facts.cells[0].solver.is_fused() {
+            true => iterations(criterion, &name, &facts, &problem),
+            false => {
+                let (simd, cell) = (Simd::any(), &facts.cells[0]);
+                let stepper = General::new(&problem, simd, &facts, cell, Replicate(0), &STOP);
+                iterate(criterion, &name, stepper, &[Twin::Replaced(0)]);
+            }
+        }
     }
 }
 
@@ -152,5 +174,5 @@ fn block(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, inner_step, linear, outer_iteration, block);
+criterion_group!(benches, inner_step, linear, outer_iteration, presets, block);
 criterion_main!(benches);

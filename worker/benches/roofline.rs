@@ -9,7 +9,7 @@ mod task;
 
 use std::{hint::black_box, time::Instant};
 
-use bistable_common::spec::{Activation, Direction};
+use bistable_common::spec::Activation;
 use bistable_worker::{
     kernel::{
         Aligned, Columns, Real, Rows, Simd, ops,
@@ -289,7 +289,7 @@ fn kernels(
 fn whole(simd: Simd, machine: &Machine, batches: &[[u32; BATCH]], step: Work, forward: Work) {
     let facts = task::facts(1, &[1000]);
     let problem = task::network(&facts, simd);
-    let mut scratch = problem.scratch(shape(&facts.cells[0].solver));
+    let mut scratch = problem.scratch(shape(&facts.cells[0]));
     let mut at = problem.start();
     let mut next = 0;
     let mut batch = || {
@@ -313,7 +313,7 @@ fn whole(simd: Simd, machine: &Machine, batches: &[[u32; BATCH]], step: Work, fo
             rows: black_box(&[1, 5, 9, 13, 20, 30, 41, 99]),
             replaced: &[],
         };
-        problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
+        problem.direction(&mut scratch, &at, batch, 1, &mut out);
     });
     machine.print("direction, T = 1", forward + Work::new(4 * 2560, 0), time);
 }

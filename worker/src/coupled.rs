@@ -20,8 +20,8 @@ use bistable_common::{
 
 use crate::{
     kernel::{Real, Simd},
-    problem::{Iterate, Problem},
-    solver::{Stepper, shape},
+    problem::{Problem, Smooth},
+    solver::{Fused, General, State, Stepper, Words, shape},
     unit::{Mode, RunError},
 };
 use base::{Base, Forks};
@@ -81,9 +81,56 @@ pub fn blocks_per_base_run(state_bytes: u64, replicas: usize) -> u32 {
     u32::try_from(FORK_BYTES / block).unwrap_or(u32::MAX).max(1)
 }
 
-/// Runs `blocks`, giving each unit to `done` when it is finished. One base run serves as many blocks as memory allows.
-pub fn run<P: Problem>(
+/// Runs `blocks` of a cell whose solver is fused, giving each unit to `done` when it is finished.
+pub fn run_fused<P: Problem>(
     problem: &P,
+    setting: Setting<'_>,
+    blocks: std::ops::Range<u32>,
+    stop: &AtomicBool,
+    done: &mut dyn FnMut(Block, Trajectory),
+) -> Result<(), RunError> {
+    let bytes = check_memory(problem, setting)?;
+    let (facts, cell) = (setting.facts, setting.cell());
+    let mut stepper = Fused::new(problem, setting.simd, facts, cell, setting.replicate, stop);
+    run(&mut stepper, bytes, setting, blocks, stop, done)
+}
+
+/// The same of any cell.
+pub fn run_general<P: Smooth>(
+    problem: &P,
+    setting: Setting<'_>,
+    blocks: std::ops::Range<u32>,
+    stop: &AtomicBool,
+    done: &mut dyn FnMut(Block, Trajectory),
+) -> Result<(), RunError> {
+    let bytes = check_memory(problem, setting)?;
+    let (facts, cell) = (setting.facts, setting.cell());
+    let mut stepper = General::new(problem, setting.simd, facts, cell, setting.replicate, stop);
+    run(&mut stepper, bytes, setting, blocks, stop, done)
+}
+
+/// Bytes of the state of one replica of `problem`, if there is room for a run.
+fn check_memory<P: Problem>(problem: &P, setting: Setting<'_>) -> Result<u64, RunError> {
+    let cell = setting.cell();
+    let dims = problem.dims();
+    let bytes = |words: usize| (words * size_of::<P::Real>()) as u64;
+    let words = Words::new(&cell.solver, dims);
+    let state = bytes(dims.x + dims.y + words.memory);
+    let group = problem.group_dims();
+    let needed = state * (cell.ks.len() as u64 + 3)
+        + 4 * bytes(group.x + group.y)
+        + bytes(words.room)
+        + problem.scratch_bytes(shape(cell));
+    if needed > MAX_RUN_BYTES {
+        return Err(RunError::Memory { needed });
+    }
+    Ok(state)
+}
+
+/// One base run serves as many blocks as memory allows.
+fn run<S: Stepper>(
+    stepper: &mut S,
+    state_bytes: u64,
     setting: Setting<'_>,
     blocks: std::ops::Range<u32>,
     stop: &AtomicBool,
@@ -97,40 +144,21 @@ pub fn run<P: Problem>(
     let first = first_draws_while(facts, cell, replicate, go_on)?;
     let order = measured_order(facts, cell, replicate, &first);
     let draws = Draws { first, order };
-    let dims = problem.dims();
-    let state_bytes = ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
-    let group = problem.group_dims();
-    let group_bytes = ((group.x + group.y) * size_of::<P::Real>()) as u64;
-    let needed = state_bytes * (setting.cell().ks.len() as u64 + 3)
-        + 4 * group_bytes
-        + problem.scratch_bytes(shape(&setting.cell().solver));
-    if needed > MAX_RUN_BYTES {
-        return Err(RunError::Memory { needed });
-    }
-    let group = blocks_per_base_run(state_bytes, P::REPLICAS);
-    let mut stepper = Stepper::new(
-        problem,
-        setting.simd,
-        setting.facts,
-        setting.cell(),
-        setting.replicate,
-        stop,
-    );
+    let group = blocks_per_base_run(state_bytes, S::Problem::REPLICAS);
     let mut first = blocks.start;
     while first < blocks.end {
         let end = blocks.end.min(first.saturating_add(group));
-        run_group(problem, setting, &draws, first..end, &mut stepper, done)?;
+        run_group(stepper, setting, &draws, first..end, done)?;
         first = end;
     }
     Ok(())
 }
 
-fn run_group<P: Problem>(
-    problem: &P,
+fn run_group<S: Stepper>(
+    stepper: &mut S,
     setting: Setting<'_>,
     draws: &Draws,
     blocks: std::ops::Range<u32>,
-    stepper: &mut Stepper<'_, P>,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
     let plan = Plan::new(setting.facts);
@@ -139,11 +167,11 @@ fn run_group<P: Problem>(
         let end = draws.order.len();
         &draws.order[end.min(positions.start as usize)..end.min(positions.end as usize)]
     };
-    let groups = |block: u32| indices(block).chunks(P::REPLICAS);
+    let groups = |block: u32| indices(block).chunks(S::Problem::REPLICAS);
     let all = blocks.clone().flat_map(groups);
-    let mut forks = Forks::new(problem, all, draws, setting.mode);
+    let mut forks = Forks::new(stepper, all, draws, setting.mode);
     let with_curve = blocks.start == 0;
-    let base = Base::run(problem, setting, draws, &mut forks, with_curve, stepper)?;
+    let base = Base::run(stepper, setting, draws, &mut forks, with_curve)?;
     let mut room = Room::new(stepper);
     let mut number = 0;
     for block in blocks {
@@ -151,7 +179,7 @@ fn run_group<P: Problem>(
         for group in groups(block) {
             let fork = forks.of(number);
             experiments.extend(replica::run(
-                problem, setting, &base, group, draws, fork, &mut room, stepper,
+                stepper, setting, &base, group, draws, fork, &mut room,
             )?);
             number += 1;
         }
@@ -177,7 +205,7 @@ struct Fork<R: Real> {
     /// Whose it is: the number of the group in its run.
     group: usize,
     round: u64,
-    state: Iterate<R>,
+    state: State<R>,
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use bistable_common::{
     spec::{
-        Activation, Clock, Direction, Order, Precision, ProblemSpec, QuadraticSpec,
-        ReweightingSpec, Sampling, Schedule, Solver, Start, StepRule, StepSize,
+        Batch, Clock, Direction, Growth, Order, Precision, ProblemSpec, QuadraticSpec,
+        ReweightingSpec, Sampling, Schedule, Solver, Start, StepRule, StepSize, Update,
     },
     sweep::{Cell, Facts, Indices, SCHEME, SolverName},
 };
@@ -24,15 +24,19 @@ pub fn tsgd(inner_steps: u32) -> Solver {
     Solver {
         schedule: Schedule {
             inner_steps,
+            growth: Growth::Fixed,
+            tolerance: None,
             start: Start::Warm,
             order: Order::InnerFirst,
         },
         direction: Direction::Unrolled,
         eta_x: constant(5.0),
         eta_y: constant(0.05),
+        update_x: Update::PLAIN,
+        update_y: Update::PLAIN,
         sampling: Sampling::Uniform,
-        batch_x: 4,
-        batch_y: 4,
+        batch_x: Batch::Of(4),
+        batch_y: Batch::Of(4),
     }
 }
 
@@ -42,7 +46,7 @@ pub fn facts_with(m1: u32, m2: u32) -> Facts {
         scheme: SCHEME,
         problem: ProblemSpec::Reweighting(ReweightingSpec {
             hidden: vec![16],
-            activation: Activation::Elu,
+            ..ReweightingSpec::default()
         }),
         data: Some(Dataset::bundled().hash()),
         test: 1000,
@@ -79,15 +83,19 @@ pub fn quadratic_solver() -> Solver {
     Solver {
         schedule: Schedule {
             inner_steps: 1,
+            growth: Growth::Fixed,
+            tolerance: None,
             start: Start::Warm,
             order: Order::Simultaneous,
         },
         direction: Direction::Partial,
         eta_x: constant(0.1),
         eta_y: constant(0.2),
+        update_x: Update::PLAIN,
+        update_y: Update::PLAIN,
         sampling: Sampling::Uniform,
-        batch_x: 2,
-        batch_y: 3,
+        batch_x: Batch::Of(2),
+        batch_y: Batch::Of(3),
     }
 }
 

@@ -18,8 +18,8 @@ use crate::{
     coupled::{self, Setting},
     data::Dataset,
     kernel::{Real, Simd},
-    problem::{LinearReplicas, Quadratic, QuadraticReplicas, Reweighting},
-    solver::Stopped,
+    problem::{LinearReplicas, Plain, Quadratic, QuadraticReplicas, Reweighting},
+    solver::{Stopped, shape},
 };
 
 pub use fingerprint::fingerprint;
@@ -77,8 +77,8 @@ impl From<Stopped> for RunError {
     }
 }
 
-/// Runs `work` with these instructions, giving each unit to `done` as soon as it is finished, in the order of blocks. `stop` is read
-/// before every inner step.
+/// Runs `work` with these instructions, giving each unit to `done` as soon as it is finished, in the order of blocks. `stop`
+/// is read before every inner step.
 pub fn run(
     work: &Work,
     simd: Simd,
@@ -95,24 +95,27 @@ pub fn run(
     };
     let cell = work.sweep.cell(work.cell);
     let blocks = work.blocks.clone();
-    match (&facts.problem, facts.precision) {
-        (ProblemSpec::Quadratic(spec), Precision::F64) => {
-            let problem = Quadratic::new(spec, facts, cell, work.replicate);
+    if let ProblemSpec::Quadratic(spec) = &facts.problem {
+        if facts.precision == Precision::F32 {
+            return Err(RunError::Precision);
+        }
+        let problem = Quadratic::new(spec, facts, cell, work.replicate);
+        return if cell.solver.is_fused() {
             let problem = QuadraticReplicas::new(problem, simd);
-            coupled::run(&problem, setting, blocks, stop, done)
-        }
-        (ProblemSpec::Quadratic(_), Precision::F32) => Err(RunError::Precision),
-        (ProblemSpec::Reweighting(spec), precision) => {
-            let data = work.data.as_deref().ok_or(RunError::Data)?;
-            match precision {
-                Precision::F32 => reweight::<f32>(spec, data, setting, blocks, stop, done),
-                Precision::F64 => reweight::<f64>(spec, data, setting, blocks, stop, done),
-            }
-        }
+            coupled::run_fused(&problem, setting, blocks, stop, done)
+        } else {
+            coupled::run_general(&Plain(problem), setting, blocks, stop, done)
+        };
+    }
+    let spec = facts.problem.classifier().ok_or(RunError::Data)?;
+    let data = work.data.as_deref().ok_or(RunError::Data)?;
+    match facts.precision {
+        Precision::F32 => reweight::<f32>(&spec, data, setting, blocks, stop, done),
+        Precision::F64 => reweight::<f64>(&spec, data, setting, blocks, stop, done),
     }
 }
 
-/// Small problems run in groups of replicas, large ones one replica after another.
+/// Of fused solvers, small problems run in groups of replicas; all else runs one replica after another.
 fn reweight<R: Real>(
     spec: &ReweightingSpec,
     data: &Dataset,
@@ -121,12 +124,15 @@ fn reweight<R: Real>(
     stop: &AtomicBool,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
-    let (facts, replicate) = (setting.facts, setting.replicate);
-    let problem = Reweighting::<R>::new(setting.simd, spec, facts, setting.cell(), replicate, data);
+    let (facts, cell) = (setting.facts, setting.cell());
+    let problem = Reweighting::<R>::new(setting.simd, spec, facts, cell, setting.replicate, data);
     let problem = problem.ok_or(RunError::Data)?;
-    if spec.hidden.is_empty() {
-        coupled::run(&LinearReplicas::new(problem), setting, blocks, stop, done)
+    if !cell.solver.is_fused() {
+        coupled::run_general(&problem, setting, blocks, stop, done)
+    } else if problem.runs_in_groups(shape(cell)) {
+        let problem = LinearReplicas::new(problem);
+        coupled::run_fused(&problem, setting, blocks, stop, done)
     } else {
-        coupled::run(&problem, setting, blocks, stop, done)
+        coupled::run_fused(&problem, setting, blocks, stop, done)
     }
 }

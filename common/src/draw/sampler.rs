@@ -5,24 +5,37 @@ use std::convert::Infallible;
 use super::{Key, Purpose};
 use crate::{
     ids::Replicate,
-    spec::Sampling,
+    spec::{Batch, Sampling},
     sweep::{Cell, Facts, Indices},
 };
 
-/// A level of the bilevel problem.
+/// What a batch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Validation samples.
     Outer,
-    /// Training samples.
+    /// Training samples of inner steps.
     Inner,
+    /// Training samples of the implicit direction's products with `d_yy g`.
+    Curvature,
+    /// Training samples of its product with `d_x d_y g`.
+    Cross,
+}
+
+/// How batches come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Draws {
+    /// Each is everything.
+    None,
+    Uniform,
+    Epoch,
 }
 
 /// Draws the batches of one level. What it holds are constants and a memo of the current epoch; a batch is a function
 /// of (round, sub-step) alone.
 pub struct Sampler {
     key: Key,
-    sampling: Sampling,
+    draws: Draws,
     samples: u32,
     batch: u32,
     steps_per_round: u32,
@@ -33,38 +46,66 @@ pub struct Sampler {
 impl Sampler {
     /// The sampler of `level` in `cell`, for `replicate`.
     pub fn new(master_seed: u64, replicate: Replicate, cell: &Cell, level: Level) -> Self {
+        let solver = &cell.solver;
+        // A solver without products draws no batch for them.
+        let batch_v = (solver.direction.implicit()).map_or(Batch::ALL, |implicit| implicit.batch_v);
         let (purpose, samples, batch, steps_per_round) = match level {
-            Level::Outer => (Purpose::Outer, cell.m1, cell.solver.batch_x, 1),
-            Level::Inner => (
-                Purpose::Inner,
-                cell.m2,
-                cell.solver.batch_y,
-                cell.solver.schedule.inner_steps,
-            ),
+            Level::Outer => (Purpose::Outer, cell.m1, solver.batch_x, 1),
+            Level::Inner => {
+                let steps = solver.schedule.inner_steps;
+                (Purpose::Inner, cell.m2, solver.batch_y, steps)
+            }
+            Level::Curvature => (Purpose::Curvature, cell.m2, batch_v, 1),
+            Level::Cross => (Purpose::Cross, cell.m2, batch_v, 1),
+        };
+        let draws = match (batch, level) {
+            (Batch::Full(_), _) => Draws::None,
+            (Batch::Of(_), Level::Curvature | Level::Cross) => Draws::Uniform,
+            (Batch::Of(_), Level::Outer | Level::Inner) => match solver.sampling {
+                Sampling::Uniform => Draws::Uniform,
+                Sampling::Epoch => Draws::Epoch,
+            },
         };
         Self {
             key: Key::new(master_seed, replicate, purpose),
-            sampling: cell.solver.sampling,
+            draws,
             samples,
-            batch,
+            batch: batch.size(samples),
             steps_per_round,
             epoch: None,
-            order: Vec::with_capacity(match cell.solver.sampling {
-                Sampling::Uniform => 0,
-                Sampling::Epoch => samples as usize,
+            order: Vec::with_capacity(match draws {
+                Draws::Uniform | Draws::None => 0,
+                Draws::Epoch => samples as usize,
             }),
         }
     }
 
+    /// Samples of a batch.
+    pub fn size(&self) -> u32 {
+        self.batch
+    }
+
+    /// Samples that are drawn from.
+    pub fn samples(&self) -> u32 {
+        self.samples
+    }
+
     /// Replaces `out` by the batch of `sub_step` (below the level's steps a round) in `round`.
     pub fn batch(&mut self, round: u64, sub_step: u32, out: &mut Vec<u32>) {
+        self.batch_of(self.batch, round, sub_step, out);
+    }
+
+    /// The same with another size, where batches are drawn uniformly. Of two batches of one sub-step, the smaller is the
+    /// larger one's beginning.
+    pub fn batch_of(&mut self, size: u32, round: u64, sub_step: u32, out: &mut Vec<u32>) {
         out.clear();
-        match self.sampling {
-            Sampling::Uniform => {
+        match self.draws {
+            Draws::None => out.extend(0..self.samples),
+            Draws::Uniform => {
                 let mut stream = self.key.stream(round, u64::from(sub_step));
-                out.extend((0..self.batch).map(|_| stream.below(self.samples)));
+                out.extend((0..size).map(|_| stream.below(self.samples)));
             }
-            Sampling::Epoch => {
+            Draws::Epoch => {
                 let step = round * u64::from(self.steps_per_round) + u64::from(sub_step);
                 let batches = u64::from(self.samples.div_ceil(self.batch));
                 self.shuffle(step / batches);
@@ -100,7 +141,7 @@ pub fn first_draws_while<E>(
 ) -> Result<Vec<Option<u64>>, E> {
     let mut sampler = Sampler::new(facts.seed, replicate, cell, Level::Outer);
     let mut first = vec![None; cell.m1 as usize];
-    let mut batch = Vec::with_capacity(cell.solver.batch_x as usize);
+    let mut batch = Vec::with_capacity(sampler.size() as usize);
     let mut left = first.len();
     for round in 0..cell.last_k() {
         // However large K is: once every index is drawn there is nothing to find.

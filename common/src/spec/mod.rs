@@ -3,16 +3,25 @@
 //! The numerics behind each value live in the worker. A value is its own description in the store, in the canonical
 //! sweep and on the wire.
 
+mod batch;
+mod direction;
 mod problem;
 mod sampling;
 mod schedule;
 mod solver;
 mod step_size;
+mod update;
 
 pub mod presets;
 
-pub use problem::{Activation, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec};
+pub use batch::{All, Batch};
+pub use direction::{AdjointStart, Direction, Implicit, Inverse};
+pub use problem::{
+    Activation, HyperCleaningSpec, LabelNoise, Precision, ProblemSpec, QuadraticSpec,
+    ReweightingSpec,
+};
 pub use sampling::Sampling;
-pub use schedule::{Order, Schedule, Start};
-pub use solver::{Direction, Misfit, Solver};
-pub use step_size::{Clock, StepContext, StepRule, StepSize};
+pub use schedule::{Growth, Order, Schedule, Start, Tolerance};
+pub use solver::{Misfit, Solver};
+pub use step_size::{Bound, Clock, MAX_TRIALS, Reset, StepContext, StepRule, StepSize};
+pub use update::{Method, Update};

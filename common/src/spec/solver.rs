@@ -2,18 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Order, ProblemSpec, Sampling, Schedule, Start, StepRule, StepSize};
-
-/// The outer direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// The partial derivative of f in x (SBO Algorithm 1 read literally, BMO).
-    Partial,
-    /// The derivative of `f(x, y_T(x))` through the T inner steps of this outer iteration, in reverse mode (SBO
-    /// Algorithms 2 and 3).
-    Unrolled,
-}
+use super::{
+    Batch, Direction, Implicit, Inverse, Method, Order, ProblemSpec, Sampling, Schedule, Start,
+    StepRule, StepSize, Update,
+};
 
 /// A bilevel optimizer: orthogonal parts, read by one loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,12 +18,18 @@ pub struct Solver {
     pub eta_x: StepSize,
     /// How far y goes.
     pub eta_y: StepSize,
-    /// How batches are drawn.
+    /// What becomes of the outer direction before x moves along it.
+    #[serde(default, skip_serializing_if = "Update::is_plain")]
+    pub update_x: Update,
+    /// The same of the inner gradient and y.
+    #[serde(default, skip_serializing_if = "Update::is_plain")]
+    pub update_y: Update,
+    /// How batches are drawn; those of the implicit direction's products always uniformly.
     pub sampling: Sampling,
     /// Validation samples an outer step, B_x.
-    pub batch_x: u32,
+    pub batch_x: Batch,
     /// Training samples an inner step, B_y.
-    pub batch_y: u32,
+    pub batch_y: Batch,
 }
 
 /// Parts that mean nothing together, with the reason.
@@ -39,7 +37,7 @@ pub struct Solver {
 pub enum Misfit {
     /// The partial direction never moves x.
     #[error(
-        "the partial direction never moves x here: the outer objective of `reweighting` depends on x only through y; use direction = \"unrolled\""
+        "the partial direction never moves x here: this problem's outer objective depends on x only through y; use direction = \"unrolled\", or an implicit one"
     )]
     PartialNeverMoves,
     /// The unrolled direction needs the inner steps of the same iteration.
@@ -47,11 +45,31 @@ pub enum Misfit {
         "the unrolled direction differentiates through this iteration's inner steps, so they must come first; use order = \"inner_first\""
     )]
     UnrolledNeedsInnerFirst,
+    /// It differentiates plain gradient steps.
+    #[error(
+        "the unrolled direction differentiates through plain gradient steps; leave update_y out, or use an implicit direction"
+    )]
+    UnrolledNeedsPlainSteps,
+    /// The last steps of a number that is not known beforehand.
+    #[error(
+        "with a tolerance nobody knows beforehand which inner steps will be the last ones; use direction = \"unrolled\""
+    )]
+    TruncatedNeedsKnownT,
+    /// Sizes that grow to all samples and beyond.
+    #[error(
+        "`mu` makes the batches of a Neumann series fall geometrically, which needs their number: use batch_v = 8, say, or leave mu out"
+    )]
+    GeometricNeedsBatches,
     /// A re-initialised y that x never sees.
     #[error(
         "with start = \"reinit\" and this order x would see the initial y for ever; use order = \"inner_first\""
     )]
     ReinitNeverSeen,
+    /// Without inner steps y stays where it is.
+    #[error(
+        "T = 0 leaves y where it is: it means something only with direction = \"partial\", the single-level setting"
+    )]
+    NoInnerSteps,
     /// Theorem 3's step is zero at T = 1.
     #[error(
         "the step size of Theorem 3 has the factor ln(T), which is zero at T = 1; use theorem2"
@@ -62,6 +80,35 @@ pub enum Misfit {
         "the theorems' step sizes have the factor ln(K) or ln(T) over K, which needs K of at least 2"
     )]
     TheoremNeedsTwo,
+    /// A number of inner steps that is not known beforehand.
+    #[error(
+        "T varies from iteration to iteration here, and an epoch's batches are cut by counting steps; use sampling = \"uniform\""
+    )]
+    EpochNeedsFixedT,
+    /// A rule of the upper level at the lower.
+    #[error("this rule of eta_y belongs to the upper level; use it for eta_x")]
+    UpperRuleBelow,
+    /// BiSLS probes the inner problem where x would go.
+    #[error(
+        "the line search at the upper level takes an inner step at every candidate, so the inner steps must come first; use order = \"inner_first\""
+    )]
+    SearchNeedsInnerFirst,
+    /// It does so by the last inner step's batch and size.
+    #[error(
+        "the line search at the upper level takes an inner step at every candidate, which T = 0 has none of; use the rule armijo"
+    )]
+    SearchNeedsInnerSteps,
+    /// A rule for steps along f's own gradient in x.
+    #[error(
+        "this rule of eta_x looks at f as x moves and y stays, so the direction must be f's gradient in x, which is direction = \"partial\"; for others use bilevel_polyak or bilevel_armijo"
+    )]
+    SearchNeedsGradient,
+    /// L-BFGS on noise.
+    #[error("L-BFGS compares gradients of one function, so it needs batch_y = \"all\"")]
+    LbfgsNeedsAll,
+    /// L-BFGS has no place above.
+    #[error("L-BFGS is a method of the inner level; leave it out of update_x")]
+    LbfgsBelow,
 }
 
 impl Solver {
@@ -70,21 +117,108 @@ impl Solver {
         self.eta_x.depends_on_k() || self.eta_y.depends_on_k()
     }
 
+    /// Whether an iteration depends on (x, y) and counters alone, and is made of fused operations.
+    pub fn is_fused(&self) -> bool {
+        self.direction.implicit().is_none()
+            && self.schedule.tolerance.is_none()
+            && self.update_x.is_plain()
+            && self.update_y.is_plain()
+            && !self.eta_x.adapts()
+            && !self.eta_y.adapts()
+    }
+
     /// Refuses combinations that mean nothing for `problem` at any of `ks`.
     pub fn fits(&self, problem: &ProblemSpec, ks: &[u64]) -> Result<(), Misfit> {
-        let inner_first = self.schedule.order == Order::InnerFirst;
+        self.direction_fits(problem)?;
+        self.schedule_fits()?;
+        self.updates_fit()?;
+        self.steps_fit(ks)
+    }
+
+    fn inner_first(&self) -> bool {
+        self.schedule.order == Order::InnerFirst
+    }
+
+    fn direction_fits(&self, problem: &ProblemSpec) -> Result<(), Misfit> {
+        let unrolled = self.direction.taped(1) > 0;
         if self.direction == Direction::Partial && !problem.outer_depends_on_x() {
             return Err(Misfit::PartialNeverMoves);
         }
-        if self.direction == Direction::Unrolled && !inner_first {
+        if unrolled && !self.inner_first() {
             return Err(Misfit::UnrolledNeedsInnerFirst);
         }
-        if self.schedule.start == Start::Reinit && !inner_first {
+        let geometric = |implicit: &&Implicit| {
+            matches!(
+                implicit.inverse,
+                Inverse::Neumann {
+                    geometric: Some(_),
+                    ..
+                }
+            )
+        };
+        let geometric = self.direction.implicit().filter(geometric);
+        if geometric.is_some_and(|implicit| implicit.batch_v.is_full()) {
+            return Err(Misfit::GeometricNeedsBatches);
+        }
+        if unrolled && !self.update_y.is_plain() {
+            return Err(Misfit::UnrolledNeedsPlainSteps);
+        }
+        let truncated = matches!(self.direction, Direction::Truncated { .. });
+        if truncated && self.schedule.tolerance.is_some() {
+            return Err(Misfit::TruncatedNeedsKnownT);
+        }
+        Ok(())
+    }
+
+    fn schedule_fits(&self) -> Result<(), Misfit> {
+        let schedule = &self.schedule;
+        if schedule.start == Start::Reinit && !self.inner_first() {
             return Err(Misfit::ReinitNeverSeen);
+        }
+        if schedule.inner_steps == 0 && self.direction != Direction::Partial {
+            return Err(Misfit::NoInnerSteps);
+        }
+        let varies = !schedule.growth.is_fixed() || schedule.tolerance.is_some();
+        if varies && self.sampling == Sampling::Epoch && !self.batch_y.is_full() {
+            return Err(Misfit::EpochNeedsFixedT);
+        }
+        Ok(())
+    }
+
+    fn updates_fit(&self) -> Result<(), Misfit> {
+        if matches!(self.update_x.method, Method::Lbfgs { .. }) {
+            return Err(Misfit::LbfgsBelow);
+        }
+        if matches!(self.update_y.method, Method::Lbfgs { .. }) && !self.batch_y.is_full() {
+            return Err(Misfit::LbfgsNeedsAll);
+        }
+        Ok(())
+    }
+
+    fn steps_fit(&self, ks: &[u64]) -> Result<(), Misfit> {
+        let own_objective = |step: &StepSize| {
+            matches!(
+                step.rule,
+                StepRule::Armijo { .. } | StepRule::Polyak { .. } | StepRule::DecPolyak { .. }
+            )
+        };
+        if own_objective(&self.eta_x) && self.direction != Direction::Partial {
+            return Err(Misfit::SearchNeedsGradient);
+        }
+        if self.eta_y.is_bilevel() {
+            return Err(Misfit::UpperRuleBelow);
+        }
+        if matches!(self.eta_x.rule, StepRule::BilevelArmijo { .. }) {
+            if !self.inner_first() {
+                return Err(Misfit::SearchNeedsInnerFirst);
+            }
+            if self.schedule.inner_steps == 0 {
+                return Err(Misfit::SearchNeedsInnerSteps);
+            }
         }
         for step in [&self.eta_x, &self.eta_y] {
             let theorem3 = matches!(step.rule, StepRule::Theorem3 { .. });
-            if theorem3 && self.schedule.inner_steps == 1 {
+            if theorem3 && self.schedule.inner_steps <= 1 {
                 return Err(Misfit::Theorem3AtOne);
             }
             if step.depends_on_k() && ks.iter().any(|&k| k < 2) {

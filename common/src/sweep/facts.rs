@@ -4,10 +4,11 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::ranges::{check_cell, check_problem};
 use crate::{
     ids::{CellId, Hash, SweepId},
     plan::Plan,
-    spec::{Misfit, Precision, ProblemSpec, Solver, StepRule, StepSize},
+    spec::{Misfit, Precision, ProblemSpec, Solver},
 };
 
 /// Changes whenever the meaning of a canonical sweep or of its digest does.
@@ -96,7 +97,7 @@ pub enum InvalidFacts {
     Syntax(String),
 }
 
-fn require(
+pub(super) fn require(
     holds: bool,
     field: &'static str,
     value: impl ToString,
@@ -220,133 +221,6 @@ impl Facts {
     /// Hash of the canonical sweep.
     pub fn hash(&self) -> Hash {
         Hash::of(&self.canonical_bytes())
-    }
-}
-
-fn check_problem(problem: &ProblemSpec) -> Result<(), InvalidFacts> {
-    let width = 1..=MAX_WIDTH;
-    match problem {
-        ProblemSpec::Reweighting(spec) => {
-            require(
-                spec.hidden.len() <= 16,
-                "hidden",
-                spec.hidden.len(),
-                "at most 16 hidden layers",
-            )?;
-            spec.hidden.iter().try_for_each(|&h| {
-                require(width.contains(&h), "hidden", h, "widths from 1 to 16384")
-            })?;
-            let pairs = spec.hidden.windows(2);
-            let weights: u64 = pairs
-                .map(|pair| u64::from(pair[0]) * u64::from(pair[1]))
-                .sum();
-            require(
-                weights <= MAX_WEIGHTS,
-                "hidden",
-                format!("{:?}", spec.hidden),
-                "at most 2^26 weights between hidden layers",
-            )
-        }
-        ProblemSpec::Quadratic(spec) => {
-            let dim = 1..=1024;
-            require(dim.contains(&spec.dim_x), "dim_x", spec.dim_x, "1 to 1024")?;
-            require(dim.contains(&spec.dim_y), "dim_y", spec.dim_y, "1 to 1024")?;
-            let pair = |mu: f64, l: f64| mu > 0.0 && mu <= l && l.is_finite();
-            require(
-                pair(spec.mu_f, spec.l_f),
-                "mu_f",
-                spec.mu_f,
-                "0 < mu_f <= l_f",
-            )?;
-            require(
-                pair(spec.mu_g, spec.l_g),
-                "mu_g",
-                spec.mu_g,
-                "0 < mu_g <= l_g",
-            )?;
-            require(spec.mean.is_finite(), "mean", spec.mean, "a finite number")?;
-            require(
-                spec.noise >= 0.0 && spec.noise.is_finite(),
-                "noise",
-                spec.noise,
-                "a finite number, at least 0",
-            )
-        }
-    }
-}
-
-fn check_cell(cell: &Cell) -> Result<(), InvalidFacts> {
-    let samples = 1..=MAX_SAMPLES;
-    let batch = 1..=MAX_BATCH;
-    let solver = &cell.solver;
-    require(
-        samples.contains(&cell.m1),
-        "m1",
-        cell.m1,
-        "at least 1 (and at most 2^24)",
-    )?;
-    require(
-        samples.contains(&cell.m2),
-        "m2",
-        cell.m2,
-        "at least 1 (and at most 2^24)",
-    )?;
-    require(
-        cell.ks.is_sorted_by(|a, b| a < b),
-        "K",
-        format!("{:?}", cell.ks),
-        "ascending, each once",
-    )?;
-    require(!cell.ks.is_empty(), "K", "[]", "at least one K")?;
-    require(
-        cell.ks.iter().all(|k| (1..=MAX_K).contains(k)),
-        "K",
-        format!("{:?}", cell.ks),
-        "at least 1 (and at most 2^40)",
-    )?;
-    require(
-        !solver.depends_on_k() || cell.ks.len() == 1,
-        "K",
-        cell.ks.len(),
-        "one K a cell where a step size depends on K",
-    )?;
-    let t = solver.schedule.inner_steps;
-    require(
-        (1..=MAX_T).contains(&t),
-        "T",
-        t,
-        "at least 1 (and at most 65536)",
-    )?;
-    require(
-        batch.contains(&solver.batch_x),
-        "batch_x",
-        solver.batch_x,
-        "at least 1 (and at most 65536)",
-    )?;
-    require(
-        batch.contains(&solver.batch_y),
-        "batch_y",
-        solver.batch_y,
-        "at least 1 (and at most 65536)",
-    )?;
-    check_step("eta_x", &solver.eta_x)?;
-    check_step("eta_y", &solver.eta_y)
-}
-
-fn check_step(field: &'static str, step: &StepSize) -> Result<(), InvalidFacts> {
-    let positive = |value: f64| value > 0.0 && value.is_finite();
-    require(positive(step.scale), field, step.scale, "a positive number")?;
-    match step.rule {
-        StepRule::Constant | StepRule::Inverse | StepRule::InverseSqrt => Ok(()),
-        StepRule::Geometric { ratio } => require(
-            ratio > 0.0 && ratio <= 1.0,
-            field,
-            ratio,
-            "a ratio in (0, 1]",
-        ),
-        StepRule::Theorem2 { l } | StepRule::Theorem3 { l } => {
-            require(positive(l), field, l, "a positive smoothness l")
-        }
     }
 }
 

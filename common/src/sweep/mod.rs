@@ -3,6 +3,8 @@
 
 mod document;
 mod facts;
+mod ranges;
+pub mod words;
 
 pub use document::{
     Catalog, DataInfo, DataSource, DocumentError, Format, MAX_DOCUMENT_BYTES, Source, data_source,
@@ -12,3 +14,4 @@ pub use facts::{
     Cell, Facts, Indices, InvalidFacts, MAX_BATCH, MAX_CANONICAL_BYTES, MAX_COUNT, MAX_K,
     MAX_SAMPLES, MAX_T, MAX_WIDTH, SCHEME, SolverName, Sweep,
 };
+pub use ranges::{MAX_MEMORY, MAX_PRODUCTS};

@@ -4,4 +4,5 @@ mod garbage;
 mod meaning;
 mod misfits;
 mod mistakes;
+mod solvers;
 mod support;

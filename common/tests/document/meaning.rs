@@ -69,7 +69,7 @@ fn cells_are_in_their_order_and_ssgd_has_one_t() {
         (
             cell.m2,
             cell.m1,
-            cell.solver.batch_x,
+            cell.solver.batch_x.size(0),
             cell.solver.schedule.inner_steps,
         )
     };

@@ -74,7 +74,7 @@ fn ssgd_fixes_t() {
         &error,
         &[
             "T = 4: the preset `ssgd` fixes T = 1",
-            "use the preset tsgd",
+            "use another preset such as tsgd",
             "[sweep.toml:14:5]",
         ],
     );

@@ -170,7 +170,7 @@ fn values_out_of_their_range_say_what_was_expected() {
         (
             "T = [1, 4]",
             "T = [1, -4]",
-            "T = -4: expected an integer from 1 to 65536",
+            "T = -4: expected an integer from 0 to 65536",
         ),
         (
             "T = [1, 4]",
@@ -250,13 +250,13 @@ fn missing_keys_come_with_an_example() {
 
 #[test]
 fn independent_mistakes_are_reported_together() {
-    let text = edited("replicates = 3", "replicates = 0").replace("\"ssgd\"", "\"sgd\"");
+    let text = edited("replicates = 3", "replicates = 0").replace("\"ssgd\"", "\"sssgd\"");
     let error = wrong(&toml(&text));
     says(
         &error,
         &[
             "replicates = 0",
-            "there is no preset \"sgd\"",
+            "there is no preset \"sssgd\"",
             "did you mean \"ssgd\"?",
         ],
     );

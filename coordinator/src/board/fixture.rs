@@ -3,7 +3,7 @@
 use bistable_common::{
     ids::{Block, CellId, Replicate, SweepId, UnitKey},
     plan::Plan,
-    spec::{Order, Precision, ProblemSpec, QuadraticSpec, Schedule, Solver, Start, presets},
+    spec::{Batch, Precision, ProblemSpec, QuadraticSpec, Solver, presets},
     sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
 };
 
@@ -13,17 +13,9 @@ use super::{Complaint, FailureKind, KnownSweep, Mode, Priority};
 pub(crate) fn sweep(m1: u32, replicates: u32, seed: u64) -> Sweep {
     let preset = presets::find("ssgd").expect("a preset");
     let solver = Solver {
-        schedule: Schedule {
-            inner_steps: 1,
-            start: Start::Warm,
-            order: Order::InnerFirst,
-        },
-        direction: preset.direction,
-        eta_x: preset.eta_x,
-        eta_y: preset.eta_y,
-        sampling: preset.sampling,
-        batch_x: 1,
-        batch_y: 1,
+        batch_x: Batch::Of(1),
+        batch_y: Batch::Of(1),
+        ..preset.solver(1)
     };
     let facts = Facts {
         scheme: SCHEME,

@@ -4,17 +4,22 @@
 //! A replica runs from the first outer iteration that reads its index, so on average it skips what `replica_share` leaves
 //! out.
 
+use std::borrow::Cow;
+
 use bistable_common::{
     plan::{BLOCK, Plan},
-    spec::{Direction, Precision, ProblemSpec, ReweightingSpec, Solver},
+    spec::{
+        Growth, Implicit, Inverse, Method, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec,
+        Schedule, StepRule,
+    },
     sweep::{Cell, Indices, Sweep},
     trajectory::curve_rounds,
 };
 use bistable_worker::{
     coupled,
     data::Dataset,
-    problem::{Footprint, QuadraticReplicas, Reweighting},
-    solver::shape,
+    problem::{Dims, Footprint, QuadraticReplicas, Reweighting},
+    solver::{Words, shape},
 };
 
 /// Seconds that the loop's operations take.
@@ -25,6 +30,8 @@ struct Rates {
     reverse: f64,
     /// The outer gradient, with the inner products that replace the second pass.
     outer: f64,
+    /// A parameter and sample of a product with second derivatives, and as much to prepare it on a batch.
+    product: f64,
 }
 
 /// A network, replica after replica.
@@ -32,12 +39,14 @@ const NETWORK: Rates = Rates {
     inner: 17e-12,
     reverse: 8e-12,
     outer: 11e-12,
+    product: 20e-12,
 };
 /// A linear classifier, in a group.
 const LINEAR: Rates = Rates {
     inner: 25e-12,
     reverse: 12e-12,
     outer: 19e-12,
+    product: 20e-12,
 };
 /// A parameter and sample: a forward pass.
 const FORWARD: f64 = 7e-12;
@@ -47,6 +56,8 @@ const STATE: f64 = 0.3e-9;
 const ENTRY: f64 = 0.15e-9;
 /// To draw a batch.
 const DRAW: f64 = 0.3e-6;
+/// Trials of a line search: a guess, since they depend on the run.
+const TRIALS: f64 = 4.0;
 
 /// A data set, as far as it costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -147,6 +158,10 @@ struct Times {
     outer_step: f64,
     /// Of one sample.
     evaluation: f64,
+    /// A product with second derivatives, or to prepare some.
+    product: f64,
+    /// A pass over y.
+    pass: f64,
 }
 
 /// What all cells of a sweep have in common.
@@ -162,8 +177,8 @@ impl Model<'_> {
     /// Of one replicate.
     fn seconds(&self, cell: &Cell) -> f64 {
         let footprint = self.footprint(cell);
-        let times = self.times(&cell.solver, footprint.replicas as f64);
-        let run = cell.last_k() as f64 * iteration(&cell.solver, &times);
+        let times = self.times(cell, footprint.replicas as f64);
+        let run = cell.last_k() as f64 * iteration(cell, &times);
         let all = f64::from(positions(self.indices, cell));
         let (share, drawn) = match self.indices {
             Indices::All => (replica_share(cell), drawn_share(cell)),
@@ -182,12 +197,17 @@ impl Model<'_> {
     }
 
     /// Of one replica, `company` of which are stepped together.
-    fn times(&self, solver: &Solver, company: f64) -> Times {
-        let (inner, outer) = (f64::from(solver.batch_y), f64::from(solver.batch_x));
+    fn times(&self, cell: &Cell, company: f64) -> Times {
+        let solver = &cell.solver;
+        let inner = f64::from(solver.batch_y.size(cell.m2));
+        let outer = f64::from(solver.batch_x.size(cell.m1));
+        let implicit = solver.direction.implicit();
+        let batch_v = implicit.map_or(0, |implicit| implicit.batch_v.size(cell.m2));
+        let batch_v = f64::from(batch_v);
         let draw = DRAW / company;
-        match self.problem {
-            ProblemSpec::Reweighting(spec) => {
-                let parameters = parameters(spec, &self.shape);
+        match self.kind() {
+            Kind::Classifier(spec) => {
+                let parameters = parameters(&spec, &self.shape);
                 let rates = if spec.hidden.is_empty() {
                     LINEAR
                 } else {
@@ -198,15 +218,20 @@ impl Model<'_> {
                     reverse_step: inner * parameters * rates.reverse,
                     outer_step: draw + outer * parameters * rates.outer,
                     evaluation: parameters * FORWARD,
+                    product: draw + batch_v * parameters * rates.product,
+                    pass: parameters * STATE,
                 }
             }
-            ProblemSpec::Quadratic(spec) => {
+            Kind::Quadratic(spec) => {
                 let (x, y) = (f64::from(spec.dim_x), f64::from(spec.dim_y));
                 Times {
                     inner_step: draw + (inner + y) * (x + y) * ENTRY,
                     reverse_step: (x + y) * y * ENTRY,
                     outer_step: draw + (outer + x + y) * (x + y) * ENTRY,
                     evaluation: (1.0 + x + y) * (x + y) * 1e-9,
+                    // The second derivatives are the matrix itself, whatever the batch.
+                    product: draw + (x + y) * y * ENTRY,
+                    pass: y * STATE,
                 }
             }
         }
@@ -216,21 +241,23 @@ impl Model<'_> {
     fn bytes(&self, cell: &Cell) -> f64 {
         let scalar = self.scalar();
         let footprint = self.footprint(cell);
+        let words = self.words(cell, &self.problem_footprint(cell));
         // The state at every K, the initial one, and the one that is looked at.
         let states = cell.ks.len() as f64 + 3.0;
         let together = f64::from(positions(self.indices, cell)).min(self.per_base_run(&footprint));
         let forks = (together / footprint.replicas as f64).ceil();
         let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + self.test;
-        let sample = match self.problem {
-            ProblemSpec::Reweighting(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
-            ProblemSpec::Quadratic(spec) => f64::from(spec.dim_x + spec.dim_y) * scalar,
+        let sample = match self.kind() {
+            Kind::Classifier(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
+            Kind::Quadratic(spec) => f64::from(spec.dim_x + spec.dim_y) * scalar,
         };
         // First draws and index orders.
         let draws = 32.0 * f64::from(cell.m1);
         (states + forks) * footprint.state as f64
             // The initial group, and the two that are run.
-            + 3.0 * footprint.group as f64
+            + 3.0 * (footprint.group as f64 + words.memory as f64 * scalar)
             + footprint.scratch as f64
+            + words.room as f64 * scalar
             + samples * sample
             + draws
     }
@@ -241,17 +268,48 @@ impl Model<'_> {
         f64::from(blocks) * f64::from(BLOCK)
     }
 
+    /// What the problem allocates, and as part of a replica's state what the solver remembers.
     fn footprint(&self, cell: &Cell) -> Footprint {
-        match self.problem {
-            ProblemSpec::Reweighting(spec) => {
+        let problem = self.problem_footprint(cell);
+        let memory = self.words(cell, &problem).memory;
+        Footprint {
+            state: problem.state + (memory as f64 * self.scalar()) as u64,
+            ..problem
+        }
+    }
+
+    fn problem_footprint(&self, cell: &Cell) -> Footprint {
+        match self.kind() {
+            Kind::Classifier(spec) => {
                 let data = (self.shape.features as usize, self.shape.classes as usize);
                 let of = match self.precision {
                     Precision::F32 => Reweighting::<f32>::footprint,
                     Precision::F64 => Reweighting::<f64>::footprint,
                 };
-                of(spec, data, cell.m2 as usize, shape(&cell.solver))
+                of(&spec, data, cell.m2 as usize, shape(cell))
             }
-            ProblemSpec::Quadratic(spec) => QuadraticReplicas::footprint(spec, shape(&cell.solver)),
+            Kind::Quadratic(spec) if cell.solver.is_fused() => {
+                QuadraticReplicas::footprint(spec, shape(cell))
+            }
+            Kind::Quadratic(spec) => plain_footprint(spec, shape(cell).tape),
+        }
+    }
+
+    /// What the solver needs; a state of the problem is x and y.
+    fn words(&self, cell: &Cell, problem: &Footprint) -> Words {
+        let state = (problem.state as f64 / self.scalar()) as usize;
+        let x = match self.kind() {
+            Kind::Classifier(_) => cell.m2,
+            Kind::Quadratic(spec) => spec.dim_x,
+        } as usize;
+        Words::new(&cell.solver, Dims { x, y: state - x })
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        match self.problem {
+            ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
+            ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
+            ProblemSpec::Quadratic(spec) => Kind::Quadratic(spec),
         }
     }
 
@@ -275,18 +333,121 @@ fn parameters(spec: &ReweightingSpec, shape: &Shape) -> f64 {
     layers.sum()
 }
 
-fn iteration(solver: &Solver, times: &Times) -> f64 {
-    let steps = f64::from(solver.schedule.inner_steps);
-    let reverse = match solver.direction {
-        Direction::Unrolled if steps > 1.0 => steps * times.reverse_step,
-        Direction::Unrolled | Direction::Partial => 0.0,
+/// A problem by what it costs.
+enum Kind<'a> {
+    Classifier(Cow<'a, ReweightingSpec>),
+    Quadratic(&'a QuadraticSpec),
+}
+
+/// Of the quadratic where one replica is stepped at a time.
+fn plain_footprint(spec: &QuadraticSpec, tape: usize) -> Footprint {
+    let (x, y) = (spec.dim_x as usize, spec.dim_y as usize);
+    let bytes = |words: usize| (words * size_of::<f64>()) as u64;
+    Footprint {
+        state: bytes(x + y),
+        replicas: 1,
+        group: bytes(x + y),
+        scratch: bytes((tape + 4) * y + 3 * x + (x + y)),
+    }
+}
+
+/// Seconds of an outer iteration, the mean over the run; a tolerance may end inner steps earlier.
+fn iteration(cell: &Cell, times: &Times) -> f64 {
+    let solver = &cell.solver;
+    let steps = mean_steps(&solver.schedule, cell.last_k() as f64);
+    let reverse = match f64::from(solver.direction.taped(u32::MAX)).min(steps) {
+        taped if taped <= 1.0 => 0.0,
+        taped => taped * times.reverse_step,
     };
-    steps * times.inner_step + reverse + times.outer_step
+    let implicit = solver.direction.implicit();
+    steps * (times.inner_step + inner_extra(cell, times))
+        + reverse
+        + times.outer_step
+        + implicit.map_or(0.0, |implicit| products(implicit) * times.product)
+        + outer_extra(cell, times)
+}
+
+/// Inner steps of an outer iteration, the mean over `k` of them.
+fn mean_steps(schedule: &Schedule, k: f64) -> f64 {
+    f64::from(schedule.inner_steps)
+        * match schedule.growth {
+            Growth::Fixed => 1.0,
+            Growth::Sqrt => 2.0 / 3.0 * k.sqrt(),
+            Growth::FourthRoot => 0.8 * k.sqrt().sqrt(),
+        }
+}
+
+/// Products with second derivatives, those that prepare them and that of the cross term included.
+fn products(implicit: &Implicit) -> f64 {
+    let own = match implicit.inverse {
+        // All on one batch.
+        Inverse::Cg { steps, .. } | Inverse::FixedPoint { steps, .. } => 1.0 + f64::from(steps),
+        Inverse::Neumann {
+            steps,
+            geometric: None,
+            ..
+        } => 2.0 * f64::from(steps),
+        Inverse::Neumann {
+            steps,
+            eta_v,
+            geometric: Some(mu),
+        } => {
+            // Batches are Q times B and fall geometrically.
+            let (steps, ratio) = (f64::from(steps), 1.0 - eta_v * mu);
+            2.0 * steps * (1.0 - ratio.powf(steps)) / (1.0 - ratio)
+        }
+        Inverse::RandomNeumann { steps, .. } => f64::from(steps - 1),
+        Inverse::Identity { .. } => 0.0,
+    };
+    own + 2.0
+}
+
+/// What an inner step takes beside its gradient.
+fn inner_extra(cell: &Cell, times: &Times) -> f64 {
+    let solver = &cell.solver;
+    let batch = f64::from(solver.batch_y.size(cell.m2));
+    let memory = match solver.update_y.method {
+        Method::Plain => 0.0,
+        Method::Averaged { .. } => 1.0,
+        Method::Adam { .. } => 4.0,
+        Method::Lbfgs { memory } => 4.0 * f64::from(memory),
+    };
+    memory * times.pass + looks(solver.eta_y.rule) * batch * times.evaluation
+}
+
+/// What an outer step takes beside its direction.
+fn outer_extra(cell: &Cell, times: &Times) -> f64 {
+    let solver = &cell.solver;
+    let batch = f64::from(solver.batch_x.size(cell.m1));
+    let looks = looks(solver.eta_x.rule);
+    let inner = match solver.eta_x.rule {
+        StepRule::BilevelArmijo { .. } => TRIALS * times.inner_step,
+        _ => 0.0,
+    };
+    looks * batch * times.evaluation + inner
+}
+
+/// Evaluations of an objective on a batch to find a step size.
+fn looks(rule: StepRule) -> f64 {
+    match rule {
+        StepRule::Constant
+        | StepRule::Inverse
+        | StepRule::InverseSqrt
+        | StepRule::Power { .. }
+        | StepRule::Geometric { .. }
+        | StepRule::Theorem2 { .. }
+        | StepRule::Theorem3 { .. } => 0.0,
+        StepRule::Polyak { .. }
+        | StepRule::DecPolyak { .. }
+        | StepRule::BilevelPolyak { .. }
+        | StepRule::Hoag => 1.0,
+        StepRule::Armijo { .. } | StepRule::BilevelArmijo { .. } => 1.0 + TRIALS,
+    }
 }
 
 /// The probability that an outer iteration reads a given index.
 fn read_chance(cell: &Cell) -> f64 {
-    let chance = f64::from(cell.solver.batch_x) / f64::from(cell.m1);
+    let chance = f64::from(cell.solver.batch_x.size(cell.m1)) / f64::from(cell.m1);
     chance.min(1.0)
 }
 
@@ -305,11 +466,12 @@ fn replica_share(cell: &Cell) -> f64 {
 mod tests {
     use bistable_common::{
         ids::Replicate,
-        sweep::{Format, Source, parse},
+        spec::{Solver, presets::PRESETS},
+        sweep::{Facts, Format, SolverName, Source, parse},
     };
     use bistable_worker::{
         kernel::Simd,
-        problem::{Dims, LinearReplicas, Problem, Quadratic},
+        problem::{LinearReplicas, Plain, Problem, Quadratic},
     };
 
     use super::*;
@@ -353,9 +515,14 @@ mod tests {
                 state: bytes(problem.dims()),
                 replicas: P::REPLICAS,
                 group: bytes(problem.group_dims()),
-                scratch: problem.scratch_bytes(shape(&cell.solver)),
+                scratch: problem.scratch_bytes(shape(cell)),
             };
-            assert_eq!(model.footprint(cell), told);
+            assert_eq!(model.problem_footprint(cell), told);
+            // Of groups, dimensions are those of one replica without padding.
+            if !cell.solver.is_fused() {
+                let words = Words::new(&cell.solver, problem.dims());
+                assert_eq!(model.words(cell, &told), words);
+            }
         }
     }
 
@@ -393,14 +560,65 @@ mod tests {
         });
     }
 
+    /// Every preset that fits, with one K.
+    fn of_every_preset(mut facts: Facts) -> Sweep {
+        let cell = facts.cells[0].clone();
+        let fits = |solver: &Solver| solver.fits(&facts.problem, &cell.ks).is_ok();
+        let solvers = PRESETS.map(|preset| preset.solver(preset.inner_steps.count()));
+        let general = solvers.into_iter().filter(|solver| !solver.is_fused());
+        facts.cells = general
+            .filter(fits)
+            .map(|solver| Cell {
+                solver,
+                ..cell.clone()
+            })
+            .collect();
+        assert!(facts.cells.len() > 10, "most presets");
+        let names = facts.cells.iter().map(|_| SolverName {
+            label: "any".to_owned(),
+            preset: "custom".to_owned(),
+        });
+        Sweep::new("all".to_owned(), 0.95, names.collect(), facts).expect("a sweep")
+    }
+
+    #[test]
+    fn memory_of_general_solvers_is_counted_as_the_worker_allocates_it() {
+        let (sweep, data) = example(include_str!("../../../deploy/examples/quickstart.toml"));
+        let hidden = Vec::new();
+        let facts = Facts {
+            problem: ProblemSpec::Reweighting(ReweightingSpec {
+                hidden,
+                ..ReweightingSpec::default()
+            }),
+            ..sweep.facts().clone()
+        };
+        let sweep = of_every_preset(facts);
+        let facts = sweep.facts();
+        let spec = facts.problem.classifier().expect("a classifier");
+        let images = Dataset::bundled();
+        assert_footprint(&sweep, data, |cell| {
+            Reweighting::<f32>::new(Simd::any(), &spec, facts, cell, Replicate(0), &images)
+                .expect("it fits")
+        });
+        let (sweep, data) = example(include_str!("../../../deploy/examples/quadratic.toml"));
+        let sweep = of_every_preset(sweep.facts().clone());
+        let facts = sweep.facts();
+        let ProblemSpec::Quadratic(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
+        });
+    }
+
     #[test]
     fn the_reference_task_takes_what_was_measured() {
         let (sweep, shape) = example(include_str!("../../../deploy/examples/quickstart.toml"));
         let model = model(&sweep, shape);
-        let mut solver = sweep.facts().cells[0].solver.clone();
+        let mut cell = sweep.facts().cells[0].clone();
         let mut at = |steps| {
-            solver.schedule.inner_steps = steps;
-            iteration(&solver, &model.times(&solver, 1.0)) * 1e6
+            cell.solver.schedule.inner_steps = steps;
+            iteration(&cell, &model.times(&cell, 1.0)) * 1e6
         };
         assert!((40.0..60.0).contains(&at(1)), "{}", at(1));
         assert!((300.0..400.0).contains(&at(8)), "{}", at(8));

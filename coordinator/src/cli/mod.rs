@@ -9,6 +9,7 @@ mod failure;
 mod list;
 mod local;
 mod output;
+mod problems;
 mod progress;
 mod remote;
 pub mod render;
@@ -16,6 +17,7 @@ mod results;
 mod retry;
 mod run;
 mod serve;
+mod solvers;
 mod status;
 mod steer;
 mod submit;
@@ -29,9 +31,9 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use self::{
-    check::CheckArgs, export::ExportArgs, failure::Failure, list::ListArgs, results::ResultsArgs,
-    retry::RetryArgs, run::RunArgs, serve::ServeArgs, steer::SteerArgs, submit::SubmitArgs,
-    watch::WatchArgs,
+    check::CheckArgs, export::ExportArgs, failure::Failure, list::ListArgs, problems::ProblemsArgs,
+    results::ResultsArgs, retry::RetryArgs, run::RunArgs, serve::ServeArgs, solvers::SolversArgs,
+    steer::SteerArgs, submit::SubmitArgs, watch::WatchArgs,
 };
 
 /// Measure the stability of bilevel optimizers
@@ -46,6 +48,7 @@ use self::{
 #[command(after_help = "Examples:
   bistable run                               the bundled quickstart, here
   bistable run sweep.toml --json             a sweep of yours, for a program
+  bistable solvers                           the algorithms that it may name
   bistable serve                             a coordinator
   bistable worker                            a worker for it, in another terminal
   bistable submit sweep.toml                 start a sweep there
@@ -59,6 +62,8 @@ struct Cli {
 enum Command {
     Run(RunArgs),
     Check(CheckArgs),
+    Solvers(SolversArgs),
+    Problems(ProblemsArgs),
     Serve(ServeArgs),
     /// Compute units for a coordinator
     ///
@@ -97,6 +102,8 @@ impl Command {
         match self {
             Self::Run(args) => run::run(args).await,
             Self::Check(args) => check::run(&args),
+            Self::Solvers(args) => solvers::run(&args),
+            Self::Problems(args) => problems::run(&args),
             Self::Serve(args) => serve::run(args).await,
             Self::Worker(args) => match work(args).await? {
                 Ended::Politely => Ok(()),

@@ -132,8 +132,8 @@ fn axes(sweep: &Sweep, id: CellId) -> [Value<'_>; 8] {
         count(solver.schedule.inner_steps),
         Value::Size(solver.eta_x.scale),
         Value::Size(solver.eta_y.scale),
-        count(solver.batch_x),
-        count(solver.batch_y),
+        count(solver.batch_x.size(*m1)),
+        count(solver.batch_y.size(*m2)),
     ]
 }
 

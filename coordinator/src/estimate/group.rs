@@ -50,8 +50,8 @@ fn coordinate<'a>(sweep: &'a Sweep, id: CellId, k: u64, axis: Axis) -> Coordinat
         Axis::T => Coordinate::Count(u64::from(solver.schedule.inner_steps)),
         Axis::EtaX => Coordinate::Size(solver.eta_x.scale.to_bits()),
         Axis::EtaY => Coordinate::Size(solver.eta_y.scale.to_bits()),
-        Axis::BatchX => Coordinate::Count(u64::from(solver.batch_x)),
-        Axis::BatchY => Coordinate::Count(u64::from(solver.batch_y)),
+        Axis::BatchX => Coordinate::Count(u64::from(solver.batch_x.size(*m1))),
+        Axis::BatchY => Coordinate::Count(u64::from(solver.batch_y.size(*m2))),
     }
 }
 
@@ -194,8 +194,8 @@ impl Group {
         estimate.t = count(Axis::T, solver.schedule.inner_steps);
         estimate.eta_x = keeps(Axis::EtaX).then_some(solver.eta_x.scale);
         estimate.eta_y = keeps(Axis::EtaY).then_some(solver.eta_y.scale);
-        estimate.batch_x = count(Axis::BatchX, solver.batch_x);
-        estimate.batch_y = count(Axis::BatchY, solver.batch_y);
+        estimate.batch_x = count(Axis::BatchX, solver.batch_x.size(cell.m1));
+        estimate.batch_y = count(Axis::BatchY, solver.batch_y.size(cell.m2));
         estimate
     }
 }

@@ -1,11 +1,13 @@
 //! What a solver is made of, in the words of sweep files: results say which algorithm ran.
 
-use bistable_common::spec::{
-    Clock, Direction, Order, Sampling, Schedule, Solver, Start, StepRule, StepSize,
+use bistable_common::{
+    spec::{Schedule, Solver},
+    sweep::words,
 };
+use serde::Serialize;
 
 /// A solver's parts beside the axes of the grid.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Parts {
     /// Where inner steps start.
     pub start: String,
@@ -19,6 +21,14 @@ pub struct Parts {
     pub step_y: String,
     /// How batches are drawn.
     pub sampling: String,
+    /// How T grows.
+    pub growth: String,
+    /// When inner steps end before T; empty if they do not.
+    pub tolerance: String,
+    /// What becomes of the outer direction.
+    pub update_x: String,
+    /// What becomes of the inner gradient.
+    pub update_y: String,
 }
 
 impl From<&Solver> for Parts {
@@ -27,93 +37,71 @@ impl From<&Solver> for Parts {
             schedule:
                 Schedule {
                     inner_steps: _,
+                    growth,
+                    tolerance,
                     start,
                     order,
                 },
             direction,
             eta_x,
             eta_y,
+            update_x,
+            update_y,
             sampling,
             batch_x: _,
             batch_y: _,
         } = solver;
-        let start = match start {
-            Start::Warm => "warm",
-            Start::Reinit => "reinit",
-        };
-        let order = match order {
-            Order::InnerFirst => "inner_first",
-            Order::Simultaneous => "simultaneous",
-            Order::OuterFirst => "outer_first",
-        };
-        let direction = match direction {
-            Direction::Partial => "partial",
-            Direction::Unrolled => "unrolled",
-        };
-        let sampling = match sampling {
-            Sampling::Uniform => "uniform",
-            Sampling::Epoch => "epoch",
-        };
         Self {
-            start: start.to_owned(),
-            order: order.to_owned(),
-            direction: direction.to_owned(),
-            step_x: step(eta_x),
-            step_y: step(eta_y),
-            sampling: sampling.to_owned(),
+            start: words::start(*start).to_owned(),
+            order: words::order(*order).to_owned(),
+            direction: words::direction(direction).to_string(),
+            step_x: words::step(eta_x).to_string(),
+            step_y: words::step(eta_y).to_string(),
+            sampling: words::sampling(*sampling).to_owned(),
+            growth: words::growth(*growth).to_owned(),
+            tolerance: tolerance.as_ref().map(words::falling).unwrap_or_default(),
+            update_x: words::update(update_x).to_string(),
+            update_y: words::update(update_y).to_string(),
         }
-    }
-}
-
-/// A rule with its parameters; what it counts is said where that is not the outer iteration.
-fn step(size: &StepSize) -> String {
-    let StepSize {
-        scale: _,
-        rule,
-        clock,
-    } = size;
-    let counted = |rule: &str| match clock {
-        Clock::Outer => rule.to_owned(),
-        Clock::Inner => format!("{rule}(clock=inner)"),
-    };
-    match rule {
-        StepRule::Constant => "constant".to_owned(),
-        StepRule::Inverse => counted("inverse"),
-        StepRule::InverseSqrt => counted("inverse_sqrt"),
-        StepRule::Geometric { ratio } => match clock {
-            Clock::Outer => format!("geometric(ratio={ratio})"),
-            Clock::Inner => format!("geometric(ratio={ratio}, clock=inner)"),
-        },
-        StepRule::Theorem2 { l } => format!("theorem2(l={l})"),
-        StepRule::Theorem3 { l } => format!("theorem3(l={l})"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bistable_common::spec::presets;
+
     use super::*;
 
+    fn parts(preset: &str) -> Parts {
+        let preset = presets::find(preset).expect("a preset");
+        Parts::from(&preset.solver(preset.inner_steps.count()))
+    }
+
     #[test]
-    fn rules_are_named_with_their_parameters() {
-        let named = |rule, clock| {
-            step(&StepSize {
-                scale: 1.0,
-                rule,
-                clock,
-            })
-        };
-        assert_eq!(named(StepRule::Constant, Clock::Inner), "constant");
+    fn parts_are_named_with_their_parameters() {
+        let hoag = parts("hoag");
         assert_eq!(
-            named(StepRule::Inverse, Clock::Inner),
-            "inverse(clock=inner)"
+            hoag.direction,
+            "implicit(inverse=cg, steps=100, tolerance=0.01*0.9^k, start_v=warm, batch_v=all)"
+        );
+        assert_eq!(hoag.tolerance, "0.01*0.9^k");
+        assert_eq!(
+            (&*hoag.step_x, &*hoag.update_x, &*hoag.update_y),
+            ("hoag", "plain", "lbfgs(memory=10)")
         );
         assert_eq!(
-            named(StepRule::Geometric { ratio: 0.5 }, Clock::Outer),
-            "geometric(ratio=0.5)"
+            hoag.step_y,
+            "armijo(decrease=0.1, shrink=0.8, reset=bound, bound=constant)"
+        );
+        let bsa = parts("bsa");
+        assert_eq!(
+            (&*bsa.growth, &*bsa.step_x, &*bsa.step_y, &*bsa.tolerance),
+            ("sqrt", "inverse_sqrt", "inverse(clock=inner)", "")
         );
         assert_eq!(
-            named(StepRule::Theorem2 { l: 1.5 }, Clock::Outer),
-            "theorem2(l=1.5)"
+            parts("bisls-adam").update_x,
+            "adam(beta1=0.9, beta2=0.999, epsilon=1e-8)"
         );
+        assert_eq!(parts("tsgd").step_y, "constant");
     }
 }

@@ -142,6 +142,10 @@ impl From<Estimate> for v1::Estimate {
             step_x,
             step_y,
             sampling,
+            growth,
+            tolerance,
+            update_x,
+            update_y,
         } = parts.unwrap_or_default();
         Self {
             label,
@@ -182,6 +186,10 @@ impl From<Estimate> for v1::Estimate {
             step_x,
             step_y,
             sampling,
+            growth,
+            tolerance,
+            update_x,
+            update_y,
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::{
 /// Keys of an estimate that name a point of the grid.
 const AXES: &str = "label problem solver m1 m2 K T eta_x eta_y batch_x batch_y";
 /// Keys that say which algorithm ran.
-const PARTS: &str = "start order direction step_x step_y sampling";
+const PARTS: &str =
+    "start order direction step_x step_y sampling growth tolerance update_x update_y";
 const COUNTS: &str = "replicates indices diverged missing";
 const INTERVALS: &str = "beta1 beta1_x beta1_y beta2_sq beta2_sq_x beta2_sq_y val_loss test_loss val_error test_error \
     gap_holdout_loss gap_holdout_error gap_replace_one_loss gap_replace_one_error gap_replace_one_plain_loss \

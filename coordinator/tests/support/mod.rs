@@ -7,7 +7,7 @@ use bistable_common::{
     draw::{first_draws, measured_order},
     ids::{Block, CellId, Hash, Replicate, UnitId, UnitKey},
     plan::Plan,
-    spec::{Order, Precision, ProblemSpec, QuadraticSpec, Schedule, Solver, Start, presets},
+    spec::{Batch, Precision, ProblemSpec, QuadraticSpec, Solver, presets},
     sweep::{Cell, Facts, Indices, SolverName, Sweep},
     trajectory::{CurvePoint, Experiment, Record, ReplaceOne, Stop, Trajectory, curve_rounds},
     wire::{
@@ -281,17 +281,9 @@ pub async fn report(
 pub fn sweep(blocks: u32, replicates: u32) -> Sweep {
     let preset = presets::find("ssgd").expect("a preset");
     let solver = Solver {
-        schedule: Schedule {
-            inner_steps: 1,
-            start: Start::Warm,
-            order: Order::InnerFirst,
-        },
-        direction: preset.direction,
-        eta_x: preset.eta_x,
-        eta_y: preset.eta_y,
-        sampling: preset.sampling,
-        batch_x: 1,
-        batch_y: 1,
+        batch_x: Batch::Of(1),
+        batch_y: Batch::Of(1),
+        ..preset.solver(1)
     };
     let problem = QuadraticSpec {
         dim_x: 1,

@@ -3,7 +3,7 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Activation, Precision, ProblemSpec, ReweightingSpec, Schedule, Solver, presets},
+    spec::{Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec, ReweightingSpec, presets},
     sweep::{Cell, Facts, Indices, SCHEME},
 };
 use bistable_worker::{
@@ -16,24 +16,11 @@ use clap::ValueEnum;
 /// TSGD on the reference task, or on another network.
 pub fn facts_with(hidden: &[u32], inner_steps: u32, ks: &[u64]) -> Facts {
     let preset = presets::find("tsgd").expect("a preset");
-    let solver = Solver {
-        schedule: Schedule {
-            inner_steps,
-            start: preset.start,
-            order: preset.order,
-        },
-        direction: preset.direction,
-        eta_x: preset.eta_x,
-        eta_y: preset.eta_y,
-        sampling: preset.sampling,
-        batch_x: preset.batch_x,
-        batch_y: preset.batch_y,
-    };
     Facts {
         scheme: SCHEME,
         problem: ProblemSpec::Reweighting(ReweightingSpec {
             hidden: hidden.to_vec(),
-            activation: Activation::Elu,
+            ..ReweightingSpec::default()
         }),
         data: Some(Dataset::bundled().hash()),
         test: 1000,
@@ -45,9 +32,35 @@ pub fn facts_with(hidden: &[u32], inner_steps: u32, ks: &[u64]) -> Facts {
             m1: 500,
             m2: 2000,
             ks: ks.to_vec(),
-            solver,
+            solver: preset.solver(inner_steps),
         }],
     }
+}
+
+/// A preset on data hyper-cleaning, batches of 500 instead of 1,000.
+pub fn cleaning(preset: &str, inner_steps: u32) -> Facts {
+    let preset = presets::find(preset).expect("a preset");
+    let mut facts = facts_with(&[], inner_steps, &[1000]);
+    facts.problem = ProblemSpec::HyperCleaning(HyperCleaningSpec {
+        l2: 0.001,
+        noise: 0.4,
+    });
+    facts.test = 100;
+    let cell = &mut facts.cells[0];
+    (cell.m1, cell.m2) = (400, 4000);
+    cell.solver = preset.solver(inner_steps);
+    let solver = &mut cell.solver;
+    let halve = |batch: &mut Batch| {
+        if *batch == Batch::Of(1000) {
+            *batch = Batch::Of(500);
+        }
+    };
+    halve(&mut solver.batch_x);
+    halve(&mut solver.batch_y);
+    if let Direction::Implicit(implicit) = &mut solver.direction {
+        halve(&mut implicit.batch_v);
+    }
+    facts
 }
 
 /// TSGD on the reference task.
@@ -57,11 +70,14 @@ pub fn facts(inner_steps: u32, ks: &[u64]) -> Facts {
 
 /// The network's problem.
 pub fn network(facts: &Facts, simd: Simd) -> Reweighting<f32> {
-    let ProblemSpec::Reweighting(spec) = &facts.problem else {
-        unreachable!("built above")
-    };
+    classifier(facts, simd)
+}
+
+/// The problem of a classifier.
+pub fn classifier(facts: &Facts, simd: Simd) -> Reweighting<f32> {
+    let spec = facts.problem.classifier().expect("built above");
     let data = Dataset::bundled();
-    Reweighting::new(simd, spec, facts, &facts.cells[0], Replicate(0), &data).expect("fits")
+    Reweighting::new(simd, &spec, facts, &facts.cells[0], Replicate(0), &data).expect("fits")
 }
 
 /// The first samples of the data, in no particular order.

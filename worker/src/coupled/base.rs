@@ -8,8 +8,8 @@ use bistable_common::{
 use super::{Draws, Fork, Setting};
 use crate::{
     kernel::Real,
-    problem::{Iterate, Metrics, Problem, Table},
-    solver::{Stepper, Twin},
+    problem::{Iterate, Metrics, Table},
+    solver::{Round, State, Stepper, Twin},
     unit::{Mode, RunError},
 };
 
@@ -22,8 +22,8 @@ pub(super) struct Forks<R: Real> {
 impl<R: Real> Forks<R> {
     /// Room for a fork of every group of replaced indices that needs one: where one of them is first drawn or, to prove
     /// that this changes nothing, at the very start.
-    pub fn new<'a, P: Problem<Real = R>>(
-        problem: &P,
+    pub fn new<'a>(
+        stepper: &impl Stepper<Real = R>,
         groups: impl Iterator<Item = &'a [u32]>,
         draws: &Draws,
         mode: Mode,
@@ -33,7 +33,7 @@ impl<R: Real> Forks<R> {
             round(indices).map(|round| Fork {
                 group,
                 round,
-                state: problem.start(),
+                state: stepper.start().clone(),
             })
         };
         let mut forks: Vec<_> = groups.enumerate().filter_map(fork).collect();
@@ -41,13 +41,13 @@ impl<R: Real> Forks<R> {
         Self { forks, taken: 0 }
     }
 
-    fn take<P: Problem<Real = R>>(&mut self, problem: &P, round: u64, base: &Iterate<R>) {
+    fn take(&mut self, stepper: &impl Stepper<Real = R>, round: u64, base: &State<R>) {
         while let Some(fork) = self
             .forks
             .get_mut(self.taken)
             .filter(|fork| fork.round == round)
         {
-            problem.get(base, 0, &mut fork.state);
+            stepper.get(base, 0, &mut fork.state);
             self.taken += 1;
         }
     }
@@ -73,13 +73,12 @@ pub(super) struct Base<R: Real> {
 }
 
 impl<R: Real> Base<R> {
-    pub fn run<P: Problem<Real = R>>(
-        problem: &P,
+    pub fn run<S: Stepper<Real = R>>(
+        stepper: &mut S,
         setting: Setting<'_>,
         draws: &Draws,
         forks: &mut Forks<R>,
         with_curve: bool,
-        stepper: &mut Stepper<'_, P>,
     ) -> Result<Self, RunError> {
         let cell = setting.cell();
         let curve_at = if with_curve {
@@ -91,23 +90,24 @@ impl<R: Real> Base<R> {
         let mut bytes = Vec::new();
         let mut base = Self {
             stop: Stop::Completed,
-            states: cell.ks.iter().map(|_| stepper.start().clone()).collect(),
+            states: cell.ks.iter().map(|_| stepper.start().at.clone()).collect(),
             hashes: Vec::with_capacity(cell.ks.len()),
             curve: Vec::with_capacity(curve_at.len()),
         };
         let (mut group, mut state) = (stepper.group_start().clone(), stepper.start().clone());
         for round in 0..cell.last_k() {
-            forks.take(problem, round, &group);
+            forks.take(stepper, round, &group);
             let (k, reached) = (round + 1, base.hashes.len());
-            let health = stepper.iterate(&mut group, round, &[Twin::Base])?;
+            let twins = &[Twin::Base];
+            let health = stepper.iterate(&mut group, Round { k: round, twins })?;
             let checkpoint = cell.ks[reached] == k;
             let curve = curve_at.get(base.curve.len()) == Some(&k);
             if checkpoint || curve {
-                problem.get(&group, 0, &mut state);
+                stepper.get(&group, 0, &mut state);
             }
-            let diverged = health.diverged(0) || (checkpoint && !state.is_finite());
+            let diverged = health.diverged(0) || (checkpoint && !state.at.is_finite());
             let point = match (checkpoint || curve) && !diverged {
-                true => evaluator.point(problem, stepper, &state, k),
+                true => evaluator.point(stepper, &state.at, k),
                 false => None,
             };
             // Parameters may be finite where their loss is not. Every base run looks at every K, whether it has a curve
@@ -117,8 +117,8 @@ impl<R: Real> Base<R> {
                 break;
             }
             if checkpoint {
-                base.states[reached].copy_from(&state);
-                base.hashes.push(hash(&state, &mut bytes));
+                base.states[reached].copy_from(&state.at);
+                base.hashes.push(hash(&state.at, &mut bytes));
             }
             if curve {
                 base.curve.extend(point);
@@ -159,16 +159,15 @@ impl Evaluator {
         }
     }
 
-    /// The curve's point after `k` iterations; none if a loss left the finite numbers (no NaN is stored), and then none
-    /// after it.
-    fn point<P: Problem>(
+    /// The curve's point after `k` iterations; none if a loss left the finite numbers (no NaN is stored), and then
+    /// none after it.
+    fn point<S: Stepper>(
         &mut self,
-        problem: &P,
-        stepper: &mut Stepper<'_, P>,
-        state: &Iterate<P::Real>,
+        stepper: &mut S,
+        state: &Iterate<S::Real>,
         k: u64,
     ) -> Option<CurvePoint> {
-        let mut on = |table, rows: &[u32]| problem.evaluate(stepper.scratch(), state, table, rows);
+        let mut on = |table, rows: &[u32]| stepper.evaluate(state, table, rows);
         let validation: Metrics = on(Table::Validation, &self.validation);
         let test = on(Table::Test, &self.test);
         let drawn = self.drawn.partition_point(|&first| first < k) as u64;

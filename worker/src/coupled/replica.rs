@@ -6,18 +6,18 @@ use super::{Draws, Fork, Setting, base::Base};
 use crate::{
     kernel::{LANES, Real, ops::distance2},
     problem::{Iterate, Metrics, Problem, Table},
-    solver::{Stepper, Twin},
+    solver::{Round, State, Stepper, Twin},
     unit::RunError,
 };
 
 /// Room for a group that is run, and for one of its replicas.
 pub(super) struct Room<R: Real> {
-    group: Iterate<R>,
-    single: Iterate<R>,
+    group: State<R>,
+    single: State<R>,
 }
 
 impl<R: Real> Room<R> {
-    pub fn new<P: Problem<Real = R>>(stepper: &Stepper<'_, P>) -> Self {
+    pub fn new(stepper: &impl Stepper<Real = R>) -> Self {
         Self {
             group: stepper.group_start().clone(),
             single: stepper.start().clone(),
@@ -41,11 +41,10 @@ impl Replica {
 }
 
 /// A group on its way.
-struct Group<'a, 's, P: Problem> {
+struct Group<'a, S: Stepper> {
     setting: Setting<'a>,
-    problem: &'a P,
-    stepper: &'a mut Stepper<'s, P>,
-    room: &'a mut Room<P::Real>,
+    stepper: &'a mut S,
+    room: &'a mut Room<S::Real>,
     twins: [Twin; LANES],
     replicas: Vec<Replica>,
     round: u64,
@@ -57,15 +56,14 @@ struct Group<'a, 's, P: Problem> {
     clippy::too_many_arguments,
     reason = "the loop's state, all of it reused from group to group"
 )]
-pub(super) fn run<P: Problem>(
-    problem: &P,
+pub(super) fn run<S: Stepper>(
+    stepper: &mut S,
     setting: Setting<'_>,
-    base: &Base<P::Real>,
+    base: &Base<S::Real>,
     indices: &[u32],
     draws: &Draws,
-    fork: Option<&Fork<P::Real>>,
-    room: &mut Room<P::Real>,
-    stepper: &mut Stepper<'_, P>,
+    fork: Option<&Fork<S::Real>>,
+    room: &mut Room<S::Real>,
 ) -> Result<Vec<Experiment>, RunError> {
     let rounds = match base.stop {
         Stop::Completed => setting.cell().last_k(),
@@ -76,7 +74,7 @@ pub(super) fn run<P: Problem>(
         *twin = Twin::Replaced(index);
     }
     if let Some(fork) = fork {
-        (0..P::REPLICAS).for_each(|lane| problem.put(&fork.state, lane, &mut room.group));
+        (0..S::Problem::REPLICAS).for_each(|lane| stepper.put(&fork.state, lane, &mut room.group));
     }
     let replica = |&index: &u32| Replica {
         experiment: Experiment {
@@ -90,7 +88,6 @@ pub(super) fn run<P: Problem>(
     };
     let mut group = Group {
         setting,
-        problem,
         stepper,
         room,
         twins,
@@ -107,13 +104,14 @@ pub(super) fn run<P: Problem>(
     Ok(experiments.collect())
 }
 
-impl<P: Problem> Group<'_, '_, P> {
+impl<S: Stepper> Group<'_, S> {
     fn advance(&mut self, to: u64) -> Result<(), RunError> {
         while self.round < to && self.replicas.iter().any(|replica| !replica.over) {
-            let twins = &self.twins[..P::REPLICAS];
-            let health = self
-                .stepper
-                .iterate(&mut self.room.group, self.round, twins)?;
+            let round = Round {
+                k: self.round,
+                twins: &self.twins[..S::Problem::REPLICAS],
+            };
+            let health = self.stepper.iterate(&mut self.room.group, round)?;
             self.round += 1;
             for (lane, replica) in self.replicas.iter_mut().enumerate() {
                 if !replica.over && health.diverged(lane) {
@@ -124,7 +122,7 @@ impl<P: Problem> Group<'_, '_, P> {
         Ok(())
     }
 
-    fn record(&mut self, k: u64, base: &Iterate<P::Real>) {
+    fn record(&mut self, k: u64, base: &Iterate<S::Real>) {
         for (lane, replica) in self.replicas.iter_mut().enumerate() {
             if replica.over {
                 continue;
@@ -133,20 +131,13 @@ impl<P: Problem> Group<'_, '_, P> {
             let left = replica.leaves.is_some_and(|round| round < k);
             let Room { group, single } = &mut *self.room;
             let perturbed = if left {
-                self.problem.get(group, lane, single);
-                &*single
+                self.stepper.get(group, lane, single);
+                &single.at
             } else {
                 base
             };
             let index = replica.experiment.index;
-            match record(
-                self.problem,
-                self.setting,
-                index,
-                base,
-                perturbed,
-                self.stepper,
-            ) {
+            match record(self.stepper, self.setting, index, base, perturbed) {
                 Some(record) => replica.experiment.records.push(record),
                 None => replica.diverged(k),
             }
@@ -155,18 +146,16 @@ impl<P: Problem> Group<'_, '_, P> {
 }
 
 /// Distances and the replace-one losses at one K; `None` if anything is not finite.
-fn record<P: Problem>(
-    problem: &P,
+fn record<S: Stepper>(
+    stepper: &mut S,
     setting: Setting<'_>,
     index: u32,
-    base: &Iterate<P::Real>,
-    perturbed: &Iterate<P::Real>,
-    stepper: &mut Stepper<'_, P>,
+    base: &Iterate<S::Real>,
+    perturbed: &Iterate<S::Real>,
 ) -> Option<Record> {
     let m1 = setting.cell().m1;
-    let mut at = |state: &Iterate<P::Real>, row: u32| {
-        problem.evaluate(stepper.scratch(), state, Table::Validation, &[row])
-    };
+    let mut at =
+        |state: &Iterate<S::Real>, row: u32| stepper.evaluate(state, Table::Validation, &[row]);
     let base_at = [at(base, index), at(base, m1 + index)];
     let perturbed_at = [at(perturbed, index), at(perturbed, m1 + index)];
     let four = |pick: fn(&Metrics) -> Option<f64>| {

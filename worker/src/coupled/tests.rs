@@ -1,5 +1,7 @@
 //! The laws of coupling, on the network: forks change no bit, equal data no distance, lease sizes nothing.
 
+mod presets;
+
 use std::{
     collections::BTreeSet,
     sync::{
@@ -13,8 +15,7 @@ use bistable_common::{
     ids::{Block, CellId, Replicate},
     plan::Plan,
     spec::{
-        Activation, Direction, Order, Precision, ProblemSpec, ReweightingSpec, Sampling, Solver,
-        Start,
+        Batch, Direction, Order, Precision, ProblemSpec, ReweightingSpec, Sampling, Solver, Start,
     },
     sweep::{Facts, Indices, Sweep},
     trajectory::{Digest, Stop, Trajectory},
@@ -86,7 +87,7 @@ fn facts(solver: Solver) -> Facts {
 fn solvers() -> Vec<Solver> {
     let mut epoch = testing::tsgd(3);
     epoch.sampling = Sampling::Epoch;
-    epoch.batch_x = 7;
+    epoch.batch_x = Batch::Of(7);
     let mut ud = testing::tsgd(2);
     ud.schedule.start = Start::Reinit;
     vec![testing::tsgd(1), testing::tsgd(3), epoch, ud]
@@ -118,7 +119,7 @@ fn units_of<P: Problem>(problem: &P, work: &Work) -> Vec<Trajectory> {
         simd: Simd::any(),
     };
     let mut units = Vec::new();
-    coupled::run(
+    coupled::run_fused(
         problem,
         setting,
         work.blocks.clone(),
@@ -154,14 +155,14 @@ fn a_replicas_bits_do_not_depend_on_its_company() {
     for mut solver in solvers() {
         // So large a batch has samples twice, and more of them than lanes.
         for batch in [4, 18] {
-            solver.batch_x = batch;
+            solver.batch_x = Batch::Of(batch);
             let mut facts = facts(solver.clone());
             facts.problem = ProblemSpec::Reweighting(ReweightingSpec {
                 hidden: Vec::new(),
-                activation: Activation::Elu,
+                ..ReweightingSpec::default()
             });
             groups_are_the_replicas_alone::<f32>(&facts);
-            solver.batch_y = batch;
+            solver.batch_y = Batch::Of(batch);
             groups_are_the_replicas_alone::<f64>(&facts);
         }
     }
@@ -178,7 +179,7 @@ fn quadratics_in_groups_are_the_replicas_alone() {
         let mut facts = testing::quadratic_facts(40, 20);
         let solver = &mut facts.cells[0].solver;
         (solver.schedule.order, solver.schedule.inner_steps) = (order, steps);
-        (solver.direction, solver.batch_x) = (direction, 5);
+        (solver.direction, solver.batch_x) = (direction, Batch::Of(5));
         let ProblemSpec::Quadratic(spec) = &facts.problem else {
             panic!("another problem");
         };
@@ -204,7 +205,7 @@ fn a_group_diverges_replica_by_replica() {
         let mut facts = facts(testing::tsgd(1));
         let spec = ReweightingSpec {
             hidden: Vec::new(),
-            activation: Activation::Elu,
+            ..ReweightingSpec::default()
         };
         facts.problem = ProblemSpec::Reweighting(spec.clone());
         let solver = &mut facts.cells[0].solver;
@@ -279,15 +280,19 @@ fn an_index_that_is_never_drawn_is_exactly_zero() {
     );
 }
 
-#[test]
-fn equal_data_give_distance_exactly_zero() {
-    // 200 copies of one image with one label: every replacement is what it replaces.
+/// 200 copies of one image with one label: every replacement is what it replaces.
+fn equal_data() -> Arc<Dataset> {
     let mut content = vec![0, 0, 8, 3, 0, 0, 0, 200, 0, 0, 0, 28, 0, 0, 0, 28];
     let image = Dataset::bundled().image(0).to_vec();
     (0..200).for_each(|_| content.extend(&image));
     content.extend([0, 0, 8, 1, 0, 0, 0, 200]);
     content.extend([5; 200]);
-    let data = Arc::new(Dataset::from_content(content).expect("valid"));
+    Arc::new(Dataset::from_content(content).expect("valid"))
+}
+
+#[test]
+fn equal_data_give_distance_exactly_zero() {
+    let data = equal_data();
     for solver in solvers() {
         let mut facts = facts(solver);
         facts.data = Some(data.hash());
@@ -453,7 +458,7 @@ fn a_stop_is_heard_between_inner_steps() {
         simd: Simd::any(),
     };
     let nothing = &mut |_: Block, _| panic!("nothing is finished");
-    let outcome = coupled::run(&problem, setting, 0..1, &stop, nothing);
+    let outcome = coupled::run_fused(&problem, setting, 0..1, &stop, nothing);
     assert_eq!(outcome, Err(RunError::Stopped));
     assert_eq!(problem.0.steps.load(Ordering::Relaxed), 10);
 }
@@ -497,7 +502,7 @@ fn the_digest_is_the_same_for_every_instruction_set() {
     let mut linear = network.clone();
     linear.problem = ProblemSpec::Reweighting(ReweightingSpec {
         hidden: Vec::new(),
-        activation: Activation::Elu,
+        ..ReweightingSpec::default()
     });
     let mut sweeps = vec![network.clone(), linear, testing::quadratic_facts(20, 20)];
     network.precision = Precision::F64;

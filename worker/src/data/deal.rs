@@ -1,8 +1,9 @@
 //! Who is D, D~, S and test in a replicate.
 
 use bistable_common::{
-    draw::{Key, Purpose},
+    draw::{Key, Purpose, Stream},
     ids::Replicate,
+    spec::LabelNoise,
     sweep::{Cell, Facts},
 };
 
@@ -19,14 +20,20 @@ pub struct Deal {
     pub training: Vec<u32>,
     /// Test samples.
     pub test: Vec<u32>,
-    /// The labels of S: those at odd positions are redrawn uniformly over all classes, once.
+    /// The labels of S, some of them redrawn, once.
     pub training_labels: Vec<u8>,
 }
 
 /// Deals the pool out for one replicate of a cell: one permutation; the test set and then S from the front; D and D~
 /// interleaved from the back. So a smaller m1 or m2 is a prefix of a larger one, and all four are disjoint whenever
 /// `test + m2 + 2 m1` is at most the pool; `None` if it is more.
-pub fn deal(facts: &Facts, cell: &Cell, replicate: Replicate, data: &Dataset) -> Option<Deal> {
+pub fn deal(
+    facts: &Facts,
+    cell: &Cell,
+    replicate: Replicate,
+    data: &Dataset,
+    noise: LabelNoise,
+) -> Option<Deal> {
     let needed = u64::from(facts.test) + u64::from(cell.m2) + 2 * u64::from(cell.m1);
     if needed > u64::from(data.samples()) {
         return None;
@@ -42,18 +49,37 @@ pub fn deal(facts: &Facts, cell: &Cell, replicate: Replicate, data: &Dataset) ->
         validation: back.clone().step_by(2).collect(),
         replacement: back.skip(1).step_by(2).collect(),
         test: test.to_vec(),
-        training_labels: noisy_labels(facts, replicate, data, &training),
+        training_labels: noisy_labels(facts, replicate, data, &training, noise),
         training,
     })
 }
 
-fn noisy_labels(facts: &Facts, replicate: Replicate, data: &Dataset, training: &[u32]) -> Vec<u8> {
+fn noisy_labels(
+    facts: &Facts,
+    replicate: Replicate,
+    data: &Dataset,
+    training: &[u32],
+    noise: LabelNoise,
+) -> Vec<u8> {
     let mut key = Key::new(facts.seed, replicate, Purpose::LabelNoise);
     let mut stream = key.stream(0, 0);
     let mut labels: Vec<u8> = training.iter().map(|&row| data.label(row)).collect();
-    for label in labels.iter_mut().skip(1).step_by(2) {
-        // Classes come from labels of one byte, so the index fits in one.
+    // Classes come from labels of one byte, so the index fits in one.
+    let redraw = |label: &mut u8, stream: &mut Stream<'_>| {
         *label = stream.below(data.classes()) as u8;
+    };
+    match noise {
+        LabelNoise::Half => {
+            let odd = labels.iter_mut().skip(1).step_by(2);
+            odd.for_each(|label| redraw(label, &mut stream));
+        }
+        LabelNoise::Share(share) => {
+            for label in &mut labels {
+                if stream.unit() < share {
+                    redraw(label, &mut stream);
+                }
+            }
+        }
     }
     labels
 }
@@ -70,8 +96,16 @@ mod tests {
             testing::facts_with(200, 1000),
             testing::facts_with(1500, 1000),
         );
-        let deal_of =
-            |facts: &Facts, r| deal(facts, &facts.cells[0], Replicate(r), &data).expect("fits");
+        let deal_of = |facts: &Facts, r| {
+            deal(
+                facts,
+                &facts.cells[0],
+                Replicate(r),
+                &data,
+                LabelNoise::Half,
+            )
+            .expect("fits")
+        };
         let (a, b) = (deal_of(&small, 0), deal_of(&large, 0));
         assert_eq!(a.validation, b.validation[..200]);
         assert_eq!(a.replacement, b.replacement[..200]);
@@ -87,7 +121,8 @@ mod tests {
                 &testing::facts_with(1501, 1000),
                 &testing::facts_with(1501, 1000).cells[0],
                 Replicate(0),
-                &data
+                &data,
+                LabelNoise::Half,
             ),
             None
         );
@@ -97,7 +132,14 @@ mod tests {
     fn about_nine_tenths_of_the_odd_labels_and_no_even_one_change() {
         let data = Dataset::bundled();
         let facts = testing::facts_with(100, 2000);
-        let deal = deal(&facts, &facts.cells[0], Replicate(0), &data).expect("fits");
+        let deal = deal(
+            &facts,
+            &facts.cells[0],
+            Replicate(0),
+            &data,
+            LabelNoise::Half,
+        )
+        .expect("fits");
         let changed = |parity: usize| {
             let positions = (parity..2000).step_by(2);
             positions

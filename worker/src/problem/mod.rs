@@ -9,8 +9,6 @@ pub mod reweighting;
 #[cfg(test)]
 mod tests;
 
-use bistable_common::spec::Direction;
-
 pub use plain::Plain;
 pub use quadratic::{Quadratic, QuadraticReplicas};
 pub use reweighting::{LinearReplicas, Reweighting};
@@ -87,10 +85,12 @@ pub struct Shape {
     pub batch_x: usize,
     /// Samples of an inner batch, at most.
     pub batch_y: usize,
-    /// Inner steps of an outer iteration.
-    pub inner_steps: usize,
-    /// Whether those steps will be differentiated through.
-    pub direction: Direction,
+    /// Inner steps of an outer iteration that will be differentiated through, at most.
+    pub tape: usize,
+    /// Samples of a product with second derivatives, at most; 0 if there will be none.
+    pub products: usize,
+    /// Whether gradients will be asked for by themselves.
+    pub gradients: bool,
 }
 
 /// How much memory a problem will need, told before there is one.
@@ -215,23 +215,24 @@ pub trait Problem: Sync {
     fn scratch(&self, shape: Shape) -> Self::Scratch;
     /// Bytes that [`Problem::scratch`] allocates, about.
     fn scratch_bytes(&self, shape: Shape) -> u64;
-    /// `y -= eta d_y g(x, y; batch)` in each replica of the group, as inner step `t` of an outer iteration; remembers
-    /// what the unrolled direction will need.
+    /// `y -= eta d_y g(x, y; batch)` in each replica of the group; remembers at `slot` of the tape what the unrolled
+    /// direction will need, if there is a tape.
     fn inner_step(
         &self,
         scratch: &mut Self::Scratch,
         group: &mut Iterate<Self::Real>,
         batch: &[u32],
         eta: f64,
-        t: usize,
+        slot: usize,
     );
-    /// The outer direction of each replica, into `out`: partial, or unrolled through the inner steps of this iteration.
+    /// The outer direction of each replica, into `out`: the derivative of f through the first `steps` inner steps of the
+    /// tape; without any, the partial derivative in x.
     fn direction(
         &self,
         scratch: &mut Self::Scratch,
-        direction: Direction,
         group: &Iterate<Self::Real>,
         batch: OuterBatch<'_>,
+        steps: usize,
         out: &mut [Self::Real],
     );
     /// Mean outer loss and error over `rows` of `table`, at the state of one replica.
@@ -242,4 +243,39 @@ pub trait Problem: Sync {
         table: Table,
         rows: &[u32],
     ) -> Metrics;
+}
+
+/// What solvers that are not made of fused operations ask for, one replica at a time: values, gradients, and products with
+/// second derivatives of g. All of them average over `batch`, as an [`Oracle`]'s do.
+pub trait Smooth: Problem {
+    /// g.
+    fn inner_value(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+    ) -> f64;
+    /// `out = d_y g`.
+    fn inner_grad(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+        out: &mut [Self::Real],
+    );
+    /// `gx = d_x f` and `gy = d_y f`.
+    fn outer_grads(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+        gx: &mut [Self::Real],
+        gy: &mut [Self::Real],
+    );
+    /// Prepares the products below: of the second derivatives of g there, on that batch.
+    fn linearize(&self, scratch: &mut Self::Scratch, at: &Iterate<Self::Real>, batch: &[u32]);
+    /// `out = d_yy g v` where g was linearized.
+    fn inner_hvp(&self, scratch: &mut Self::Scratch, v: &[Self::Real], out: &mut [Self::Real]);
+    /// `out = d_x d_y g v` where g was linearized.
+    fn cross_vp(&self, scratch: &mut Self::Scratch, v: &[Self::Real], out: &mut [Self::Real]);
 }

@@ -1,8 +1,6 @@
 //! The fused operations built from an oracle: right for any problem, and the reference for faster ones.
 
-use bistable_common::spec::Direction;
-
-use super::{Dims, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Table};
+use super::{Dims, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Smooth, Table};
 use crate::kernel::Real;
 
 /// A problem whose fused operations are composed from its oracle.
@@ -23,6 +21,9 @@ pub struct PlainScratch<R: Real> {
     gx: Vec<R>,
     gy: Vec<R>,
     work: Vec<R>,
+    /// Where g is linearized.
+    there: Iterate<R>,
+    batch: Vec<u32>,
 }
 
 impl<O: Oracle> Problem for Plain<O> {
@@ -41,25 +42,26 @@ impl<O: Oracle> Problem for Plain<O> {
     fn scratch(&self, shape: Shape) -> Self::Scratch {
         let Dims { x, y } = self.dims();
         let zero = O::Real::ZERO;
-        let steps = tape_steps(shape);
         let step = |_| Step {
             y: vec![zero; y],
             batch: Vec::with_capacity(shape.batch_y),
             eta: zero,
         };
         PlainScratch {
-            tape: (0..steps).map(step).collect(),
+            tape: (0..shape.tape).map(step).collect(),
             before: self.start(),
             lambda: vec![zero; y],
             gx: vec![zero; x],
             gy: vec![zero; y],
             work: vec![zero; self.0.work_words()],
+            there: self.start(),
+            batch: Vec::with_capacity(shape.products),
         }
     }
 
     fn scratch_bytes(&self, shape: Shape) -> u64 {
         let Dims { x, y } = self.dims();
-        let words = (tape_steps(shape) + 3) * y + 2 * x + self.0.work_words();
+        let words = (shape.tape + 4) * y + 3 * x + self.0.work_words();
         (words * size_of::<O::Real>()) as u64
     }
 
@@ -69,10 +71,10 @@ impl<O: Oracle> Problem for Plain<O> {
         at: &mut Iterate<O::Real>,
         batch: &[u32],
         eta: f64,
-        t: usize,
+        slot: usize,
     ) {
         let eta = O::Real::from_f64(eta);
-        if let Some(step) = scratch.tape.get_mut(t) {
+        if let Some(step) = scratch.tape.get_mut(slot) {
             step.y.copy_from_slice(&at.y);
             step.batch.clear();
             step.batch.extend_from_slice(batch);
@@ -86,9 +88,9 @@ impl<O: Oracle> Problem for Plain<O> {
     fn direction(
         &self,
         scratch: &mut Self::Scratch,
-        direction: Direction,
         at: &Iterate<O::Real>,
         batch: OuterBatch<'_>,
+        steps: usize,
         out: &mut [O::Real],
     ) {
         let PlainScratch {
@@ -98,15 +100,13 @@ impl<O: Oracle> Problem for Plain<O> {
             gx,
             gy,
             work,
+            ..
         } = scratch;
         self.0.outer_grads(at, batch.rows, out, lambda, work);
-        if direction == Direction::Partial {
-            return;
-        }
         // Reverse mode through the inner steps (Ji21 Proposition 2): lambda is the adjoint of y_t. The start of the
         // inner steps does not depend on x, so the adjoint of y_0 is never needed.
         before.x.copy_from_slice(&at.x);
-        for (t, step) in tape.iter().enumerate().rev() {
+        for (t, step) in tape[..steps].iter().enumerate().rev() {
             before.y.copy_from_slice(&step.y);
             self.0.cross_vp(before, &step.batch, lambda, gx, work);
             descend(out, step.eta, gx);
@@ -128,10 +128,50 @@ impl<O: Oracle> Problem for Plain<O> {
     }
 }
 
-fn tape_steps(shape: Shape) -> usize {
-    match shape.direction {
-        Direction::Partial => 0,
-        Direction::Unrolled => shape.inner_steps,
+impl<O: Oracle> Smooth for Plain<O> {
+    fn inner_value(&self, _: &mut Self::Scratch, at: &Iterate<O::Real>, batch: &[u32]) -> f64 {
+        self.0.inner_value(at, batch)
+    }
+
+    fn inner_grad(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &Iterate<O::Real>,
+        batch: &[u32],
+        out: &mut [O::Real],
+    ) {
+        self.0.inner_grad(at, batch, out, &mut scratch.work);
+    }
+
+    fn outer_grads(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &Iterate<O::Real>,
+        batch: &[u32],
+        gx: &mut [O::Real],
+        gy: &mut [O::Real],
+    ) {
+        self.0.outer_grads(at, batch, gx, gy, &mut scratch.work);
+    }
+
+    fn linearize(&self, scratch: &mut Self::Scratch, at: &Iterate<O::Real>, batch: &[u32]) {
+        scratch.there.copy_from(at);
+        scratch.batch.clear();
+        scratch.batch.extend_from_slice(batch);
+    }
+
+    fn inner_hvp(&self, scratch: &mut Self::Scratch, v: &[O::Real], out: &mut [O::Real]) {
+        let PlainScratch {
+            there, batch, work, ..
+        } = scratch;
+        self.0.inner_hvp(there, batch, v, out, work);
+    }
+
+    fn cross_vp(&self, scratch: &mut Self::Scratch, v: &[O::Real], out: &mut [O::Real]) {
+        let PlainScratch {
+            there, batch, work, ..
+        } = scratch;
+        self.0.cross_vp(there, batch, v, out, work);
     }
 }
 

@@ -2,10 +2,12 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Activation, Direction, ProblemSpec, ReweightingSpec},
+    spec::{Activation, ProblemSpec, ReweightingSpec},
 };
 
-use super::{Iterate, Oracle, OuterBatch, Plain, Problem, Quadratic, Reweighting, Shape, Table};
+use super::{
+    Iterate, Oracle, OuterBatch, Plain, Problem, Quadratic, Reweighting, Shape, Smooth, Table,
+};
 use crate::{
     data::Dataset,
     kernel::{Aligned, Simd},
@@ -16,10 +18,16 @@ const BATCH: [u32; 5] = [3, 7, 0, 7, 11];
 const OUTER: [u32; 4] = [2, 9, 2, 5];
 
 fn reweighting(hidden: &[u32], activation: Activation) -> Reweighting<f64> {
+    with_ridge(hidden, activation, 0.0)
+}
+
+fn with_ridge(hidden: &[u32], activation: Activation, l2: f64) -> Reweighting<f64> {
     let mut facts = testing::facts_with(6, 12);
     let spec = ReweightingSpec {
         hidden: hidden.to_vec(),
         activation,
+        l2,
+        ..ReweightingSpec::default()
     };
     facts.problem = ProblemSpec::Reweighting(spec.clone());
     let data = Dataset::bundled();
@@ -156,6 +164,13 @@ fn reweighting_derivatives_are_finite_differences() {
 }
 
 #[test]
+fn derivatives_with_a_ridge_are_finite_differences() {
+    for hidden in [&[][..], &[17, 6]] {
+        check_oracle(&with_ridge(hidden, Activation::Tanh, 0.3));
+    }
+}
+
+#[test]
 fn quadratic_derivatives_are_finite_differences() {
     check_oracle(&quadratic());
 }
@@ -165,9 +180,10 @@ const INNER: [[u32; 4]; 3] = [[1, 4, 4, 8], [0, 11, 3, 1], [8, 2, 5, 4]];
 fn shape(steps: usize) -> Shape {
     Shape {
         batch_x: OUTER.len(),
-        batch_y: INNER[0].len(),
-        inner_steps: steps,
-        direction: Direction::Unrolled,
+        batch_y: BATCH.len().max(INNER[0].len()),
+        tape: steps,
+        products: BATCH.len(),
+        gradients: true,
     }
 }
 
@@ -187,7 +203,7 @@ fn unrolled<P: Problem<Real = f64>>(
         rows: &OUTER,
         replaced: &[],
     };
-    problem.direction(&mut scratch, Direction::Unrolled, &at, batch, &mut out);
+    problem.direction(&mut scratch, &at, batch, steps, &mut out);
     let loss = problem
         .evaluate(&mut scratch, &at, Table::Validation, &OUTER)
         .loss;
@@ -222,8 +238,13 @@ fn unrolled_hypergradients_are_finite_differences() {
 #[test]
 fn fused_operations_are_the_plain_ones() {
     for steps in 1..=3 {
-        for hidden in [&[16][..], &[17, 6]] {
-            let fused = reweighting(hidden, Activation::Elu);
+        for (hidden, l2) in [
+            (&[16][..], 0.0),
+            (&[17, 6], 0.0),
+            (&[17, 6], 0.3),
+            (&[], 0.3),
+        ] {
+            let fused = with_ridge(hidden, Activation::Elu, l2);
             let at = somewhere(&fused);
             let (direction, loss) = unrolled(&fused, &at, steps);
             let (plain_direction, plain_loss) = unrolled(&Plain(fused), &at, steps);
@@ -235,12 +256,56 @@ fn fused_operations_are_the_plain_ones() {
     }
 }
 
+/// What general solvers ask for, against the oracle.
+fn check_smooth<P: Smooth<Real = f64> + Oracle<Real = f64>>(problem: &P) {
+    let at = somewhere(problem);
+    let (mut ours, mut plain) = (vec![9.0; at.y.len()], vec![9.0; at.y.len()]);
+    let (mut ours_x, mut plain_x) = (vec![9.0; at.x.len()], vec![9.0; at.x.len()]);
+    let mut scratch = problem.scratch(shape(0));
+    let work = &mut vec![0.0; problem.work_words()];
+    let same = |ours: &[f64], plain: &[f64]| {
+        for (ours, plain) in ours.iter().zip(plain) {
+            assert!((ours - plain).abs() < 1e-13, "{ours} {plain}");
+        }
+    };
+    let value = Smooth::inner_value(problem, &mut scratch, &at, &BATCH);
+    close(value, Oracle::inner_value(problem, &at, &BATCH), 1e-13);
+    Smooth::inner_grad(problem, &mut scratch, &at, &BATCH, &mut ours);
+    Oracle::inner_grad(problem, &at, &BATCH, &mut plain, work);
+    same(&ours, &plain);
+    Smooth::outer_grads(problem, &mut scratch, &at, &OUTER, &mut ours_x, &mut ours);
+    Oracle::outer_grads(problem, &at, &OUTER, &mut plain_x, &mut plain, work);
+    same(&ours, &plain);
+    same(&ours_x, &plain_x);
+    let v = direction_in_y(&at, 31);
+    problem.linearize(&mut scratch, &at, &BATCH);
+    for _ in 0..2 {
+        Smooth::inner_hvp(problem, &mut scratch, &v, &mut ours);
+        Oracle::inner_hvp(problem, &at, &BATCH, &v, &mut plain, work);
+        same(&ours, &plain);
+        Smooth::cross_vp(problem, &mut scratch, &v, &mut ours_x);
+        Oracle::cross_vp(problem, &at, &BATCH, &v, &mut plain_x, work);
+        same(&ours_x, &plain_x);
+    }
+}
+
+#[test]
+fn operations_by_themselves_are_the_plain_ones() {
+    for l2 in [0.0, 0.3] {
+        for hidden in [&[][..], &[16], &[17, 6], &[80]] {
+            for activation in [Activation::Elu, Activation::Tanh] {
+                check_smooth(&with_ridge(hidden, activation, l2));
+            }
+        }
+    }
+}
+
 #[test]
 fn gradients_of_the_padding_are_zero() {
     let problem = reweighting(&[5, 3], Activation::Elu);
     let at = somewhere(&problem);
     let mut gradient = vec![1.0; at.y.len()];
-    problem.inner_grad(&at, &BATCH, &mut gradient, &mut []);
+    Oracle::inner_grad(&problem, &at, &BATCH, &mut gradient, &mut []);
     let start = Oracle::start(&problem);
     let padding = start.y.iter().zip(&gradient).filter(|(y, _)| **y == 0.0);
     assert!(padding.clone().count() > 1000);

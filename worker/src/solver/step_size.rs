@@ -1,10 +1,23 @@
 //! Step sizes as numbers, by arithmetic that is the same everywhere.
 
-use bistable_common::spec::{StepContext, StepRule, StepSize};
+use bistable_common::spec::{Bound, Clock, StepContext, StepRule, StepSize};
 
-use crate::kernel::elementary::ln;
+use crate::kernel::elementary::{exp, ln};
 
-/// The step size at count `n`.
+/// The step size at inner step `t` of outer iteration `k`.
+pub fn at(size: &StepSize, k: u64, t: u32, context: StepContext) -> f64 {
+    value(size, count(size, k, t), context)
+}
+
+/// What n is at inner step `t` of outer iteration `k`.
+pub fn count(size: &StepSize, k: u64, t: u32) -> u64 {
+    match size.clock {
+        Clock::Outer => k,
+        Clock::Inner => u64::from(t),
+    }
+}
+
+/// The step size at count `n`; of a rule that adapts, the most that it may be.
 pub fn value(size: &StepSize, n: u64, context: StepContext) -> f64 {
     let count = (n + 1) as f64;
     let (outer, inner) = (context.outer_steps as f64, f64::from(context.inner_steps));
@@ -12,15 +25,27 @@ pub fn value(size: &StepSize, n: u64, context: StepContext) -> f64 {
         StepRule::Constant => 1.0,
         StepRule::Inverse => 1.0 / count,
         StepRule::InverseSqrt => 1.0 / count.sqrt(),
+        StepRule::Power { exponent } => exp(-exponent * ln(count)),
         StepRule::Geometric { ratio } => power(ratio, n),
         StepRule::Theorem2 { l } => ln(outer) / (2.0f64.sqrt() * outer * l),
         StepRule::Theorem3 { l } => ln(inner) / ((1.0 + inner * inner).sqrt() * outer * l),
+        StepRule::Polyak { bound, .. } | StepRule::Armijo { bound, .. } => fall(bound, count),
+        StepRule::BilevelPolyak { .. } => fall(Bound::InverseSqrt, count),
+        StepRule::DecPolyak { .. } | StepRule::BilevelArmijo { .. } | StepRule::Hoag => 1.0,
     };
     size.scale * factor
 }
 
+fn fall(bound: Bound, count: f64) -> f64 {
+    match bound {
+        Bound::Constant => 1.0,
+        Bound::InverseSqrt => 1.0 / count.sqrt(),
+        Bound::Inverse => 1.0 / count,
+    }
+}
+
 /// `base^n` by repeated squaring: the platform's `powi` may differ between machines.
-fn power(base: f64, n: u64) -> f64 {
+pub fn power(base: f64, n: u64) -> f64 {
     let (mut result, mut square, mut rest) = (1.0, base, n);
     while rest > 0 {
         if rest & 1 == 1 {

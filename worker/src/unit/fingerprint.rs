@@ -4,8 +4,11 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use bistable_common::{
     ids::{CellId, Hash, Replicate},
-    spec::{Activation, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec, StepRule, presets},
-    spec::{Sampling, Schedule, Solver},
+    spec::{
+        Activation, Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec, QuadraticSpec,
+        ReweightingSpec, Sampling, StepRule,
+        presets::{InnerSteps, PRESETS, Preset},
+    },
     sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
 };
 
@@ -50,6 +53,7 @@ fn sweeps() -> Vec<Sweep> {
         ProblemSpec::Reweighting(ReweightingSpec {
             hidden: hidden.to_vec(),
             activation,
+            ..ReweightingSpec::default()
         })
     };
     let quadratic = ProblemSpec::Quadratic(QuadraticSpec {
@@ -63,6 +67,10 @@ fn sweeps() -> Vec<Sweep> {
         noise: 1.0,
         seed: 1,
     });
+    let cleaning = ProblemSpec::HyperCleaning(HyperCleaningSpec {
+        l2: 0.01,
+        noise: 0.3,
+    });
     vec![
         sweep(quadratic, Precision::F64, 0.1),
         sweep(reweighting(Activation::Elu, &[20]), Precision::F32, 5.0),
@@ -72,14 +80,14 @@ fn sweeps() -> Vec<Sweep> {
             5.0,
         ),
         sweep(reweighting(Activation::Tanh, &[16]), Precision::F64, 5.0),
+        sweep(cleaning, Precision::F32, 5.0),
     ]
 }
 
 fn sweep(problem: ProblemSpec, precision: Precision, eta_x: f64) -> Sweep {
-    let cells: Vec<Cell> = presets::PRESETS
-        .iter()
-        .map(|preset| cell(preset, eta_x))
-        .collect();
+    let cells = PRESETS.iter().map(|preset| cell(preset, eta_x));
+    let fits = |cell: &Cell| cell.solver.fits(&problem, &cell.ks).is_ok();
+    let cells: Vec<Cell> = cells.filter(fits).collect();
     let name = SolverName {
         label: "self-test".to_owned(),
         preset: "custom".to_owned(),
@@ -100,22 +108,28 @@ fn sweep(problem: ProblemSpec, precision: Precision, eta_x: f64) -> Sweep {
         .expect("the self-test's sweeps are valid")
 }
 
-fn cell(preset: &presets::Preset, eta_x: f64) -> Cell {
-    let mut solver = Solver {
-        schedule: Schedule {
-            inner_steps: preset.fixed_inner_steps.unwrap_or(3),
-            start: preset.start,
-            order: preset.order,
-        },
-        direction: preset.direction,
-        eta_x: preset.eta_x,
-        eta_y: preset.eta_y,
-        sampling: Sampling::Epoch,
-        batch_x: 3,
-        batch_y: 5,
+/// A preset on a small scale. Of those that are made of fused operations, the sampling and a step rule are changed, so that
+/// these are touched, too.
+fn cell(preset: &Preset, eta_x: f64) -> Cell {
+    let steps = match preset.inner_steps {
+        InnerSteps::Fixed(steps) => steps,
+        InnerSteps::Default(_) => 3,
     };
-    solver.eta_x.scale = eta_x;
-    solver.eta_y.rule = StepRule::InverseSqrt;
+    let small = |batch: Batch, size| match batch {
+        Batch::Of(_) => Batch::Of(size),
+        Batch::Full(_) => batch,
+    };
+    let mut solver = preset.solver(steps);
+    solver.batch_x = small(solver.batch_x, 3);
+    solver.batch_y = small(solver.batch_y, 5);
+    if let Direction::Implicit(implicit) = &mut solver.direction {
+        implicit.batch_v = small(implicit.batch_v, 4);
+    }
+    if solver.is_fused() && !solver.batch_y.is_full() {
+        solver.sampling = Sampling::Epoch;
+        solver.eta_x.scale = eta_x;
+        solver.eta_y.rule = StepRule::InverseSqrt;
+    }
     Cell {
         m1: 8,
         m2: 12,

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bistable_common::{
     ids::{Block, Hash},
     spec::{
-        Clock, Direction, Order, Precision, ProblemSpec, QuadraticSpec, Sampling, Schedule, Solver,
-        Start, StepRule, StepSize,
+        Batch, Clock, Direction, Precision, ProblemSpec, QuadraticSpec, Solver, StepRule, StepSize,
+        presets::PRESETS,
     },
     sweep::{Cell, Facts, Indices, SolverName, Sweep},
     trajectory::{Stop, Trajectory},
@@ -124,17 +124,12 @@ fn cell() -> Cell {
         m2: 1,
         ks: vec![1],
         solver: Solver {
-            schedule: Schedule {
-                inner_steps: 1,
-                start: Start::Warm,
-                order: Order::InnerFirst,
-            },
             direction: Direction::Partial,
             eta_x: constant(),
             eta_y: constant(),
-            sampling: Sampling::Uniform,
-            batch_x: 1,
-            batch_y: 1,
+            batch_x: Batch::Of(1),
+            batch_y: Batch::Of(1),
+            ..PRESETS[0].solver(1)
         },
     }
 }

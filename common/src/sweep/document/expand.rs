@@ -116,6 +116,8 @@ fn solvers(template: &Template) -> Vec<Solver> {
                         direction: template.direction,
                         eta_x,
                         eta_y,
+                        update_x: template.update_x,
+                        update_y: template.update_y,
                         sampling: template.sampling,
                         batch_x,
                         batch_y,
@@ -130,6 +132,8 @@ fn solvers(template: &Template) -> Vec<Solver> {
 fn schedule(template: &Template, inner_steps: u32) -> Schedule {
     Schedule {
         inner_steps,
+        growth: template.growth,
+        tolerance: template.tolerance,
         start: template.start,
         order: template.order,
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     spec::{ProblemSpec, Sampling},
-    sweep::Cell,
+    sweep::{Cell, ranges::check_cell},
 };
 
 use super::{
@@ -42,6 +42,11 @@ pub(super) fn samples(grid: &Grid, test: u32, data: &DataInfo) -> Read<()> {
 /// Checks that a cell's parts mean something together.
 pub(super) fn parts(cell: &Cell, template: &Template, problem: &ProblemSpec) -> Read<()> {
     let solver = &cell.solver;
+    // What a value may be beside the others of its cell.
+    check_cell(cell).map_err(|invalid| {
+        Mistake::new(format!("solver `{}`: {invalid}", template.name.label))
+            .at(&template.span, "out of range")
+    })?;
     solver.fits(problem, &cell.ks).map_err(|misfit| {
         Mistake::new(format!("solver `{}`: {misfit}", template.name.label))
             .at(&template.span, "parts that do not fit together")
@@ -49,8 +54,16 @@ pub(super) fn parts(cell: &Cell, template: &Template, problem: &ProblemSpec) -> 
     if solver.sampling != Sampling::Epoch {
         return Ok(());
     }
-    batch(template, ("batch_x", solver.batch_x), ("m1", cell.m1))?;
-    batch(template, ("batch_y", solver.batch_y), ("m2", cell.m2))
+    batch(
+        template,
+        ("batch_x", solver.batch_x.size(cell.m1)),
+        ("m1", cell.m1),
+    )?;
+    batch(
+        template,
+        ("batch_y", solver.batch_y.size(cell.m2)),
+        ("m2", cell.m2),
+    )
 }
 
 /// A batch of an epoch is drawn without replacement.

@@ -26,7 +26,12 @@ pub(super) const TOP: Schema = Schema {
 
 pub(super) const REWEIGHTING: Schema = Schema {
     name: "[problem] of kind reweighting",
-    keys: &["kind", "hidden", "activation"],
+    keys: &["kind", "hidden", "activation", "l2", "noise"],
+};
+
+pub(super) const HYPER_CLEANING: Schema = Schema {
+    name: "[problem] of kind hyper_cleaning",
+    keys: &["kind", "l2", "noise"],
 };
 
 pub(super) const QUADRATIC: Schema = Schema {
@@ -52,11 +57,15 @@ pub(super) const SOLVER: Schema = Schema {
         "preset",
         "label",
         "T",
+        "growth",
+        "tolerance",
         "start",
         "order",
         "direction",
         "eta_x",
         "eta_y",
+        "update_x",
+        "update_y",
         "sampling",
         "batch_x",
         "batch_y",
@@ -65,10 +74,52 @@ pub(super) const SOLVER: Schema = Schema {
 
 pub(super) const STEP: Schema = Schema {
     name: "a step size",
-    keys: &["rule", "c", "ratio", "l", "clock"],
+    keys: &[
+        "rule", "c", "clock", "exponent", "ratio", "l", "divisor", "floor", "bound", "lower",
+        "decrease", "shrink", "reset", "slack",
+    ],
 };
 
-const TABLES: [&Schema; 7] = [&TOP, &REWEIGHTING, &QUADRATIC, &DATA, &GRID, &SOLVER, &STEP];
+pub(super) const DIRECTION: Schema = Schema {
+    name: "a direction",
+    keys: &[
+        "kind",
+        "last",
+        "inverse",
+        "steps",
+        "tolerance",
+        "eta_v",
+        "mu",
+        "start_v",
+        "batch_v",
+    ],
+};
+
+pub(super) const TOLERANCE: Schema = Schema {
+    name: "a tolerance",
+    keys: &["first", "ratio"],
+};
+
+pub(super) const UPDATE: Schema = Schema {
+    name: "an update",
+    keys: &[
+        "method", "beta", "beta1", "beta2", "epsilon", "memory", "clip", "clamp",
+    ],
+};
+
+const TABLES: [&Schema; 11] = [
+    &TOP,
+    &REWEIGHTING,
+    &HYPER_CLEANING,
+    &QUADRATIC,
+    &DATA,
+    &GRID,
+    &SOLVER,
+    &STEP,
+    &DIRECTION,
+    &TOLERANCE,
+    &UPDATE,
+];
 
 /// What to do about a key that `schema` does not have.
 pub(super) fn advice(key: &str, schema: &Schema) -> String {

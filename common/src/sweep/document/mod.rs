@@ -7,7 +7,9 @@
 
 mod axis;
 mod check;
+mod choice;
 mod data;
+mod direction;
 mod error;
 mod expand;
 mod fit;
@@ -22,8 +24,10 @@ mod scalar;
 mod solver;
 mod step;
 mod table;
+mod tolerance;
 mod toml;
 mod tree;
+mod update;
 
 use std::path::PathBuf;
 

@@ -2,25 +2,35 @@
 
 use crate::{
     spec::{
-        Clock, ProblemSpec, StepSize,
-        presets::{self, PRESETS, Preset},
+        Batch, Clock, Direction, Growth, ProblemSpec, StepSize, Tolerance, Update,
+        presets::{self, InnerSteps, PRESETS, Preset},
     },
     sweep::SolverName,
 };
 
 use super::{
     axis::Axis,
-    grid::{BATCH, Grid, INNER_STEPS},
+    direction,
+    grid::{Grid, INNER_STEPS, batch},
     keys::{SOLVER, nearest},
     mistake::{Mistake, Read},
     scalar::{integer, text, word},
     step::{self, Level, Step},
     table::Table,
+    tolerance,
     tree::{Node, quote},
+    update,
 };
 
 const MAX_LABEL_CHARS: usize = 100;
 const CUSTOM: &str = "custom";
+const GROWTHS: [(&str, Growth); 3] = [
+    ("fixed", Growth::Fixed),
+    ("sqrt", Growth::Sqrt),
+    ("fourth_root", Growth::FourthRoot),
+];
+/// T, where nothing says another.
+const DEFAULT_T: u32 = 1;
 
 /// What a solver without a preset must say, unless an axis of the grid says it.
 const REQUIRED: [&str; 8] = [
@@ -89,15 +99,51 @@ impl<'n> Parts<'n> {
             Some(node) => Some((integer("T", node, &INNER_STEPS)?, node)),
             None => None,
         };
-        let fixed = self
-            .preset
-            .and_then(|p| p.fixed_inner_steps.map(|t| (t, p)));
-        match (own, fixed) {
-            (Some((own, node)), Some((fixed, preset))) if own != fixed => {
+        match (own, self.preset.map(|preset| (preset, preset.inner_steps))) {
+            (Some((own, node)), Some((preset, InnerSteps::Fixed(fixed)))) if own != fixed => {
                 Err(fixes_t(own, node, fixed, preset))
             }
-            (Some((t, _)), _) | (None, Some((t, _))) => Ok(vec![t]),
-            (None, None) => Ok(self.grid.ts.values()),
+            (Some((t, _)), _) | (None, Some((_, InnerSteps::Fixed(t)))) => Ok(vec![t]),
+            (None, preset) => Ok(match (&self.grid.ts, preset) {
+                (Some(axis), _) => axis.values(),
+                (None, Some((_, InnerSteps::Default(t)))) => vec![t],
+                (None, _) => vec![DEFAULT_T],
+            }),
+        }
+    }
+
+    /// How T grows.
+    pub fn growth(&self) -> Read<Growth> {
+        match self.table.get("growth") {
+            Some(node) => word("growth", node, &GROWTHS),
+            None => Ok(self.preset.map_or(Growth::Fixed, |preset| preset.growth)),
+        }
+    }
+
+    /// When inner steps end before T.
+    pub fn tolerance(&self) -> Read<Option<Tolerance>> {
+        match self.table.get("tolerance") {
+            Some(node) => tolerance::read(node),
+            None => Ok(self.preset.and_then(|preset| preset.tolerance)),
+        }
+    }
+
+    /// Where x goes.
+    pub fn direction(&self) -> Read<Direction> {
+        let preset = self.preset.map(|preset| preset.direction);
+        match (self.table.get("direction"), preset) {
+            (Some(node), _) => direction::read(node, preset),
+            (None, Some(direction)) => Ok(direction),
+            (None, None) => Err(self.incomplete()),
+        }
+    }
+
+    /// What becomes of a level's direction.
+    pub fn update(&self, key: &str, of_preset: fn(&Preset) -> Update) -> Read<Update> {
+        let preset = self.preset.map_or(Update::PLAIN, of_preset);
+        match self.table.get(key) {
+            Some(node) => update::read(key, node, &preset),
+            None => Ok(preset),
         }
     }
 
@@ -105,11 +151,11 @@ impl<'n> Parts<'n> {
     pub fn batches(
         &self,
         key: &str,
-        axis: Option<&Axis<u32>>,
-        of_preset: fn(&Preset) -> u32,
-    ) -> Read<Vec<u32>> {
+        axis: Option<&Axis<Batch>>,
+        of_preset: fn(&Preset) -> Batch,
+    ) -> Read<Vec<Batch>> {
         if let Some(node) = self.table.get(key) {
-            return Ok(vec![integer(key, node, &BATCH)?]);
+            return Ok(vec![batch(key, node)?]);
         }
         axis.map(Axis::values)
             .or_else(|| self.preset.map(|preset| vec![of_preset(preset)]))
@@ -125,7 +171,7 @@ impl<'n> Parts<'n> {
         let clock = default.map_or(clock, |step| step.clock);
         let written = self.table.get(level.key());
         let step = match (written, default) {
-            (Some(node), _) => step::read(node, level, clock, self.problem)?,
+            (Some(node), _) => step::read(node, level, default, clock, self.problem)?,
             (None, Some(default)) => Step::of_preset(default),
             (None, None) => Step::constant(clock),
         };
@@ -178,7 +224,7 @@ fn find_preset(node: &Node) -> Read<&'static Preset> {
 }
 
 fn preset_names() -> String {
-    PRESETS.map(|preset| preset.name).join(", ")
+    PRESETS.each_ref().map(|preset| preset.name).join(", ")
 }
 
 fn fixes_t(own: u32, node: &Node, fixed: u32, preset: &Preset) -> Mistake {
@@ -186,7 +232,7 @@ fn fixes_t(own: u32, node: &Node, fixed: u32, preset: &Preset) -> Mistake {
     Mistake::new(message)
         .at(&node.span, "cannot be changed")
         .help(format!(
-            "{} is {}; for other T use the preset tsgd, or spell out a solver's parts",
+            "{} is {}; for other T use another preset such as tsgd, or spell out a solver's parts",
             preset.name, preset.summary
         ))
 }

@@ -1,14 +1,16 @@
 //! `[problem]`: which bilevel problem, with its parameters.
 
 use crate::{
-    spec::{Activation, ProblemSpec, QuadraticSpec, ReweightingSpec},
+    spec::{
+        Activation, HyperCleaningSpec, LabelNoise, ProblemSpec, QuadraticSpec, ReweightingSpec,
+    },
     sweep::facts::MAX_WIDTH,
 };
 
 use super::{
-    keys::{QUADRATIC, REWEIGHTING},
+    keys::{HYPER_CLEANING, QUADRATIC, REWEIGHTING},
     mistake::{Mistake, Read},
-    scalar::{FINITE, NOT_NEGATIVE, Numbers, POSITIVE, integer, number, word},
+    scalar::{FINITE, NOT_NEGATIVE, Numbers, POSITIVE, PROBABILITY, integer, number, word},
     table::Table,
     tree::{Node, Value},
 };
@@ -21,11 +23,13 @@ const MAX_DIM: u32 = 1024;
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Reweighting,
+    HyperCleaning,
     Quadratic,
 }
 
-const KINDS: [(&str, Kind); 2] = [
+const KINDS: [(&str, Kind); 3] = [
     ("reweighting", Kind::Reweighting),
+    ("hyper_cleaning", Kind::HyperCleaning),
     ("quadratic", Kind::Quadratic),
 ];
 
@@ -33,6 +37,7 @@ const KINDS: [(&str, Kind); 2] = [
 pub(super) fn read(node: &Node) -> Read<ProblemSpec> {
     match kind(node)? {
         Kind::Reweighting => reweighting(node).map(ProblemSpec::Reweighting),
+        Kind::HyperCleaning => hyper_cleaning(node).map(ProblemSpec::HyperCleaning),
         Kind::Quadratic => quadratic(node).map(ProblemSpec::Quadratic),
     }
 }
@@ -43,7 +48,7 @@ fn kind(node: &Node) -> Read<Kind> {
         Some(kind) => word("kind", kind, &KINDS),
         None => Err(Mistake::new("[problem] lacks the key `kind`")
             .at(&node.span, "`kind` is missing here")
-            .help("kind = \"reweighting\" or kind = \"quadratic\"")),
+            .help("kind = \"reweighting\", \"hyper_cleaning\" or \"quadratic\"")),
     }
 }
 
@@ -52,10 +57,46 @@ fn reweighting(node: &Node) -> Read<ReweightingSpec> {
     let hidden = table.get("hidden").map(widths).transpose()?;
     let activation = table.get("activation");
     let activation = activation.map(|node| word("activation", node, &ACTIVATIONS));
+    let default = ReweightingSpec::default();
     Ok(ReweightingSpec {
-        hidden: hidden.unwrap_or_else(|| vec![256]),
-        activation: activation.transpose()?.unwrap_or(Activation::Elu),
+        hidden: hidden.unwrap_or(default.hidden),
+        activation: activation.transpose()?.unwrap_or(default.activation),
+        l2: real(&table, "l2", NOT_NEGATIVE, default.l2)?,
+        noise: match table.get("noise") {
+            Some(node) => noise(node)?,
+            None => default.noise,
+        },
     })
+}
+
+fn noise(node: &Node) -> Read<LabelNoise> {
+    match &node.value {
+        Value::Text(text) if text == "half" => Ok(LabelNoise::Half),
+        Value::Integer(_) | Value::Float(_) => {
+            number("noise", node, PROBABILITY).map(LabelNoise::Share)
+        }
+        _ => Err(Mistake::value(
+            "noise",
+            node,
+            "\"half\", or a probability from 0 to 1",
+        )),
+    }
+}
+
+fn hyper_cleaning(node: &Node) -> Read<HyperCleaningSpec> {
+    let table = Table::new(node, &HYPER_CLEANING)?;
+    let default = HyperCleaningSpec::default();
+    Ok(HyperCleaningSpec {
+        l2: real(&table, "l2", POSITIVE, default.l2)?,
+        noise: real(&table, "noise", PROBABILITY, default.noise)?,
+    })
+}
+
+fn real(table: &Table, key: &str, range: Numbers, default: f64) -> Read<f64> {
+    match table.get(key) {
+        Some(node) => number(key, node, range),
+        None => Ok(default),
+    }
 }
 
 /// Unlike an axis of the grid, a list of widths may repeat itself.
@@ -74,28 +115,25 @@ fn widths(node: &Node) -> Read<Vec<u32>> {
 
 fn quadratic(node: &Node) -> Read<QuadraticSpec> {
     let table = Table::new(node, &QUADRATIC)?;
-    let dim = |key| match table.get(key) {
+    let default = QuadraticSpec::default();
+    let dim = |key, default| match table.get(key) {
         Some(node) => integer(key, node, &(1..=MAX_DIM)),
-        None => Ok(8),
-    };
-    let real = |key, range: Numbers, default| match table.get(key) {
-        Some(node) => number(key, node, range),
         None => Ok(default),
     };
+    let real = |key, range, default| real(&table, key, range, default);
     let seed = match table.get("seed") {
         Some(node) => integer("seed", node, &(0..=u64::MAX))?,
-        None => 1,
+        None => default.seed,
     };
-    // A condition number of 1.5 at both levels: Theorem 2's strongly convex case needs at most 2.
     let spec = QuadraticSpec {
-        dim_x: dim("dim_x")?,
-        dim_y: dim("dim_y")?,
-        mu_f: real("mu_f", POSITIVE, 1.0)?,
-        l_f: real("l_f", POSITIVE, 1.5)?,
-        mu_g: real("mu_g", POSITIVE, 1.0)?,
-        l_g: real("l_g", POSITIVE, 1.5)?,
-        mean: real("mean", FINITE, 1.0)?,
-        noise: real("noise", NOT_NEGATIVE, 1.0)?,
+        dim_x: dim("dim_x", default.dim_x)?,
+        dim_y: dim("dim_y", default.dim_y)?,
+        mu_f: real("mu_f", POSITIVE, default.mu_f)?,
+        l_f: real("l_f", POSITIVE, default.l_f)?,
+        mu_g: real("mu_g", POSITIVE, default.mu_g)?,
+        l_g: real("l_g", POSITIVE, default.l_g)?,
+        mean: real("mean", FINITE, default.mean)?,
+        noise: real("noise", NOT_NEGATIVE, default.noise)?,
         seed,
     };
     ordered(&table, ("mu_f", spec.mu_f), ("l_f", spec.l_f))?;

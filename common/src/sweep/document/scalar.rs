@@ -31,6 +31,18 @@ pub(super) const LEVEL: Numbers = Numbers {
     expected: "a number strictly between 0 and 1",
     contains: |value| value > 0.0 && value < 1.0,
 };
+pub(super) const DECAY: Numbers = Numbers {
+    expected: "a number, at least 0 and below 1",
+    contains: |value| (0.0..1.0).contains(&value),
+};
+pub(super) const PROBABILITY: Numbers = Numbers {
+    expected: "a probability, from 0 to 1",
+    contains: |value| (0.0..=1.0).contains(&value),
+};
+pub(super) const AT_LEAST_HALF: Numbers = Numbers {
+    expected: "a number, at least 0.5",
+    contains: |value| value >= 0.5,
+};
 pub(super) const RATIO: Numbers = Numbers {
     expected: "a number above 0 and at most 1",
     contains: |value| value > 0.0 && value <= 1.0,

@@ -1,7 +1,9 @@
 //! `[[solvers]]`: a solver as it is written, laid over its preset and the grid's axes.
 
 use crate::{
-    spec::{Direction, Order, ProblemSpec, Sampling, Start, StepSize},
+    spec::{
+        Batch, Direction, Growth, Order, ProblemSpec, Sampling, Start, StepSize, Tolerance, Update,
+    },
     sweep::SolverName,
 };
 
@@ -19,10 +21,6 @@ const ORDERS: [(&str, Order); 3] = [
     ("simultaneous", Order::Simultaneous),
     ("outer_first", Order::OuterFirst),
 ];
-const DIRECTIONS: [(&str, Direction); 2] = [
-    ("partial", Direction::Partial),
-    ("unrolled", Direction::Unrolled),
-];
 const SAMPLINGS: [(&str, Sampling); 2] =
     [("uniform", Sampling::Uniform), ("epoch", Sampling::Epoch)];
 
@@ -36,13 +34,17 @@ pub(super) struct Template {
     pub span: Span,
     pub start: Start,
     pub order: Order,
+    pub growth: Growth,
+    pub tolerance: Option<Tolerance>,
     pub direction: Direction,
+    pub update_x: Update,
+    pub update_y: Update,
     pub sampling: Sampling,
     pub ts: Vec<u32>,
     pub eta_x: Vec<StepSize>,
     pub eta_y: Vec<StepSize>,
-    pub batch_x: Vec<u32>,
-    pub batch_y: Vec<u32>,
+    pub batch_x: Vec<Batch>,
+    pub batch_y: Vec<Batch>,
 }
 
 impl Template {
@@ -75,7 +77,11 @@ pub(super) fn read(node: &Node, grid: &Grid, problem: &ProblemSpec) -> Read<Temp
         span: node.span.clone(),
         start: parts.word("start", &STARTS, |preset| preset.start)?,
         order: parts.word("order", &ORDERS, |preset| preset.order)?,
-        direction: parts.word("direction", &DIRECTIONS, |preset| preset.direction)?,
+        growth: parts.growth()?,
+        tolerance: parts.tolerance()?,
+        direction: parts.direction()?,
+        update_x: parts.update("update_x", |preset| preset.update_x)?,
+        update_y: parts.update("update_y", |preset| preset.update_y)?,
         sampling: parts.word("sampling", &SAMPLINGS, |preset| preset.sampling)?,
         ts: parts.inner_steps()?,
         eta_x: parts.step_sizes(Level::Outer)?,

@@ -42,6 +42,15 @@ impl<'n> Table<'n> {
         }
     }
 
+    /// A table of which nothing is written, in the place of `node`.
+    pub fn empty(node: &'n Node, schema: &'static Schema) -> Self {
+        Self {
+            schema,
+            span: &node.span,
+            entries: &[],
+        }
+    }
+
     /// The value of `key`, if it is written.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.entry(key).map(|entry| &entry.node)
@@ -54,15 +63,18 @@ impl<'n> Table<'n> {
 
     /// The value of `key`, which must be written; `expected` is an example of how.
     pub fn require(&self, key: &str, expected: &str) -> Read<&'n Node> {
-        self.get(key).ok_or_else(|| {
-            let mistake = Mistake::new(format!("{} lacks the key `{key}`", self.schema.name));
-            let mistake = match self.span.is_empty() {
-                // The whole document has no place to point at.
-                true => mistake,
-                false => mistake.at(self.span, format!("`{key}` is missing here")),
-            };
-            mistake.help(format!("for example: {expected}"))
-        })
+        self.get(key).ok_or_else(|| self.lacks(key, expected))
+    }
+
+    /// That `key` must be written; `expected` is an example of how.
+    pub fn lacks(&self, key: &str, expected: &str) -> Mistake {
+        let mistake = Mistake::new(format!("{} lacks the key `{key}`", self.schema.name));
+        let mistake = match self.span.is_empty() {
+            // The whole document has no place to point at.
+            true => mistake,
+            false => mistake.at(self.span, format!("`{key}` is missing here")),
+        };
+        mistake.help(format!("for example: {expected}"))
     }
 }
 

@@ -24,13 +24,17 @@ pub(super) const AXES: [GetValue; 11] = [
 ];
 
 /// Which algorithm ran.
-pub(super) const PARTS: [GetValue; 6] = [
+pub(super) const PARTS: [GetValue; 10] = [
     ("start", |e| Value::Text(&e.start)),
     ("order", |e| Value::Text(&e.order)),
     ("direction", |e| Value::Text(&e.direction)),
     ("step_x", |e| Value::Text(&e.step_x)),
     ("step_y", |e| Value::Text(&e.step_y)),
     ("sampling", |e| Value::Text(&e.sampling)),
+    ("growth", |e| Value::Text(&e.growth)),
+    ("tolerance", |e| Value::Text(&e.tolerance)),
+    ("update_x", |e| Value::Text(&e.update_x)),
+    ("update_y", |e| Value::Text(&e.update_y)),
 ];
 
 /// What is behind an estimate.

@@ -44,6 +44,9 @@ pub fn estimate(m1: u64, k: u64) -> v1::Estimate {
         step_x: "constant".to_owned(),
         step_y: "constant".to_owned(),
         sampling: "uniform".to_owned(),
+        growth: "fixed".to_owned(),
+        update_x: "plain".to_owned(),
+        update_y: "plain".to_owned(),
         ..v1::Estimate::default()
     }
 }

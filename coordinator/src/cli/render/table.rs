@@ -108,8 +108,15 @@ fn algorithms(estimates: &[Estimate]) -> Vec<String> {
             false => format!(" ({})", e.solver),
         };
         let line = format!(
-            "{}{origin}: {} direction, {}, {} start, {} sampling, eta_x {}, eta_y {}",
-            e.label, e.direction, e.order, e.start, e.sampling, e.step_x, e.step_y
+            "{}{origin}: {} direction, {}, {} start, {} sampling, eta_x {}, eta_y {}{}",
+            e.label,
+            e.direction,
+            e.order,
+            e.start,
+            e.sampling,
+            e.step_x,
+            e.step_y,
+            rarer_parts(e)
         );
         // Those of one solver follow each other.
         if !lines.contains(&line) {
@@ -117,6 +124,22 @@ fn algorithms(estimates: &[Estimate]) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Parts that most solvers do not have.
+fn rarer_parts(e: &Estimate) -> String {
+    let parts = [
+        ("T growing by", &e.growth, "fixed"),
+        ("inner tolerance", &e.tolerance, ""),
+        ("update_x", &e.update_x, "plain"),
+        ("update_y", &e.update_y, "plain"),
+    ];
+    let rarer = parts
+        .iter()
+        .filter(|(_, part, usual)| !part.is_empty() && part != usual);
+    rarer
+        .map(|(name, part, _)| format!(", {name} {part}"))
+        .collect()
 }
 
 /// An axis or a count of what is behind the estimates.

@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, convert::Infallible};
 use bistable_common::{
     ids::{Block, CellId, Replicate},
     plan::BLOCK,
-    spec::{
-        Activation, Precision, ProblemSpec, ReweightingSpec, Schedule, Solver,
-        presets::{PRESETS, Preset},
-    },
+    spec::{Precision, ProblemSpec, ReweightingSpec, presets::PRESETS},
     sweep::{Cell, Facts, Indices, SolverName, Sweep},
     trajectory::{CurvePoint, Experiment, Record, ReplaceOne, Stop, Trajectory},
 };
@@ -16,34 +13,11 @@ use bistable_common::{
 use crate::estimate::{Estimate, Interval, Query, Report, report};
 
 pub fn cell(m1: u32, t: u32, ks: &[u64]) -> Cell {
-    let Preset {
-        start,
-        order,
-        direction,
-        eta_x,
-        eta_y,
-        sampling,
-        batch_x,
-        batch_y,
-        ..
-    } = PRESETS[1];
     Cell {
         m1,
         m2: 100,
         ks: ks.to_vec(),
-        solver: Solver {
-            schedule: Schedule {
-                inner_steps: t,
-                start,
-                order,
-            },
-            direction,
-            eta_x,
-            eta_y,
-            sampling,
-            batch_x,
-            batch_y,
-        },
+        solver: PRESETS[1].solver(t),
     }
 }
 
@@ -52,7 +26,7 @@ pub fn sweep(replicates: u32, indices: Indices, cells: Vec<Cell>) -> Sweep {
         scheme: 1,
         problem: ProblemSpec::Reweighting(ReweightingSpec {
             hidden: vec![4],
-            activation: Activation::Elu,
+            ..ReweightingSpec::default()
         }),
         data: Some(bistable_common::ids::Hash([1; 32])),
         test: 10,

@@ -1,6 +1,7 @@
 //! The vector operations, on rows padded to a multiple of sixteen. Each is compiled for every instruction set and called
 //! with the one in use; what calls them is ordinary code.
 
+mod algebra;
 mod combine;
 mod distance;
 mod dots;
@@ -10,6 +11,7 @@ mod sparse;
 #[cfg(test)]
 mod tests;
 
+pub use algebra::{add_multiple, dot, scale};
 pub use combine::combine;
 pub use distance::distance2;
 pub use dots::{add_dots, dot_rows};

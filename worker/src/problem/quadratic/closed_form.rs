@@ -99,8 +99,9 @@ pub fn expected_iterate(problem: &Quadratic, solver: &Solver, k: u64) -> Vec<f64
 pub fn beta2_squared(problem: &Quadratic, solver: &Solver, m1: u32, k: u64) -> [f64; 2] {
     let step = affine_step(problem, solver);
     let p = problem.dim_x();
+    let batch = f64::from(solver.batch_x.size(m1));
     let m1 = f64::from(m1);
-    let variance = (1.0 / m1) * (1.0 - 1.0 / m1) / f64::from(solver.batch_x);
+    let variance = (1.0 / m1) * (1.0 - 1.0 / m1) / batch;
     let mut power = step.outer.clone();
     let mut sum = Array2::<f64>::zeros(power.raw_dim());
     let mut squares = [0.0; 2];

@@ -1,6 +1,6 @@
 //! The quadratic, sixteen replicas a group: components are `[component][16]`, one replica a SIMD lane.
 
-use bistable_common::spec::{Direction, QuadraticSpec};
+use bistable_common::spec::QuadraticSpec;
 
 use super::{Matrix, Quadratic};
 use crate::{
@@ -42,7 +42,7 @@ impl QuadraticReplicas {
             state: bytes(x + y),
             replicas: LANES,
             group: bytes((x + y) * LANES),
-            scratch: bytes(tape_steps(shape) + (2 * x + 3 * y) * LANES + x + y),
+            scratch: bytes(shape.tape + (2 * x + 3 * y) * LANES + x + y),
         }
     }
 
@@ -128,7 +128,7 @@ impl Problem for QuadraticReplicas {
     fn scratch(&self, shape: Shape) -> QuadraticScratch {
         let Dims { x, y } = self.group_dims();
         QuadraticScratch {
-            tape: vec![0.0; tape_steps(shape)],
+            tape: vec![0.0; shape.tape],
             offset: Aligned::zeros(x + y),
             gx: Aligned::zeros(x),
             gy: Aligned::zeros(y),
@@ -147,9 +147,9 @@ impl Problem for QuadraticReplicas {
         group: &mut Iterate<f64>,
         batch: &[u32],
         eta: f64,
-        t: usize,
+        slot: usize,
     ) {
-        if let Some(step) = scratch.tape.get_mut(t) {
+        if let Some(step) = scratch.tape.get_mut(slot) {
             *step = eta;
         }
         let problem = &self.problem;
@@ -166,9 +166,9 @@ impl Problem for QuadraticReplicas {
     fn direction(
         &self,
         scratch: &mut QuadraticScratch,
-        direction: Direction,
         group: &Iterate<f64>,
         batch: OuterBatch<'_>,
+        steps: usize,
         out: &mut [f64],
     ) {
         let QuadraticScratch {
@@ -183,12 +183,12 @@ impl Problem for QuadraticReplicas {
         let (f, g, dim_x) = (&problem.f, &problem.g, problem.dim_x());
         self.offset(group, &problem.validation, batch, offset);
         self.block_times(f, 0, 0, offset, out);
-        if direction == Direction::Partial {
+        if steps == 0 {
             return;
         }
         // Reverse mode through the inner steps (Ji21 Proposition 2), as for any problem.
         self.block_times(f, dim_x, 0, offset, lambda);
-        for (t, &eta) in tape.iter().enumerate().rev() {
+        for (t, &eta) in tape[..steps].iter().enumerate().rev() {
             self.block_times(g, 0, dim_x, lambda, gx);
             ops::descend(self.simd, eta, gx, out);
             if t > 0 {
@@ -218,12 +218,5 @@ fn put_lane(values: &[f64], lane: usize, group: &mut [f64]) {
 fn get_lane(group: &[f64], lane: usize, values: &mut [f64]) {
     for (value, from) in values.iter_mut().zip(group[lane..].iter().step_by(LANES)) {
         *value = *from;
-    }
-}
-
-fn tape_steps(shape: Shape) -> usize {
-    match shape.direction {
-        Direction::Partial => 0,
-        Direction::Unrolled => shape.inner_steps,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use bistable_common::{
     draw::{Level, Sampler},
     ids::{CellId, Replicate},
-    spec::{Direction, Order, Solver, Start},
+    spec::{Batch, Direction, Order, Solver, Start},
     sweep::{Facts, Sweep},
     trajectory::Trajectory,
 };
@@ -15,7 +15,7 @@ use super::{Quadratic, closed_form};
 use crate::{
     kernel::Simd,
     problem::{Iterate, Plain},
-    solver::{Stepper, Twin},
+    solver::{Fused, Round, Stepper, Twin},
     testing,
     unit::{Mode, Work, run},
 };
@@ -62,7 +62,7 @@ fn one_outer_iteration_is_the_affine_map() {
     for mut solver in solvers() {
         // With a batch as large as an epoch every batch has the mean of all samples.
         solver.sampling = bistable_common::spec::Sampling::Epoch;
-        (solver.batch_x, solver.batch_y) = (10, 20);
+        (solver.batch_x, solver.batch_y) = (Batch::Of(10), Batch::Of(20));
         let (facts, plain) = setting(solver.clone());
         let problem = &plain.0;
         let mean = |rows: u32, sample: &dyn Fn(u32) -> Vec<f64>| {
@@ -73,21 +73,18 @@ fn one_outer_iteration_is_the_affine_map() {
         let zeta = mean(20, &|row| problem.training_sample(row).to_vec());
         let step = closed_form::affine_step(problem, &solver);
         let stop = AtomicBool::new(false);
-        let mut stepper = Stepper::new(
-            &plain,
-            Simd::any(),
-            &facts,
-            &facts.cells[0],
-            Replicate(0),
-            &stop,
-        );
+        let cell = &facts.cells[0];
+        let mut stepper = Fused::new(&plain, Simd::any(), &facts, cell, Replicate(0), &stop);
         let mut at = stepper.start().clone();
         let mut dense = Array1::<f64>::zeros(7);
         for k in 0..4 {
-            let health = stepper.iterate(&mut at, k, &[Twin::Base]);
-            health.expect("not stopped");
+            let round = Round {
+                k,
+                twins: &[Twin::Base],
+            };
+            stepper.iterate(&mut at, round).expect("not stopped");
             dense = step.state.dot(&dense) + step.outer.dot(&xi) + step.inner.dot(&zeta);
-            for (ours, dense) in at.x.iter().chain(&*at.y).zip(&dense) {
+            for (ours, dense) in at.at.x.iter().chain(&*at.at.y).zip(&dense) {
                 assert!(
                     (ours - dense).abs() < 1e-12,
                     "{solver:?} at {k}: {ours} {dense}"
@@ -114,13 +111,16 @@ fn the_mean_iterate_is_the_closed_form() {
             Replicate(r),
         ));
         let stop = AtomicBool::new(false);
-        let mut stepper = Stepper::new(&problem, Simd::any(), &facts, cell, Replicate(r), &stop);
+        let mut stepper = Fused::new(&problem, Simd::any(), &facts, cell, Replicate(r), &stop);
         let mut at = stepper.start().clone();
         (0..last).for_each(|k| {
-            let health = stepper.iterate(&mut at, k, &[Twin::Base]);
-            health.expect("not stopped");
+            let round = Round {
+                k,
+                twins: &[Twin::Base],
+            };
+            stepper.iterate(&mut at, round).expect("not stopped");
         });
-        for (j, z) in at.x.iter().chain(&*at.y).enumerate() {
+        for (j, z) in at.at.x.iter().chain(&*at.at.y).enumerate() {
             sum[j] += z;
             squares[j] += z * z;
         }

@@ -27,6 +27,8 @@ pub struct Adjoint<R> {
     /// So many terms are kept, those that stand in another's stead not counted: when they are folded into the matrix must
     /// not depend on a replica's company.
     most: usize,
+    /// Or none, ever.
+    folds_at_once: bool,
     /// Samples of the outer batch among them.
     positions: usize,
     /// Their samples: rows of the validation set, then of the training set.
@@ -84,8 +86,14 @@ impl Extent {
         self.all_terms().min(most)
     }
 
+    /// Whether a single step brings so many terms that walking a matrix is quicker from the start.
+    fn folds_at_once(&self) -> bool {
+        self.outer.max(self.inner) > MAX_TERMS
+    }
+
     fn matrix(&self) -> usize {
-        if self.all_terms() > self.terms() {
+        let many = self.all_terms() > self.terms() || self.folds_at_once();
+        if many && self.all_terms() > 0 {
             (self.inputs + 1) * self.width
         } else {
             0
@@ -116,6 +124,7 @@ impl<R: Real> Adjoint<R> {
             folded: false,
             terms: Aligned::zeros(extent.room() * extent.width),
             most: extent.terms(),
+            folds_at_once: extent.folds_at_once(),
             positions: 0,
             outer: Vec::with_capacity(extent.outer),
             inner: Vec::with_capacity(extent.terms()),
@@ -153,7 +162,7 @@ impl<R: Real> Adjoint<R> {
         samples: usize,
         columns: &mut Columns<R>,
     ) {
-        if self.positions + self.inner.len() + samples <= self.most {
+        if !self.folds_at_once && self.positions + self.inner.len() + samples <= self.most {
             return;
         }
         let split = self.matrix.len() - self.width;
@@ -239,6 +248,14 @@ impl<R: Real> Adjoint<R> {
         let (w, bias) = self.matrix.split_at(self.matrix.len() - self.width);
         pass::fill_rows(z, bias);
         pass::first_forward(simd, sources.inner, rows, w, self.width, columns, z);
+    }
+
+    /// Multiplies all of it.
+    pub fn scale(&mut self, simd: Simd, c: R) {
+        let terms = self.count() * self.width;
+        ops::scale(simd, c, &mut self.terms[..terms]);
+        ops::scale(simd, c, &mut self.matrix);
+        ops::scale(simd, c, &mut self.upper);
     }
 
     /// Adds a term for each of a step's samples, whose `d_b` are to be written where this points.

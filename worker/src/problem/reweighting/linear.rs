@@ -6,8 +6,6 @@
 
 mod outer;
 
-use bistable_common::spec::Direction;
-
 use super::{
     Reweighting, Scratch,
     adjoint::{self, Adjoint, Extent, Sources},
@@ -164,7 +162,13 @@ impl<R: Real> LinearReplicas<R> {
     }
 
     /// Through all steps, newest first.
-    fn all_steps(&self, scratch: &mut LinearScratch<R>, batch: OuterBatch<'_>, out: &mut [R]) {
+    fn all_steps(
+        &self,
+        scratch: &mut LinearScratch<R>,
+        batch: OuterBatch<'_>,
+        steps: usize,
+        out: &mut [R],
+    ) {
         let LinearScratch {
             tape,
             outer,
@@ -176,6 +180,7 @@ impl<R: Real> LinearReplicas<R> {
             ..
         } = scratch;
         let (simd, width, classes) = (self.simd(), self.width(), self.classes());
+        let tape = &tape[..steps];
         let share = R::ONE / R::from_f64(batch.rows.len() as f64);
         let terms = adjoint.begin(&outer.rows, batch.rows.len());
         let shares = &mut factors[..outer.rows.len() * LANES];
@@ -196,6 +201,9 @@ impl<R: Real> LinearReplicas<R> {
                     ops::softmax_along_lanes(simd, &step.p[..samples * width], classes, z);
                     let factors = &mut factors[..samples * LANES];
                     step.factors(factors);
+                    if let Some(decay) = super::decay(self.0.l2, step.eta) {
+                        adjoint.scale(simd, decay);
+                    }
                     let terms = adjoint.append(&step.rows);
                     ops::scale_lanes(simd, z, factors, terms);
                 }
@@ -206,7 +214,6 @@ impl<R: Real> LinearReplicas<R> {
 }
 
 fn extent(network: &Network, shape: Shape) -> Extent {
-    let unrolled = shape.direction == Direction::Unrolled;
     Extent {
         inputs: network.head().inputs,
         width: network.head().outputs * LANES,
@@ -215,15 +222,13 @@ fn extent(network: &Network, shape: Shape) -> Extent {
         // Each sample may be replaced in one replica.
         spare: shape.batch_x,
         inner: shape.batch_y,
-        steps: if unrolled { shape.inner_steps } else { 0 },
+        steps: shape.tape,
     }
 }
 
+/// Without a tape, a single step's room is used over and over.
 fn tape_steps(shape: Shape) -> usize {
-    match shape.direction {
-        Direction::Unrolled => shape.inner_steps,
-        Direction::Partial => 1,
-    }
+    shape.tape.max(1)
 }
 
 /// Pairs of an outer and an inner sample whose products are taken: only through a single step.
@@ -234,7 +239,7 @@ fn pairs(shape: Shape) -> usize {
     }
 }
 
-fn scratch_bytes<R: Real>(network: &Network, shape: Shape) -> u64 {
+pub(super) fn scratch_bytes<R: Real>(network: &Network, shape: Shape) -> u64 {
     let width = network.head().outputs * LANES;
     let batch = shape.batch_x.max(shape.batch_y);
     let words = tape_steps(shape) * shape.batch_y * (LANES + 1 + 2 * width)
@@ -370,7 +375,7 @@ impl<R: Real> Problem for LinearReplicas<R> {
         group: &mut Iterate<R>,
         batch: &[u32],
         eta: f64,
-        t: usize,
+        slot: usize,
     ) {
         let LinearScratch {
             tape,
@@ -380,7 +385,7 @@ impl<R: Real> Problem for LinearReplicas<R> {
             ..
         } = scratch;
         let (simd, width) = (self.simd(), self.width());
-        let slot = t.min(tape.len() - 1);
+        let slot = slot.min(tape.len() - 1);
         let step = &mut tape[slot];
         step.rows.clear();
         step.rows.extend_from_slice(batch);
@@ -403,6 +408,9 @@ impl<R: Real> Problem for LinearReplicas<R> {
         step.factors(factors);
         let scaled = &mut values[..rows];
         ops::scale_lanes(simd, &step.residual[..rows], factors, scaled);
+        if let Some(decay) = super::decay(self.0.l2, step.eta) {
+            ops::scale(simd, decay, &mut group.y);
+        }
         let (w, bias) = group.y.split_at_mut(self.inputs() * width);
         pass::first_update(simd, &training.rows, batch, columns, scaled, w, bias);
     }
@@ -410,23 +418,21 @@ impl<R: Real> Problem for LinearReplicas<R> {
     fn direction(
         &self,
         scratch: &mut LinearScratch<R>,
-        direction: Direction,
         group: &Iterate<R>,
         batch: OuterBatch<'_>,
+        steps: usize,
         out: &mut [R],
     ) {
         out.fill(R::ZERO);
-        match direction {
-            // f depends on x through y alone.
-            Direction::Partial => {}
-            Direction::Unrolled => {
-                self.outer_residual(scratch, &group.y, batch);
-                if scratch.tape.len() == 1 {
-                    self.one_step(scratch, batch, out);
-                } else {
-                    self.all_steps(scratch, batch, out);
-                }
-            }
+        // Without a tape there is nothing: f depends on x through y alone.
+        if steps == 0 {
+            return;
+        }
+        self.outer_residual(scratch, &group.y, batch);
+        if scratch.tape.len() == 1 {
+            self.one_step(scratch, batch, out);
+        } else {
+            self.all_steps(scratch, batch, steps, out);
         }
     }
 
@@ -446,7 +452,8 @@ fn single() -> Shape {
     Shape {
         batch_x: 1,
         batch_y: 1,
-        inner_steps: 1,
-        direction: Direction::Partial,
+        tape: 0,
+        products: 0,
+        gradients: false,
     }
 }

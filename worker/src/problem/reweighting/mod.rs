@@ -13,13 +13,14 @@ mod oracle;
 mod pass;
 #[cfg(test)]
 mod reference;
+mod smooth;
 #[cfg(test)]
 mod tests;
 mod unrolled;
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Direction, ReweightingSpec},
+    spec::ReweightingSpec,
     sweep::{Cell, Facts},
 };
 
@@ -33,6 +34,7 @@ use gram::{Products, Side};
 pub use linear::LinearReplicas;
 use network::Network;
 use pass::{Batch, Pass, Room};
+use smooth::Linearized;
 use unrolled::Unrolled;
 
 /// Samples that are evaluated side by side.
@@ -76,6 +78,8 @@ impl<R: Real> Labelled<R> {
 pub struct Reweighting<R> {
     simd: Simd,
     network: Network,
+    /// Weight of `|y|^2` in g.
+    l2: f64,
     initial: Vec<R>,
     training: Labelled<R>,
     validation: Labelled<R>,
@@ -104,7 +108,7 @@ impl<R: Real> Reweighting<R> {
         data: &Dataset,
         layout: Option<Layout>,
     ) -> Option<Self> {
-        let deal = deal(facts, cell, replicate, data)?;
+        let deal = deal(facts, cell, replicate, data, spec.noise)?;
         let features = data.features() as usize;
         let network = Network::new(
             features,
@@ -115,6 +119,7 @@ impl<R: Real> Reweighting<R> {
         let validation = [deal.validation, deal.replacement].concat();
         Some(Self {
             simd,
+            l2: spec.l2,
             initial: network.start(facts.seed, replicate),
             training: Labelled::new(data, &deal.training, deal.training_labels, layout),
             validation: Labelled::clean(data, &validation, layout),
@@ -133,7 +138,7 @@ impl<R: Real> Reweighting<R> {
         let network = Network::new(features, &spec.hidden, classes, spec.activation);
         let bytes = |words: usize| (words * size_of::<R>()) as u64;
         let state = bytes(m2 + network.len());
-        if spec.hidden.is_empty() {
+        if runs_in_groups::<R>(&network, shape) {
             return linear::footprint::<R>(&network, state, m2, shape);
         }
         Footprint {
@@ -144,12 +149,25 @@ impl<R: Real> Reweighting<R> {
         }
     }
 
+    /// Whether replicas are best stepped in groups: where the network is linear and their tape is not too large.
+    pub fn runs_in_groups(&self, shape: Shape) -> bool {
+        runs_in_groups::<R>(&self.network, shape)
+    }
+
     fn table(&self, table: Table) -> &Labelled<R> {
         match table {
             Table::Validation => &self.validation,
             Table::Test => &self.test,
         }
     }
+}
+
+/// Bytes of scratch space beyond which a group of replicas is not worth its memory.
+const GROUP_BYTES: u64 = 1 << 30;
+
+fn runs_in_groups<R: Real>(network: &Network, shape: Shape) -> bool {
+    let linear = network.hidden().is_empty() && !shape.gradients;
+    linear && linear::scratch_bytes::<R>(network, shape) <= GROUP_BYTES
 }
 
 /// An inner step as it was taken.
@@ -178,6 +196,11 @@ fn step_factors<R: Real>(weights: &[R], eta: R, factors: &mut [R]) {
     }
 }
 
+/// What a gradient step of size `eta` multiplies y by, because of `l2 |y|^2` in g; `None` if that is 1.
+fn decay<R: Real>(l2: f64, eta: R) -> Option<R> {
+    (l2 != 0.0).then(|| R::from_f64(1.0 - 2.0 * l2 * eta.to_f64()))
+}
+
 /// Scratch space: the tape, and room for the passes.
 #[derive(Debug)]
 pub struct Scratch<R> {
@@ -190,6 +213,7 @@ pub struct Scratch<R> {
     room: Room<R>,
     factors: Vec<R>,
     along: Vec<R>,
+    linear: Linearized<R>,
 }
 
 impl<R: Real> Scratch<R> {
@@ -212,6 +236,7 @@ impl<R: Real> Scratch<R> {
             room: Room::new(network, needs.batch),
             factors: vec![R::ZERO; needs.batch],
             along: vec![R::ZERO; needs.batch],
+            linear: Linearized::new(network, needs.gradient, needs.curved),
         }
     }
 
@@ -226,7 +251,8 @@ impl<R: Real> Scratch<R> {
             + Adjoint::<R>::words(needs.adjoint)
             + Products::<R>::words(needs.products, shape.batch_y)
             + Room::<R>::words(network, needs.batch)
-            + 2 * needs.batch;
+            + 2 * needs.batch
+            + Linearized::<R>::words(network, needs.gradient, needs.curved);
         (words * size_of::<R>()) as u64
     }
 }
@@ -244,19 +270,24 @@ struct Needs {
     adjoint: Extent,
     /// Outer samples whose inner products are taken.
     products: usize,
+    /// Samples of a gradient of g by itself, and of a product with its second derivatives.
+    gradient: usize,
+    curved: usize,
 }
 
 impl Needs {
     fn new(network: &Network, shape: Shape) -> Self {
-        let unrolled = shape.direction == Direction::Unrolled;
-        let second_pass = unrolled && shape.inner_steps > 1;
+        let unrolled = shape.tape > 0;
+        let second_pass = shape.tape > 1;
         let when = |needed: bool, n: usize| if needed { n } else { 0 };
         Self {
-            tape_steps: if unrolled { shape.inner_steps } else { 1 },
+            tape_steps: shape.tape.max(1),
             upper: when(second_pass, network.upper().len()),
-            outer: when(unrolled, shape.batch_x),
-            tangent: when(second_pass, shape.batch_y),
-            batch: shape.batch_x.max(shape.batch_y),
+            outer: when(unrolled || shape.gradients, shape.batch_x),
+            tangent: when(second_pass, shape.batch_y).max(shape.products),
+            batch: shape.batch_x.max(shape.batch_y).max(shape.products),
+            gradient: when(shape.gradients, shape.batch_y),
+            curved: shape.products,
             adjoint: Extent {
                 inputs: network.layers[0].fan_in,
                 width: network.layers[0].width,
@@ -264,7 +295,7 @@ impl Needs {
                 outer: shape.batch_x,
                 spare: 0,
                 inner: shape.batch_y,
-                steps: when(second_pass, shape.inner_steps),
+                steps: when(second_pass, shape.tape),
             },
             products: when(unrolled && !second_pass, shape.batch_x),
         }
@@ -304,9 +335,9 @@ impl<R: Real> Problem for Reweighting<R> {
         at: &mut Iterate<R>,
         batch: &[u32],
         eta: f64,
-        t: usize,
+        slot: usize,
     ) {
-        let slot = t.min(scratch.tape.len() - 1);
+        let slot = slot.min(scratch.tape.len() - 1);
         let step = &mut scratch.tape[slot];
         step.rows.clear();
         step.rows.extend_from_slice(batch);
@@ -325,22 +356,24 @@ impl<R: Real> Problem for Reweighting<R> {
         pass::forward_backward(simd, network, &at.y, samples, room, &mut step.pass);
         let factors = &mut scratch.factors[..batch.len()];
         step_factors(&step.weights, step.eta, factors);
+        if let Some(decay) = decay(self.l2, step.eta) {
+            ops::scale(simd, decay, &mut at.y);
+        }
         pass::add_gradient(simd, network, samples, &step.pass, factors, room, &mut at.y);
     }
 
     fn direction(
         &self,
         scratch: &mut Scratch<R>,
-        direction: Direction,
         at: &Iterate<R>,
         batch: OuterBatch<'_>,
+        steps: usize,
         out: &mut [R],
     ) {
         out.fill(R::ZERO);
-        match direction {
-            // f depends on x through y alone.
-            Direction::Partial => {}
-            Direction::Unrolled => self.unroll(scratch, at, batch.rows, out),
+        // Without a tape there is nothing: f depends on x through y alone.
+        if steps > 0 {
+            self.unroll(scratch, at, batch.rows, steps, out);
         }
     }
 
@@ -374,7 +407,14 @@ impl<R: Real> Problem for Reweighting<R> {
 
 impl<R: Real> Reweighting<R> {
     /// The hypergradient through the tape, added to `out`.
-    fn unroll(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, batch: &[u32], out: &mut [R]) {
+    fn unroll(
+        &self,
+        scratch: &mut Scratch<R>,
+        at: &Iterate<R>,
+        batch: &[u32],
+        steps: usize,
+        out: &mut [R],
+    ) {
         let Scratch {
             tape,
             outer,
@@ -394,7 +434,8 @@ impl<R: Real> Reweighting<R> {
             network,
             training: &self.training,
             validation: &self.validation,
-            tape,
+            l2: self.l2,
+            tape: &tape[..steps],
         };
         if tape.len() == 1 {
             let outer = Side { batch, pass: outer };

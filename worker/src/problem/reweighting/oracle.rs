@@ -42,6 +42,14 @@ impl<R: Real> Reweighting<R> {
         batch.iter().map(share).collect()
     }
 
+    /// `out += 2 l2 v`: the gradient of `l2 |y|^2` at v, and its Hessian times v.
+    fn add_ridge(&self, v: &[R], out: &mut [R]) {
+        let factor = R::from_f64(2.0 * self.l2);
+        for (out, v) in out.iter_mut().zip(v) {
+            *out += factor * *v;
+        }
+    }
+
     fn losses(&self, y: &[R], samples: &Labelled<R>, rows: &[u32]) -> Vec<f64> {
         let mut pass = Pass::new(&self.network, rows.len());
         let columns = &mut self.room(rows.len()).columns;
@@ -77,6 +85,7 @@ impl<R: Real> Oracle for Reweighting<R> {
         let (rows, pass) = self.passed(&at.y, &self.training, batch);
         out.fill(R::ZERO);
         self.add_gradient(rows, &pass, &self.shares(at, batch), out);
+        self.add_ridge(&at.y, out);
     }
 
     fn outer_grads(&self, at: &Iterate<R>, batch: &[u32], gx: &mut [R], gy: &mut [R], _: &mut [R]) {
@@ -117,6 +126,7 @@ impl<R: Real> Oracle for Reweighting<R> {
         pass::first_update(simd, rows.data, batch, columns, scaled, w, bias);
         let scaled = &mut room.scaled;
         curvature::add_upper_change(simd, network, taken, &shares, &tangent, scaled, above);
+        self.add_ridge(v, out);
     }
 
     fn cross_vp(&self, at: &Iterate<R>, batch: &[u32], v: &[R], out: &mut [R], _: &mut [R]) {
@@ -142,15 +152,17 @@ impl<R: Real> Oracle for Reweighting<R> {
             .iter()
             .zip(batch)
             .map(|(loss, row)| weight(row) * loss);
-        terms.sum::<f64>() / batch.len() as f64
+        let squares: f64 = at.y.iter().map(|y| y.to_f64() * y.to_f64()).sum();
+        terms.sum::<f64>() / batch.len() as f64 + self.l2 * squares
     }
 
     fn metrics(&self, at: &Iterate<R>, table: Table, rows: &[u32]) -> Metrics {
         let shape = Shape {
             batch_x: 1,
             batch_y: 1,
-            inner_steps: 1,
-            direction: bistable_common::spec::Direction::Partial,
+            tape: 0,
+            products: 0,
+            gradients: false,
         };
         self.evaluate(&mut self.scratch(shape), at, table, rows)
     }

@@ -11,7 +11,7 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Activation, Direction, ReweightingSpec},
+    spec::{Activation, ReweightingSpec},
 };
 use ndarray::{Array1, Array2, Axis};
 
@@ -257,9 +257,10 @@ fn problems<R: Real>(hidden: &[u32], activation: Activation) -> (Reweighting<R>,
     let spec = ReweightingSpec {
         hidden: hidden.to_vec(),
         activation,
+        ..ReweightingSpec::default()
     };
     let ours = Reweighting::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data);
-    let deal = deal(&facts, cell, Replicate(0), &data).expect("fits");
+    let deal = deal(&facts, cell, Replicate(0), &data, spec.noise).expect("fits");
     let clean = |rows: &[u32]| {
         let labels: Vec<u8> = rows.iter().map(|&row| data.label(row)).collect();
         Samples::new(&data, rows, &labels)
@@ -301,8 +302,9 @@ fn run<R: Real>(problem: &Reweighting<R>, steps: usize) -> Run<R> {
     let mut scratch = problem.scratch(Shape {
         batch_x: OUTER.len(),
         batch_y: INNER[0].len(),
-        inner_steps: steps,
-        direction: Direction::Unrolled,
+        tape: steps,
+        products: 0,
+        gradients: false,
     });
     let mut start = problem.start();
     for (j, x) in start.x.iter_mut().enumerate() {
@@ -313,12 +315,11 @@ fn run<R: Real>(problem: &Reweighting<R>, steps: usize) -> Run<R> {
         problem.inner_step(&mut scratch, &mut end, rows, ETA, t);
     }
     let mut direction = start.x.clone();
-    let unrolled = Direction::Unrolled;
     let batch = OuterBatch {
         rows: &OUTER,
         replaced: &[],
     };
-    problem.direction(&mut scratch, unrolled, &end, batch, &mut direction);
+    problem.direction(&mut scratch, &end, batch, steps, &mut direction);
     let metrics = problem.evaluate(&mut scratch, &end, Table::Test, &TEST);
     Run {
         start,

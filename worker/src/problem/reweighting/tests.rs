@@ -2,7 +2,7 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Activation, Direction, ReweightingSpec},
+    spec::{Activation, ReweightingSpec},
 };
 
 use super::{Reweighting, adjoint};
@@ -25,6 +25,7 @@ fn problem<R: Real>(
     let spec = ReweightingSpec {
         hidden: hidden.to_vec(),
         activation,
+        ..ReweightingSpec::default()
     };
     let (cell, data) = (&facts.cells[0], Dataset::bundled());
     let layout = Some(layout);
@@ -52,8 +53,9 @@ fn run<P: Problem>(problem: &P, steps: usize, batch: usize) -> Left<P::Real> {
     let mut scratch = problem.scratch(Shape {
         batch_x: OUTER.len(),
         batch_y: batch,
-        inner_steps: steps,
-        direction: Direction::Unrolled,
+        tape: steps,
+        products: 0,
+        gradients: false,
     });
     let mut at = problem.start();
     at.x.iter_mut()
@@ -66,12 +68,11 @@ fn run<P: Problem>(problem: &P, steps: usize, batch: usize) -> Left<P::Real> {
         problem.inner_step(&mut scratch, &mut at, &rows, 0.3, t);
     }
     let mut direction = at.x.clone();
-    let unrolled = Direction::Unrolled;
     let batch = OuterBatch {
         rows: &OUTER,
         replaced: &[],
     };
-    problem.direction(&mut scratch, unrolled, &at, batch, &mut direction);
+    problem.direction(&mut scratch, &at, batch, steps, &mut direction);
     let metrics = problem.evaluate(&mut scratch, &at, Table::Test, &[0, 1, 2]);
     Left {
         direction,

@@ -19,6 +19,8 @@ pub struct Unrolled<'a, R> {
     pub network: &'a Network,
     pub training: &'a Labelled<R>,
     pub validation: &'a Labelled<R>,
+    /// Weight of `|y|^2` in g.
+    pub l2: f64,
     /// The inner steps.
     pub tape: &'a [Step<R>],
 }
@@ -107,6 +109,9 @@ impl<R: Real> Unrolled<'_, R> {
         let factors = &mut factors[..step.rows.len()];
         step_factors(&step.weights, step.eta, factors);
         curvature::pull_back(simd, network, taken, &adjoint.upper, tangent, room);
+        if let Some(decay) = super::decay(self.l2, step.eta) {
+            adjoint.scale(simd, decay);
+        }
         let terms = adjoint.append(&step.rows);
         let change = &curvature::first_change(tangent)[..terms.len()];
         ops::scale_rows(simd, change, factors, network.layers[0].width, terms);

@@ -1,0 +1,142 @@
+//! The inner loop: where y goes, and when it stops.
+
+use std::sync::atomic::Ordering;
+
+use bistable_common::spec::{Method, StepRule};
+
+use super::{General, implicit, rules, update};
+use crate::{
+    kernel::{Real, ops},
+    problem::Smooth,
+    solver::{State, Stopped, step_size},
+};
+
+impl<P: Smooth> General<'_, P> {
+    /// The inner steps of outer iteration `k`.
+    pub(super) fn move_inner(&mut self, state: &mut State<P::Real>, k: u64) -> Result<(), Stopped> {
+        let steps = self.solver.schedule.steps(k);
+        let forgotten = steps - self.solver.direction.taped(steps);
+        let mut enough = None;
+        self.lbfgs.forget();
+        self.taken = 0;
+        for t in 0..steps {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Stopped);
+            }
+            self.draws.inner.batch(k, t, &mut self.rows.inner);
+            if self.steps_plainly() {
+                let eta = step_size::at(&self.solver.eta_y, k, t, self.context);
+                state.memory.steps_y.last = eta;
+                self.fused_step(state, eta, t.saturating_sub(forgotten));
+                self.taken = t + 1;
+                continue;
+            }
+            let (scratch, gradient) = (&mut self.scratch, &mut self.room.gradient);
+            let rows = &self.rows.inner;
+            self.problem.inner_grad(scratch, &state.at, rows, gradient);
+            let norm = ops::dot(self.simd, gradient, gradient).sqrt();
+            let enough = *enough.get_or_insert_with(|| self.enough(norm, k));
+            if norm <= enough {
+                break;
+            }
+            self.aim(state);
+            let eta = self.inner_size(state, k, t);
+            state.memory.steps_y.last = eta;
+            if self.solver.direction.taped(steps) > 0 {
+                // Its direction is the gradient, and the tape must see the step.
+                self.fused_step(state, eta, t.saturating_sub(forgotten));
+            } else {
+                let minus = -P::Real::from_f64(eta);
+                ops::add_multiple(self.simd, minus, &self.room.along_y, &mut state.at.y);
+            }
+            update::clamp(&self.solver.update_y, &mut state.at.y);
+            self.taken = t + 1;
+        }
+        Ok(())
+    }
+
+    /// Whether an inner step is along the gradient on its batch, as far as is known beforehand.
+    fn steps_plainly(&self) -> bool {
+        let solver = self.solver;
+        solver.update_y.is_plain() && !solver.eta_y.adapts() && solver.schedule.tolerance.is_none()
+    }
+
+    fn fused_step(&mut self, state: &mut State<P::Real>, eta: f64, slot: u32) {
+        let (scratch, rows) = (&mut self.scratch, &self.rows.inner);
+        self.problem
+            .inner_step(scratch, &mut state.at, rows, eta, slot as usize);
+    }
+
+    /// The norm of the gradient at which the inner steps end, given that of the first; negative if none is small enough.
+    fn enough(&self, first: f64, k: u64) -> f64 {
+        match &self.solver.schedule.tolerance {
+            Some(tolerance) => implicit::tolerance(tolerance, k) * first,
+            None => -1.0,
+        }
+    }
+
+    /// Leaves what y moves along in `room.along_y`, given its gradient.
+    fn aim(&mut self, state: &mut State<P::Real>) {
+        let (update, room) = (&self.solver.update_y, &mut self.room);
+        update::clip(self.simd, update, &mut room.gradient);
+        if let Method::Lbfgs { .. } = update.method {
+            let y = &state.at.y;
+            self.lbfgs
+                .direction(self.simd, y, &room.gradient, &mut room.along_y);
+            return;
+        }
+        let moments = &mut state.memory.moments_y;
+        update::aim(update, moments, &room.gradient, &mut room.along_y);
+    }
+
+    /// How far y moves at inner step `t`, given where.
+    fn inner_size(&mut self, state: &mut State<P::Real>, k: u64, t: u32) -> f64 {
+        let size = &self.solver.eta_y;
+        let n = step_size::count(size, k, t);
+        let bound = step_size::value(size, n, self.context);
+        let memory = state.memory.steps_y;
+        let gradient = &self.room.gradient;
+        let norm2 = ops::dot(self.simd, gradient, gradient);
+        match size.rule {
+            StepRule::Polyak { divisor, floor, .. } => {
+                rules::polyak(self.inner_value(state) - floor, divisor * norm2, bound)
+            }
+            StepRule::DecPolyak { divisor, floor } => {
+                let above = self.inner_value(state) - floor;
+                rules::dec_polyak(&memory, n, above / norm2, divisor, size.scale)
+            }
+            StepRule::Armijo {
+                decrease,
+                shrink,
+                reset,
+                ..
+            } => {
+                let slope = ops::dot(self.simd, gradient, &self.room.along_y);
+                let before = self.inner_value(state);
+                let first = rules::first_trial(reset, bound, &memory);
+                state.memory.steps_y.begun = true;
+                rules::search(first, shrink, |eta| {
+                    let after = self.inner_candidate(state, eta);
+                    after <= before - decrease * eta * slope
+                })
+            }
+            _ => bound,
+        }
+    }
+
+    fn inner_value(&mut self, state: &State<P::Real>) -> f64 {
+        let (scratch, rows) = (&mut self.scratch, &self.rows.inner);
+        self.problem.inner_value(scratch, &state.at, rows)
+    }
+
+    /// g where a step of `eta` would lead.
+    fn inner_candidate(&mut self, state: &State<P::Real>, eta: f64) -> f64 {
+        let room = &mut self.room;
+        room.candidate.copy_from(&state.at);
+        let minus = -P::Real::from_f64(eta);
+        ops::add_multiple(self.simd, minus, &room.along_y, &mut room.candidate.y);
+        update::clamp(&self.solver.update_y, &mut room.candidate.y);
+        let (scratch, rows) = (&mut self.scratch, &self.rows.inner);
+        self.problem.inner_value(scratch, &room.candidate, rows)
+    }
+}

@@ -1,0 +1,224 @@
+//! Every solver, one replica at a time: implicit directions, steps that adapt, updates that remember.
+
+mod direction;
+mod implicit;
+mod inner;
+mod lbfgs;
+mod outer;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod update;
+
+use std::sync::atomic::AtomicBool;
+
+use bistable_common::{
+    draw::{Key, Level, Purpose, Sampler},
+    ids::Replicate,
+    spec::{Solver, Start, StepContext},
+    sweep::{Cell, Facts},
+};
+
+use self::lbfgs::Lbfgs;
+use super::{Health, Memory, Round, State, Stepper, Stopped, Twin, shape};
+use crate::{
+    kernel::{Aligned, Real, Simd},
+    problem::{Dims, Iterate, Metrics, Smooth, Table},
+};
+
+pub(super) use implicit::largest_batch;
+
+/// Moves one replica at a time by any solver.
+pub struct General<'a, P: Smooth> {
+    problem: &'a P,
+    simd: Simd,
+    solver: &'a Solver,
+    context: StepContext,
+    m1: u32,
+    start: State<P::Real>,
+    draws: Draws,
+    rows: Rows,
+    /// Inner steps of this outer iteration so far: what its tape holds.
+    taken: u32,
+    room: Room<P::Real>,
+    lbfgs: Lbfgs<P::Real>,
+    scratch: P::Scratch,
+    /// Whether g is linearized at the current (x, y).
+    linearized: bool,
+    stop: &'a AtomicBool,
+}
+
+/// What is drawn.
+struct Draws {
+    outer: Sampler,
+    inner: Sampler,
+    curvature: Sampler,
+    cross: Sampler,
+    truncation: Key,
+}
+
+/// Batches in hand.
+struct Rows {
+    outer: Vec<u32>,
+    inner: Vec<u32>,
+    /// Of products with second derivatives.
+    products: Vec<u32>,
+}
+
+/// Vectors in hand, of x's and y's lengths.
+struct Room<R: Real> {
+    /// The outer direction h, then what x moves along.
+    direction: Vec<R>,
+    along_x: Vec<R>,
+    /// The inner gradient, and what y moves along.
+    gradient: Aligned<R>,
+    along_y: Aligned<R>,
+    /// `d_y f`.
+    slope: Aligned<R>,
+    /// v, and what its iteration needs beside it.
+    adjoint: Aligned<R>,
+    residual: Aligned<R>,
+    search: Aligned<R>,
+    product: Aligned<R>,
+    cross: Vec<R>,
+    /// Where a line search looks.
+    candidate: Iterate<R>,
+}
+
+impl<R: Real> Room<R> {
+    fn new(start: &Iterate<R>) -> Self {
+        let x = || vec![R::ZERO; start.x.len()];
+        let y = || Aligned::zeros(start.y.len());
+        Self {
+            direction: x(),
+            along_x: x(),
+            gradient: y(),
+            along_y: y(),
+            slope: y(),
+            adjoint: y(),
+            residual: y(),
+            search: y(),
+            product: y(),
+            cross: x(),
+            candidate: start.clone(),
+        }
+    }
+}
+
+/// Words of the room of a loop.
+pub(super) fn room_words(solver: &Solver, dims: Dims) -> usize {
+    4 * dims.x + 8 * dims.y + lbfgs::words(&solver.update_y, dims.y)
+}
+
+impl<'a, P: Smooth> General<'a, P> {
+    /// Makes everything that iterations of `cell` in `replicate` need, until `stop` is set.
+    pub fn new(
+        problem: &'a P,
+        simd: Simd,
+        facts: &Facts,
+        cell: &'a Cell,
+        replicate: Replicate,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        assert_eq!(P::REPLICAS, 1, "one replica at a time");
+        let (solver, dims) = (&cell.solver, problem.dims());
+        let start = State {
+            at: problem.start(),
+            memory: Memory::new(solver, dims),
+        };
+        let sampler = |level| Sampler::new(facts.seed, replicate, cell, level);
+        let shape = shape(cell);
+        Self {
+            problem,
+            simd,
+            solver,
+            context: StepContext {
+                outer_steps: cell.last_k(),
+                inner_steps: solver.schedule.inner_steps,
+            },
+            m1: cell.m1,
+            draws: Draws {
+                outer: sampler(Level::Outer),
+                inner: sampler(Level::Inner),
+                curvature: sampler(Level::Curvature),
+                cross: sampler(Level::Cross),
+                truncation: Key::new(facts.seed, replicate, Purpose::Truncation),
+            },
+            rows: Rows {
+                outer: Vec::with_capacity(shape.batch_x),
+                inner: Vec::with_capacity(shape.batch_y),
+                products: Vec::with_capacity(shape.products),
+            },
+            taken: 0,
+            room: Room::new(&start.at),
+            lbfgs: Lbfgs::new(&solver.update_y, dims.y),
+            scratch: problem.scratch(shape),
+            linearized: false,
+            stop,
+            start,
+        }
+    }
+
+    /// The outer batch of a round, as its run reads it.
+    fn draw_outer(&mut self, round: Round<'_>) {
+        self.draws.outer.batch(round.k, 0, &mut self.rows.outer);
+        if let [Twin::Replaced(index)] = *round.twins {
+            for row in self.rows.outer.iter_mut().filter(|row| **row == index) {
+                // D~ stands behind D in the validation table.
+                *row += self.m1;
+            }
+        }
+    }
+
+    /// f on the outer batch in hand.
+    fn outer_value(&mut self, at: &Iterate<P::Real>) -> f64 {
+        let (scratch, rows) = (&mut self.scratch, &self.rows.outer);
+        let metrics = self.problem.evaluate(scratch, at, Table::Validation, rows);
+        metrics.loss
+    }
+}
+
+impl<P: Smooth> Stepper for General<'_, P> {
+    type Problem = P;
+    type Real = P::Real;
+
+    fn problem(&self) -> &P {
+        self.problem
+    }
+
+    fn solver(&self) -> &Solver {
+        self.solver
+    }
+
+    fn start(&self) -> &State<P::Real> {
+        &self.start
+    }
+
+    fn group_start(&self) -> &State<P::Real> {
+        &self.start
+    }
+
+    fn evaluate(&mut self, at: &Iterate<P::Real>, table: Table, rows: &[u32]) -> Metrics {
+        self.problem.evaluate(&mut self.scratch, at, table, rows)
+    }
+
+    fn begin(&mut self, state: &mut State<P::Real>) {
+        if self.solver.schedule.start == Start::Reinit {
+            state.at.y.copy_from_slice(&self.start.at.y);
+        }
+    }
+
+    fn inner_steps(&mut self, state: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {
+        self.move_inner(state, round.k)
+    }
+
+    fn find_direction(&mut self, state: &mut State<P::Real>, round: Round<'_>) {
+        self.draw_outer(round);
+        self.direct(state, round.k);
+    }
+
+    fn outer_step(&mut self, state: &mut State<P::Real>, round: Round<'_>) -> Health {
+        self.move_outer(state, round.k);
+        Health([!state.at.is_finite(); crate::kernel::LANES])
+    }
+}
