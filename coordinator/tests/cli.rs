@@ -84,11 +84,9 @@ fn presets_and_problems_are_shown() {
         serde_json::from_str(&stdout(&output)).expect("JSON")
     };
     let solvers = json(&["solvers", "--json"]);
-    let sgd = solvers.as_array().expect("a list").iter();
-    let sgd = sgd
-        .filter(|solver| solver["name"] == "sgd")
-        .next()
-        .expect("a preset");
+    let mut solvers = solvers.as_array().expect("a list").iter();
+    let sgd = solvers.find(|solver| solver["name"] == "sgd");
+    let sgd = sgd.expect("a preset");
     assert_eq!(sgd["fits"], serde_json::json!(["quadratic"]));
     assert_eq!(sgd["misfits"][0]["problem"], "reweighting");
     let stocbio = json(&["solvers", "stocbio", "--json"]);
