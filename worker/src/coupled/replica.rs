@@ -52,10 +52,6 @@ struct Group<'a, S: Stepper> {
 
 /// Runs the experiments of `indices`, a group, from their fork (`None`: no sample is ever read, or not before the base
 /// run diverged, so that every run is the base run).
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the loop's state, all of it reused from group to group"
-)]
 pub(super) fn run<S: Stepper>(
     stepper: &mut S,
     setting: Setting<'_>,
