@@ -12,7 +12,7 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 
-pub use sampler::{Level, Sampler, first_draws, measured_order};
+pub use sampler::{Level, Sampler, first_draws, first_draws_while, measured_order};
 
 use crate::ids::Replicate;
 

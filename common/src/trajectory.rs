@@ -11,7 +11,8 @@ pub use digest::{Digest, InconsistentBase};
 pub enum Stop {
     /// It reached its last K.
     Completed,
-    /// It left the finite numbers in this outer iteration (counted from 1). A result, not an error.
+    /// It left the finite numbers in this outer iteration (counted from 1), or its losses had at this K. A result, not an
+    /// error.
     Diverged {
         /// Outer iterations done, the diverging one included.
         at: u64,

@@ -13,6 +13,8 @@ mod registry;
 mod replica;
 mod sessions;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -132,9 +134,9 @@ impl Dispatch {
         numerics: Hash,
         terms: Terms,
         backlog: Backlog,
+        clock: Clock,
         seed: [u8; 32],
     ) -> Result<(Self, Tasks), StoreError> {
-        let clock = Clock::start();
         let registry = Registry::default();
         let loaded = blocking(&store, move |store| rebuild(store, numerics)).await?;
         let (commands, receiver) = mpsc::channel(QUEUE);
@@ -191,6 +193,11 @@ impl Dispatch {
     /// Changes whenever any sweep does.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.clone()
+    }
+
+    /// Whether the dispatcher has stopped.
+    pub fn has_stopped(&self) -> bool {
+        self.commands.is_closed()
     }
 
     /// Returns when the dispatcher has stopped.
@@ -250,7 +257,7 @@ impl Dispatch {
 
     /// Forgets a sweep.
     pub async fn delete(&self, sweep: SweepId) -> Result<(), DispatchError> {
-        self.ask(|reply| Command::Delete(sweep, reply)).await
+        self.recorder.delete(sweep).await
     }
 
     /// Where a sweep stands.

@@ -8,7 +8,12 @@ pub mod client;
 pub mod dispatch;
 pub mod estimate;
 mod lead;
+mod machine;
 pub mod plot;
+#[cfg(test)]
+mod random;
 pub mod rpc;
 pub mod server;
+#[cfg(test)]
+mod simulation;
 pub mod store;

@@ -13,14 +13,21 @@ use bistable_common::{
     },
 };
 use bistable_worker::{data::Dataset, kernel::Simd};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tonic::transport::server::{Router, TcpIncoming};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::oneshot,
+    task::JoinHandle,
+};
+use tokio_stream::Stream;
+use tonic::transport::server::{Connected, Router, TcpIncoming};
 
 pub use crate::dispatch::Backlog;
 use crate::{
     board::Terms,
-    dispatch::Replica,
+    dispatch::{Clock, Replica},
     lead::{Lead, Mandate, Role},
+    machine::{Machine, ThisMachine},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
     store::{Store, StoreError, TERM, blocking},
 };
@@ -110,8 +117,32 @@ pub struct Server {
 
 /// Starts a coordinator; it serves when this returns.
 pub async fn start(config: Config) -> Result<Server, ServerError> {
+    let listen = config.listen;
+    let refused = |error| ServerError::Listen {
+        addr: listen,
+        error,
+    };
+    let listener = TcpListener::bind(listen).await.map_err(refused)?;
+    let addr = listener.local_addr().map_err(refused)?;
+    // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    start_on(config, (addr, incoming), Arc::new(ThisMachine)).await
+}
+
+/// Starts a coordinator that serves whoever comes in at `addr`.
+pub(crate) async fn start_on<IO>(
+    config: Config,
+    (addr, incoming): (
+        SocketAddr,
+        impl Stream<Item = io::Result<IO>> + Send + 'static,
+    ),
+    machine: Arc<dyn Machine>,
+) -> Result<Server, ServerError>
+where
+    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
     let Config {
-        listen,
+        listen: _,
         advertise,
         store,
         numerics,
@@ -119,26 +150,22 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
         terms,
         backlog,
     } = config;
-    let refused = |error| ServerError::Listen {
-        addr: listen,
-        error,
-    };
-    let listener = TcpListener::bind(listen).await.map_err(refused)?;
-    let addr = listener.local_addr().map_err(refused)?;
+    let clock = Clock::start(machine.time());
     let mandate = Mandate {
         numerics,
         bundled: bundled.clone(),
         terms,
         backlog,
+        machine,
     };
     let url = advertise.unwrap_or_else(|| format!("http://{addr}"));
     let lead = Lead::start(Arc::clone(&store), url, mandate).await?;
-    let replica = Replica::new(Arc::clone(&store), numerics);
+    let replica = Replica::new(Arc::clone(&store), numerics, clock);
     let shared = Arc::clone(&store);
     let context = Context::new(lead.roles(), replica, shared, numerics, bundled);
     let router = router(context).await?;
     let (stop, stopped) = oneshot::channel();
-    let serving = tokio::spawn(serve(router, listener, stopped));
+    let serving = tokio::spawn(serve(router, incoming, stopped));
     tracing::info!(%addr, "serving");
     Ok(Server {
         addr,
@@ -168,6 +195,24 @@ impl Server {
         }
     }
 
+    /// Returns when this coordinator has lost the lead; the address of the one that has it now, if there is one soon.
+    pub async fn deposed(&self) -> Option<String> {
+        let mut roles = self.lead.roles();
+        let stands_by = |role: &Role| matches!(role, Role::StandingBy { .. });
+        if roles.wait_for(stands_by).await.is_err() {
+            // It was not deposed: it has ended.
+            return std::future::pending().await;
+        }
+        let settled = |role: &Role| !matches!(role, Role::StandingBy { leader: None });
+        match tokio::time::timeout(ELECTION, roles.wait_for(settled)).await {
+            Ok(Ok(role)) => match &*role {
+                Role::StandingBy { leader } => leader.clone(),
+                Role::Leading(_) => None,
+            },
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
     /// Stops politely: sessions end, another coordinator may lead, calls under way are answered, what was reported is
     /// stored.
     pub async fn shutdown(mut self) -> Result<(), StoreError> {
@@ -189,13 +234,17 @@ impl Server {
     }
 }
 
-async fn serve(router: Router, listener: TcpListener, stopped: oneshot::Receiver<()>) {
+async fn serve<IO>(
+    router: Router,
+    incoming: impl Stream<Item = io::Result<IO>>,
+    stopped: oneshot::Receiver<()>,
+) where
+    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
     let stopped = async {
         // Dropping the server without stopping it stops it too.
         let _ = stopped.await;
     };
-    // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     if let Err(error) = router.serve_with_incoming_shutdown(incoming, stopped).await {
         tracing::error!(%error, "the server failed");
     }

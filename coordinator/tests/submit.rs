@@ -1,6 +1,8 @@
 //! Documents and data as clients submit them, computed by the real numerics.
 
 mod support;
+#[path = "support/sweeps.rs"]
+mod sweeps;
 
 use std::{
     collections::BTreeMap,
@@ -22,28 +24,14 @@ use bistable_worker::{
     unit::{Mode, Work, run},
 };
 use support::{NUMERICS, World, report};
+use sweeps::analytic;
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
 /// Two cells; with the second's step size the iterates leave the finite numbers before its last K.
-const QUADRATIC: &str = r#"
-name = "two step sizes"
-replicates = 2
-indices = "all"
-
-[problem]
-kind = "quadratic"
-dim_x = 2
-dim_y = 2
-mu_f = 1.0
-l_f = 1.5
-mu_g = 1.0
-l_g = 1.5
-mean = 1.0
-noise = 1.0
-seed = 1
-
-[grid]
+fn quadratic(name: &str) -> String {
+    let first = format!("name = \"{name}\"\nreplicates = 2");
+    let grid = r#"
 m1 = 20
 m2 = 20
 K = [3, 2000]
@@ -54,6 +42,8 @@ eta_y = [0.1, 1000.0]
 [[solvers]]
 preset = "ssgd"
 "#;
+    analytic(&first, 2, grid)
+}
 
 const REWEIGHTING: &str = r#"
 name = "uploaded"
@@ -127,7 +117,10 @@ fn compute(sweep: &Arc<Sweep>, cell: CellId, replicate: Replicate) -> Vec<(UnitI
 #[tokio::test]
 async fn what_the_numerics_return_is_accepted_even_where_it_diverges() {
     let world = empty().await;
-    let answer = world.submit(QUADRATIC).await.expect("submit");
+    let answer = world
+        .submit(&quadratic("two step sizes"))
+        .await
+        .expect("submit");
     assert!(!answer.existed);
     let id = answer.sweep.expect("a status").id;
     let sweep = Arc::new(world.sweep_of(&id).await);
@@ -166,15 +159,20 @@ async fn what_the_numerics_return_is_accepted_even_where_it_diverges() {
 #[tokio::test]
 async fn submitting_again_revives_a_cancelled_sweep() {
     let world = empty().await;
-    let first = world.submit(QUADRATIC).await.expect("submit");
+    let first = world
+        .submit(&quadratic("two step sizes"))
+        .await
+        .expect("submit");
     let id = first.sweep.expect("a status").id;
     let sweep = Arc::new(world.sweep_of(&id).await);
     let units = compute(&sweep, CellId(0), Replicate(0));
     let count = units.len() as u64;
     report(world.work(), units, NUMERICS).await.expect("report");
     world.cancel(&sweep).await;
-    let renamed = QUADRATIC.replace("two step sizes", "another name");
-    let again = world.submit(&renamed).await.expect("submit");
+    let again = world
+        .submit(&quadratic("another name"))
+        .await
+        .expect("submit");
     assert!(again.existed);
     let status = again.sweep.expect("a status");
     assert_eq!(

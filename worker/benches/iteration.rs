@@ -92,9 +92,12 @@ fn linear(criterion: &mut Criterion) {
     );
 }
 
+/// Nobody stops a bench.
+static STOP: AtomicBool = AtomicBool::new(false);
+
 fn iterations<P: Problem>(criterion: &mut Criterion, name: &str, facts: &Facts, problem: &P) {
     let cell = &facts.cells[0];
-    let stepper = Fused::new(problem, Simd::any(), facts, cell, Replicate(0));
+    let stepper = Fused::new(problem, Simd::any(), facts, cell, Replicate(0), &STOP);
     let twins: Vec<Twin> = (0..P::REPLICAS as u32).map(Twin::Replaced).collect();
     iterate(criterion, name, stepper, &twins);
 }
@@ -129,7 +132,7 @@ fn presets(criterion: &mut Criterion) {
             true => iterations(criterion, &name, &facts, &problem),
             false => {
                 let (simd, cell) = (Simd::any(), &facts.cells[0]);
-                let stepper = General::new(&problem, simd, &facts, cell, Replicate(0));
+                let stepper = General::new(&problem, simd, &facts, cell, Replicate(0), &STOP);
                 iterate(criterion, &name, stepper, &[Twin::Replaced(0)]);
             }
         }

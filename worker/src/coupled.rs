@@ -11,6 +11,7 @@ mod replica;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bistable_common::{
+    draw::{first_draws_while, measured_order},
     ids::{Block, Replicate},
     plan::{BLOCK, Plan},
     sweep::{Cell, Facts},
@@ -90,7 +91,7 @@ pub fn run_fused<P: Problem>(
 ) -> Result<(), RunError> {
     let bytes = check_memory(problem, setting)?;
     let (facts, cell) = (setting.facts, setting.cell());
-    let mut stepper = Fused::new(problem, setting.simd, facts, cell, setting.replicate);
+    let mut stepper = Fused::new(problem, setting.simd, facts, cell, setting.replicate, stop);
     run(&mut stepper, bytes, setting, blocks, stop, done)
 }
 
@@ -104,7 +105,7 @@ pub fn run_general<P: Smooth>(
 ) -> Result<(), RunError> {
     let bytes = check_memory(problem, setting)?;
     let (facts, cell) = (setting.facts, setting.cell());
-    let mut stepper = General::new(problem, setting.simd, facts, cell, setting.replicate);
+    let mut stepper = General::new(problem, setting.simd, facts, cell, setting.replicate, stop);
     run(&mut stepper, bytes, setting, blocks, stop, done)
 }
 
@@ -135,20 +136,19 @@ fn run<S: Stepper>(
     stop: &AtomicBool,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
-    let first =
-        bistable_common::draw::first_draws(setting.facts, setting.cell(), setting.replicate);
-    let order = bistable_common::draw::measured_order(
-        setting.facts,
-        setting.cell(),
-        setting.replicate,
-        &first,
-    );
+    let (facts, cell, replicate) = (setting.facts, setting.cell(), setting.replicate);
+    let go_on = || match stop.load(Ordering::Relaxed) {
+        true => Err(RunError::Stopped),
+        false => Ok(()),
+    };
+    let first = first_draws_while(facts, cell, replicate, go_on)?;
+    let order = measured_order(facts, cell, replicate, &first);
     let draws = Draws { first, order };
     let group = blocks_per_base_run(state_bytes, S::Problem::REPLICAS);
     let mut first = blocks.start;
     while first < blocks.end {
         let end = blocks.end.min(first.saturating_add(group));
-        run_group(stepper, setting, &draws, first..end, stop, done)?;
+        run_group(stepper, setting, &draws, first..end, done)?;
         first = end;
     }
     Ok(())
@@ -159,7 +159,6 @@ fn run_group<S: Stepper>(
     setting: Setting<'_>,
     draws: &Draws,
     blocks: std::ops::Range<u32>,
-    stop: &AtomicBool,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
     let plan = Plan::new(setting.facts);
@@ -172,7 +171,7 @@ fn run_group<S: Stepper>(
     let all = blocks.clone().flat_map(groups);
     let mut forks = Forks::new(stepper, all, draws, setting.mode);
     let with_curve = blocks.start == 0;
-    let base = Base::run(stepper, setting, draws, &mut forks, with_curve, stop)?;
+    let base = Base::run(stepper, setting, draws, &mut forks, with_curve)?;
     let mut room = Room::new(stepper);
     let mut number = 0;
     for block in blocks {
@@ -180,7 +179,7 @@ fn run_group<S: Stepper>(
         for group in groups(block) {
             let fork = forks.of(number);
             experiments.extend(replica::run(
-                stepper, setting, &base, group, draws, fork, &mut room, stop,
+                stepper, setting, &base, group, draws, fork, &mut room,
             )?);
             number += 1;
         }
@@ -197,13 +196,6 @@ fn run_group<S: Stepper>(
                 experiments,
             },
         );
-    }
-    Ok(())
-}
-
-fn check_stop(stop: &AtomicBool) -> Result<(), RunError> {
-    if stop.load(Ordering::Relaxed) {
-        return Err(RunError::Stopped);
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::{
     data::Dataset,
     kernel::{Real, Simd},
     problem::{LinearReplicas, Plain, Quadratic, QuadraticReplicas, Reweighting},
-    solver::shape,
+    solver::{Stopped, shape},
 };
 
 pub use fingerprint::fingerprint;
@@ -71,8 +71,14 @@ pub enum RunError {
     Precision,
 }
 
-/// Runs `work` with these instructions, giving each unit to `done` as soon as it is finished, in the order of blocks. `stop` is read once an
-/// outer iteration.
+impl From<Stopped> for RunError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// Runs `work` with these instructions, giving each unit to `done` as soon as it is finished, in the order of blocks. `stop`
+/// is read before every inner step.
 pub fn run(
     work: &Work,
     simd: Simd,

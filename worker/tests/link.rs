@@ -8,17 +8,26 @@ mod runner;
 use std::{
     collections::BTreeSet,
     future::Future,
+    io::ErrorKind,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use bistable_common::{
     ids::Hash,
-    wire::v1::{self, FailureKind, session_request as request, session_response as response},
+    wire::{
+        LEADER_KEY,
+        v1::{self, FailureKind, session_request as request, session_response as response},
+    },
 };
 use bistable_worker::kernel::Simd;
 use bistable_worker::link::{self, LinkConfig, LinkError};
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::timeout,
+};
 use tonic::Status;
 
 use fake::{Fake, Session};
@@ -491,6 +500,98 @@ async fn nonsense_ends_the_session_and_not_the_worker() {
         lease(&session, TOKEN, 0..1).await;
         assert_eq!(fake.report().await.blocks(), [0]);
         worker.task.abort();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_does_not_wait_for_a_machine_that_says_nothing() {
+    within_a_minute(async {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let silent_at = silent.local_addr().expect("its address");
+        let mut fake = Fake::start().await;
+        let worker = Worker::with(
+            &fake,
+            |_| Fate::Done,
+            |config| {
+                config.coordinators.insert(0, silent_at.into());
+            },
+        );
+        let (connection, _) = silent.accept().await.expect("a worker");
+        let session = fake.sessions.recv().await.expect("a session");
+        // It is still waited for when the other one is called.
+        let mut said = Vec::new();
+        while connection
+            .try_read_buf(&mut said)
+            .is_ok_and(|bytes| bytes > 0)
+        {}
+        let more = connection
+            .try_read_buf(&mut said)
+            .map_err(|error| error.kind());
+        assert_eq!(more, Err(ErrorKind::WouldBlock));
+        session.welcome(10).await;
+        // And left alone when that one says welcome.
+        while connection.readable().await.is_ok() {
+            if connection
+                .try_read_buf(&mut said)
+                .is_ok_and(|bytes| bytes == 0)
+            {
+                break;
+            }
+        }
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_goes_to_the_leader_that_is_named() {
+    within_a_minute(async {
+        let mut standby = Fake::start().await;
+        let mut leader = Fake::start().await;
+        let worker = Worker::start(&standby, |_| Fate::Done);
+        let session = standby.sessions.recv().await.expect("a session");
+        let mut status = Status::unavailable("this coordinator stands by");
+        let url = format!("http://{}", leader.address);
+        status
+            .metadata_mut()
+            .insert(LEADER_KEY, url.parse().expect("ASCII"));
+        session.refuse(status).await;
+        let session = leader.session().await;
+        lease(&session, TOKEN, 0..1).await;
+        assert_eq!(leader.report().await.blocks(), [0]);
+        // One that leads no more is not in the list; those that are, are tried again.
+        drop(leader);
+        standby.session().await;
+        worker.task.abort();
+    })
+    .await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_worker_does_not_wait_for_a_machine_that_accepts_nobody() {
+    within_a_minute(async {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let full = socket.listen(1).expect("a queue");
+        let full_at = full.local_addr().expect("its address");
+        // Its queue is full when a connection hangs.
+        let mut queued = Vec::new();
+        let instant = Duration::from_millis(200);
+        while let Ok(connection) = timeout(instant, TcpStream::connect(full_at)).await {
+            queued.push(connection.expect("a connection"));
+        }
+        let mut fake = Fake::start().await;
+        let worker = Worker::with(
+            &fake,
+            |_| Fate::Done,
+            |config| {
+                config.coordinators.insert(0, full_at.into());
+            },
+        );
+        fake.session().await;
+        worker.end().await.expect("a polite end");
     })
     .await;
 }

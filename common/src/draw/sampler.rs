@@ -1,5 +1,7 @@
 //! Batches of indices: which samples a solver reads, and when.
 
+use std::convert::Infallible;
+
 use super::{Key, Purpose};
 use crate::{
     ids::Replicate,
@@ -126,6 +128,17 @@ impl Sampler {
 
 /// For every index of D, the outer iteration that first reads it before the cell's largest K.
 pub fn first_draws(facts: &Facts, cell: &Cell, replicate: Replicate) -> Vec<Option<u64>> {
+    let Ok(first) = first_draws_while(facts, cell, replicate, || Ok::<(), Infallible>(()));
+    first
+}
+
+/// The same, as long as `go_on` says so before each iteration: a large K takes a while.
+pub fn first_draws_while<E>(
+    facts: &Facts,
+    cell: &Cell,
+    replicate: Replicate,
+    go_on: impl Fn() -> Result<(), E>,
+) -> Result<Vec<Option<u64>>, E> {
     let mut sampler = Sampler::new(facts.seed, replicate, cell, Level::Outer);
     let mut first = vec![None; cell.m1 as usize];
     let mut batch = Vec::with_capacity(sampler.size() as usize);
@@ -135,6 +148,7 @@ pub fn first_draws(facts: &Facts, cell: &Cell, replicate: Replicate) -> Vec<Opti
         if left == 0 {
             break;
         }
+        go_on()?;
         sampler.batch(round, 0, &mut batch);
         for &index in &batch {
             let draw = &mut first[index as usize];
@@ -142,7 +156,7 @@ pub fn first_draws(facts: &Facts, cell: &Cell, replicate: Replicate) -> Vec<Opti
             draw.get_or_insert(round);
         }
     }
-    first
+    Ok(first)
 }
 
 /// The indices that are replaced, in the order in which blocks are cut from them: the replicate's seeded random order

@@ -93,7 +93,7 @@ pub enum Inverse {
         steps: u32,
         /// Step size.
         eta_v: f64,
-        /// For batches of geometric sizes `ceil(B Q (1 - eta_v mu)^{j-1})`, the j-th applied last but j - 1 (Ji21): mu.
+        /// For batches of geometric sizes `ceil(B Q (1 - eta_v mu)^{j-1})`, the j-th that is applied (Ji21): mu.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         geometric: Option<f64>,
     },

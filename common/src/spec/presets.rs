@@ -316,7 +316,7 @@ pub const PRESETS: [Preset; 21] = [
     },
     Preset {
         name: "bsa",
-        summary: "bilevel stochastic approximation: growing T, a Neumann product of random length",
+        summary: "bilevel stochastic approximation: growing T from the initial point, a Neumann product of random length",
         source: "Ghadimi & Wang 2018",
         inner_steps: InnerSteps::Default(1),
         growth: Growth::Sqrt,

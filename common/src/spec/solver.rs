@@ -45,16 +45,16 @@ pub enum Misfit {
         "the unrolled direction differentiates through this iteration's inner steps, so they must come first; use order = \"inner_first\""
     )]
     UnrolledNeedsInnerFirst,
-    /// It needs a known number of them.
-    #[error(
-        "the unrolled direction differentiates through a number of inner steps that is known beforehand; leave tolerance out, or use an implicit direction"
-    )]
-    UnrolledNeedsFixedT,
     /// It differentiates plain gradient steps.
     #[error(
         "the unrolled direction differentiates through plain gradient steps; leave update_y out, or use an implicit direction"
     )]
     UnrolledNeedsPlainSteps,
+    /// The last steps of a number that is not known beforehand.
+    #[error(
+        "with a tolerance nobody knows beforehand which inner steps will be the last ones; use direction = \"unrolled\""
+    )]
+    TruncatedNeedsKnownT,
     /// Sizes that grow to all samples and beyond.
     #[error(
         "`mu` makes the batches of a Neumann series fall geometrically, which needs their number: use batch_v = 8, say, or leave mu out"
@@ -147,9 +147,6 @@ impl Solver {
         if unrolled && !self.inner_first() {
             return Err(Misfit::UnrolledNeedsInnerFirst);
         }
-        if unrolled && self.schedule.tolerance.is_some() {
-            return Err(Misfit::UnrolledNeedsFixedT);
-        }
         let geometric = |implicit: &&Implicit| {
             matches!(
                 implicit.inverse,
@@ -165,6 +162,10 @@ impl Solver {
         }
         if unrolled && !self.update_y.is_plain() {
             return Err(Misfit::UnrolledNeedsPlainSteps);
+        }
+        let truncated = matches!(self.direction, Direction::Truncated { .. });
+        if truncated && self.schedule.tolerance.is_some() {
+            return Err(Misfit::TruncatedNeedsKnownT);
         }
         Ok(())
     }

@@ -418,8 +418,8 @@ fn parts_that_mean_nothing_together() {
         ),
         (
             "tsgd",
-            "tolerance = { first = 0.1, ratio = 1 }",
-            Misfit::UnrolledNeedsFixedT,
+            "direction = { last = 3 }\ntolerance = { first = 0.1, ratio = 1 }",
+            Misfit::TruncatedNeedsKnownT,
         ),
         (
             "ud",

@@ -8,7 +8,7 @@ use super::{Board, LeaseEntry, Mode, SweepEntry, Timestamp, UnitState, WorkerEnt
 
 impl Board {
     /// Panics if anything does not fit together.
-    pub(super) fn check_invariants(&self, now: Timestamp) {
+    pub(crate) fn check_invariants(&self, now: Timestamp) {
         self.check_workers();
         let holders = self.check_leases();
         for (id, entry) in &self.sweeps {

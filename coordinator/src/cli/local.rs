@@ -81,6 +81,19 @@ fn led_by(leader: Option<String>) -> Failure {
     })
 }
 
+/// This coordinator was at work on the store, and may not write there any more.
+fn deposed_by(leader: Option<String>) -> Failure {
+    Failure::Other(match leader {
+        Some(url) => format!(
+            "the coordinator at {url} leads on this store now; what is done is in it. Go on there with \
+             `bistable submit --coordinator {url}`, or run the same command again when that coordinator has left"
+        ),
+        None => "the store did not answer for a while, and this coordinator lost the lead; what is done is in it. \
+                 Run the same command again to go on"
+            .to_owned(),
+    })
+}
+
 impl Local {
     /// Starts both; the worker's coordinator is filled in.
     pub async fn start(store: String, worker: LinkConfig) -> Result<Self, Failure> {
@@ -121,9 +134,14 @@ impl Local {
         Ok(Client::connect(&[self.server.addr().into()]).await?)
     }
 
-    /// Resolves if the worker ends by itself, which it only does if it cannot work.
-    pub async fn worker_failed(&mut self) -> Failure {
-        match (&mut self.worker).await {
+    /// Resolves if the worker ends by itself, which it only does if it cannot work, or if another coordinator takes over.
+    /// That one need not want this sweep, so there is nothing to wait for.
+    pub async fn failed(&mut self) -> Failure {
+        let ended = tokio::select! {
+            ended = &mut self.worker => ended,
+            leader = self.server.deposed() => return deposed_by(leader),
+        };
+        match ended {
             Ok(Ok(())) => Failure::Other("the worker left".to_owned()),
             Ok(Err(error)) => error.into(),
             Err(error) => Failure::Other(format!("the worker died: {error}")),

@@ -102,7 +102,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let result = tokio::select! {
         result = measure(&mut client, prepared) => result,
         () = &mut asked => Err(Failure::Interrupted),
-        failure = local.worker_failed() => Err(failure),
+        failure = local.failed() => Err(failure),
     };
     if matches!(result, Err(Failure::Interrupted)) {
         eprintln!(

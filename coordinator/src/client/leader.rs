@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bistable_common::wire::LEADER_KEY;
-use bistable_worker::link::Address;
+use bistable_worker::link::{Address, leader_of};
 use tonic::{Code, Status};
 
 use super::{Client, ClientError, reach};
@@ -77,10 +77,4 @@ impl Client {
         }
         false
     }
-}
-
-/// Who leads, in the words of a coordinator that does not.
-fn leader_of(status: &Status) -> Option<Address> {
-    let url = status.metadata().get(LEADER_KEY)?;
-    url.to_str().ok()?.parse().ok()
 }

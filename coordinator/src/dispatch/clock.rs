@@ -1,10 +1,8 @@
 //! The one place where the coordinator reads a clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::board::Timestamp;
 
-/// A clock that starts at the system's time and then never jumps, whatever is done to the system's.
+/// A clock that starts at its machine's time and then never jumps, whatever is done to the machine's.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     started: tokio::time::Instant,
@@ -13,13 +11,10 @@ pub(crate) struct Clock {
 
 impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is where clocks are read")]
-    pub fn start() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+    pub fn start(epoch: Timestamp) -> Self {
         Self {
             started: tokio::time::Instant::now(),
-            epoch: Timestamp(0) + since_epoch,
+            epoch,
         }
     }
 

@@ -75,6 +75,7 @@ pub(super) enum Command {
     ),
     Submit(Box<Sweep>, Option<Priority>, Reply<(SweepStatus, Existed)>),
     Steer(SweepId, Steering, Reply<SweepStatus>),
+    /// Sent by the recorder alone.
     Delete(SweepId, Reply<()>),
     Status(SweepId, Reply<SweepStatus>),
     List(Reply<Vec<SweepStatus>>),

@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Command, DispatchError, clock::Clock, deposition::Deposition};
+use super::{Command, DispatchError, clock::Clock, command::Reply, deposition::Deposition};
 use crate::{
     board::Event,
     store::{Outcome, Store, StoreError, UnitResult, blocking},
@@ -31,11 +31,12 @@ struct Retry {
     reply: oneshot::Sender<Result<Vec<UnitKey>, StoreError>>,
 }
 
-/// Everything that changes which results there are is done by one task, so that the board hears of it in the order in which
+/// Everything that changes which results there are waits in one queue, so that the board hears of it in the order in which
 /// the store did it.
 enum Job {
     Record(Batch),
     Retry(Retry),
+    Delete(SweepId, Reply<()>),
 }
 
 /// Takes results for the store, and has them forgotten.
@@ -86,6 +87,15 @@ impl Recorder {
         let units = answer.await.map_err(|_| DispatchError::Stopping)?;
         Ok(units?)
     }
+
+    /// Has a sweep forgotten after everything that was reported before: news of its results must not reach the board of a
+    /// later life of the sweep.
+    pub async fn delete(&self, sweep: SweepId) -> Result<(), DispatchError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.0.send(Job::Delete(sweep, reply)).await;
+        sent.map_err(|_| DispatchError::Stopping)?;
+        answer.await.map_err(|_| DispatchError::Stopping)?
+    }
 }
 
 /// The task.
@@ -107,6 +117,10 @@ impl Clerk {
                     Job::Retry(retry) => {
                         self.record(std::mem::take(&mut batches)).await;
                         self.retry(retry).await;
+                    }
+                    Job::Delete(sweep, reply) => {
+                        self.record(std::mem::take(&mut batches)).await;
+                        self.delete(sweep, reply).await;
                     }
                 }
             }
@@ -161,6 +175,13 @@ impl Clerk {
             Err(_) => {}
         }
         let _ = reply.send(retried);
+    }
+
+    /// Waits while the board's task forgets the sweep, in the store too. That task never waits for this one.
+    async fn delete(&self, sweep: SweepId, reply: Reply<()>) {
+        let (forgotten, answer) = oneshot::channel();
+        let _ = self.board.send(Command::Delete(sweep, forgotten)).await;
+        let _ = reply.send(answer.await.unwrap_or(Err(DispatchError::Stopping)));
     }
 
     /// If the board is gone, the store knows anyway.

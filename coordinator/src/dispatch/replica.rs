@@ -35,11 +35,11 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub fn new(store: Arc<dyn Store>, numerics: Hash) -> Self {
+    pub fn new(store: Arc<dyn Store>, numerics: Hash, clock: Clock) -> Self {
         Self {
             store,
             numerics,
-            clock: Clock::start(),
+            clock,
             seen: Arc::default(),
         }
     }

@@ -69,13 +69,19 @@ impl Dispatcher {
             let deadline = self.board.next_deadline();
             let wake = deadline.map(|time| self.clock.instant(time));
             tokio::select! {
+                // What has arrived is heard before a deadline is judged.
+                biased;
+                _ = self.stop.wait_for(|stop| *stop) => return,
                 received = commands.recv_many(&mut batch, MAX_COMMANDS) => {
                     if received == 0 {
                         return;
                     }
                 }
-                () = sleep_until(wake) => batch.push(Command::Event(Event::Tick)),
-                _ = self.stop.wait_for(|stop| *stop) => return,
+                () = sleep_until(wake) => {}
+            }
+            // Also if commands never cease to arrive.
+            if deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
+                batch.push(Command::Event(Event::Tick));
             }
             for command in batch.drain(..) {
                 self.perform(command).await;
@@ -122,7 +128,11 @@ impl Dispatcher {
     /// Feeds the board and sorts its decisions; returns the tokens that a beat is refused.
     pub fn feed(&mut self, event: Event) -> Vec<LeaseToken> {
         let mut refused = Vec::new();
-        for effect in self.board.handle(self.clock.now(), event) {
+        let now = self.clock.now();
+        let effects = self.board.handle(now, event);
+        #[cfg(test)]
+        self.board.check_invariants(now);
+        for effect in effects {
             match effect {
                 Effect::SaveLease(lease) => self.unwritten.push(Change::SaveLease(lease)),
                 Effect::ExtendLease(token, deadline) => {

@@ -9,6 +9,7 @@ use tokio::{
 
 use super::{Mandate, Role};
 use crate::{
+    board::Timestamp,
     dispatch::{Clock, Tasks},
     server::ServerError,
     store::{
@@ -74,6 +75,7 @@ impl Candidate {
                 }
             }
             tokio::select! {
+                biased;
                 () = asked_to_leave(&mut stop) => return None,
                 () = sleep(pause) => {}
             }
@@ -101,6 +103,7 @@ impl Candidate {
         let mut stop = self.stop.clone();
         let mut lost = pin!(hold(Arc::clone(&self.store), epoch));
         let begun = tokio::select! {
+            biased;
             begun = self.mandate.begin(store) => begun,
             why = &mut lost => {
                 tracing::warn!(%epoch, "lost the lead before it began: {why}");
@@ -119,6 +122,7 @@ impl Candidate {
         tracing::info!(%epoch, "leading");
         self.roles.send_replace(Role::Leading(leading));
         let why = tokio::select! {
+            biased;
             why = lost => why,
             () = tasks.deposed() => StoreError::Deposed.to_string(),
             () = asked_to_leave(&mut stop) => return self.leave(epoch, tasks).await,
@@ -166,7 +170,7 @@ async fn asked_to_leave(stop: &mut watch::Receiver<bool>) {
 /// Renews a term until it is lost; says why. A leader that cannot reach the store for a whole term steps down: another one
 /// may lead by then, and its own workers should look for that one.
 async fn hold(store: Arc<dyn Store>, epoch: Epoch) -> String {
-    let clock = Clock::start();
+    let clock = Clock::start(Timestamp::default());
     let mut until = clock.now() + TERM;
     loop {
         sleep(RENEW_EVERY).await;

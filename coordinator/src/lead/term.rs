@@ -8,7 +8,8 @@ use bistable_worker::data::Dataset;
 use super::Leading;
 use crate::{
     board::Terms,
-    dispatch::{Backlog, Dispatch, Tasks},
+    dispatch::{Backlog, Clock, Dispatch, Tasks},
+    machine::Machine,
     rpc,
     server::ServerError,
     store::{Store, blocking},
@@ -21,6 +22,7 @@ pub(crate) struct Mandate {
     /// What workers are held to.
     pub terms: Terms,
     pub backlog: Backlog,
+    pub machine: Arc<dyn Machine>,
 }
 
 impl Mandate {
@@ -34,15 +36,10 @@ impl Mandate {
             self.numerics,
             self.terms,
             self.backlog,
-            random_seed()?,
+            Clock::start(self.machine.time()),
+            self.machine.secret()?,
         )
         .await?;
         Ok((Leading { dispatch, store }, tasks))
     }
-}
-
-fn random_seed() -> Result<[u8; 32], ServerError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| ServerError::Random(error.to_string()))?;
-    Ok(seed)
 }

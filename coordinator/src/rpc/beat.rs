@@ -21,6 +21,7 @@ pub(super) fn answer(
     let (sink, stream) = responses();
     tokio::spawn(async move {
         tokio::select! {
+            biased;
             ended = answer_all(&dispatch, incoming, &sink) => {
                 if let Err(error) = ended {
                     fail(&sink, error).await;

@@ -35,9 +35,9 @@ pub(crate) enum Error {
         None => "no other one leads yet".to_owned(),
     })]
     StandingBy(Option<String>),
-    /// A defect of this program.
-    #[error("{0}")]
-    Internal(&'static str),
+    /// Whoever asked does not wait for the answer any more.
+    #[error("nobody waits for the answer")]
+    Unasked,
 }
 
 impl Error {
@@ -52,8 +52,8 @@ impl Error {
             Self::Precondition(_) => Code::FailedPrecondition,
             Self::NotFound(_) => Code::NotFound,
             Self::Busy(_) => Code::ResourceExhausted,
-            Self::Internal(_) => Code::Internal,
             Self::StandingBy(_) => Code::Unavailable,
+            Self::Unasked => Code::Cancelled,
             Self::Dispatch(error) => match error {
                 DispatchError::Unknown(_) => Code::NotFound,
                 DispatchError::Cancelled(_) | DispatchError::ForeignNumerics(_) => {

@@ -97,6 +97,16 @@ impl Context {
         }
     }
 
+    /// Waits until the coordinator no longer leads with a board that has stopped; false if that is its end.
+    async fn next_role(&self) -> bool {
+        let mut roles = self.roles.clone();
+        let goes_on = |role: &Role| match role {
+            Role::Leading(leading) => !leading.dispatch.has_stopped(),
+            Role::StandingBy { .. } => true,
+        };
+        roles.wait_for(goes_on).await.is_ok()
+    }
+
     /// What anyone can say about sweeps.
     fn view(&self) -> View {
         match &*self.roles.borrow() {

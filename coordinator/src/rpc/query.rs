@@ -1,6 +1,6 @@
 //! Computing estimates from the store.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bistable_common::{
     ids::{Block, CellId, Replicate, SweepId},
@@ -17,7 +17,8 @@ use crate::{
 };
 
 impl Context {
-    /// Estimates of a sweep as it stands.
+    /// Estimates of a sweep as it stands. Dropped, it stops to compute them before the next run is read; a run of each
+    /// computation is in memory at a time.
     pub(super) async fn estimates(
         &self,
         id: SweepId,
@@ -25,13 +26,20 @@ impl Context {
     ) -> Result<v1::QueryEstimatesResponse, Error> {
         let known = self.view().known(id).await?;
         check_solvers(&known.sweep, &query)?;
-        let permit = self.queries.acquire().await;
-        let _permit = permit.map_err(|_| DispatchError::Stopping)?;
-        blocking(&self.store, move |store| {
+        let permit = Arc::clone(&self.queries).acquire_owned().await;
+        let permit = permit.map_err(|_| DispatchError::Stopping)?;
+        let asker = Arc::new(());
+        let asked = Arc::downgrade(&asker);
+        let answer = blocking(&self.store, move |store| {
+            // Held for as long as the work takes, whoever waits for it.
+            let _permit = permit;
             let sweep = &known.sweep;
             let troubles = troubles::of(store, id)?;
             let conflicting = troubles.conflicting > 0;
-            let runs = |cell, replicate| trajectories(store, id, cell, replicate);
+            let runs = |cell, replicate| match asked.strong_count() {
+                0 => Err(Error::Unasked),
+                _ => trajectories(store, id, cell, replicate),
+            };
             let report = estimate::report(sweep, &query, runs, conflicting)?;
             Ok(v1::QueryEstimatesResponse {
                 units_quarantined: troubles.quarantined,
@@ -40,7 +48,9 @@ impl Context {
                 ..to_wire(report, sweep)
             })
         })
-        .await
+        .await;
+        drop(asker);
+        answer
     }
 }
 
@@ -83,4 +93,52 @@ pub(super) fn trajectories(
             Ok((block, trajectory))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bistable_common::ids::Hash;
+    use tokio::{sync::watch, time::timeout};
+
+    use super::*;
+    use crate::{
+        board::{Timestamp, fixture},
+        dispatch::{Clock, Replica},
+        lead::Role,
+        rpc::MAX_QUERIES,
+        store::{Sqlite, slow::Slow},
+    };
+
+    const NUMERICS: Hash = Hash([7; 32]);
+
+    #[tokio::test]
+    async fn nothing_is_computed_for_one_who_has_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Sqlite::open(&folder.path().join("store.db")).expect("a store");
+        // Three runs.
+        let sweep = fixture::sweep(32, 3, 1);
+        let submitted = store.submit_sweep(&sweep, NUMERICS, None, Timestamp(1));
+        submitted.expect("a sweep");
+        let (store, word) = Slow::new(store);
+        let slow = Arc::new(store);
+        let store: Arc<dyn Store> = Arc::clone(&slow) as _;
+        let (_role, roles) = watch::channel(Role::StandingBy { leader: None });
+        let replica = Replica::new(Arc::clone(&store), NUMERICS, Clock::start(Timestamp(1)));
+        let context = Context::new(roles, replica, store, NUMERICS, None);
+
+        let query = context.estimates(sweep.id(), Query::default());
+        tokio::select! {
+            _ = query => panic!("no answer without the runs"),
+            () = slow.done_so.notified() => {}
+        }
+        // The first run is still being read, and counts.
+        assert_eq!(context.queries.available_permits(), MAX_QUERIES - 1);
+        word.send(()).expect("a store");
+        // The second is not begun, so nobody has to be told to go on with it.
+        let all = context.queries.acquire_many(MAX_QUERIES as u32);
+        let all = timeout(Duration::from_secs(60), all).await;
+        drop(all.expect("an end").expect("permits"));
+    }
 }

@@ -9,7 +9,7 @@ use bistable_common::{
 use super::{Context, Error, orders::Orders, shape::Expected};
 use crate::{
     dispatch::{Dispatch, DispatchError},
-    store::UnitResult,
+    store::{Store, UnitResult, blocking},
 };
 
 /// Units in a report, at most.
@@ -26,8 +26,8 @@ pub(super) async fn report(
     let (dispatch, orders) = (context.leading()?.dispatch, context.orders.clone());
     let recorder = dispatch.recorder().clone();
     // Decoding megabytes would keep other calls waiting.
-    let read = tokio::task::spawn_blocking(move || read(&dispatch, &orders, request)).await;
-    let results = read.map_err(|_| Error::Internal("reading the report failed"))??;
+    let read = move |_: &dyn Store| read(&dispatch, &orders, request);
+    let results = blocking(&context.store, read).await?;
     let outcomes = recorder.record(results).await?;
     Ok(v1::ReportResponse {
         outcomes: outcomes

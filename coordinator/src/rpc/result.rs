@@ -100,7 +100,10 @@ async fn watch(
             Err(error) => return Err(error.into()),
         };
         drop(view);
-        let estimates = Some(context.estimates(id, query.clone()).await?);
+        let estimates = tokio::select! {
+            estimates = context.estimates(id, query.clone()) => Some(estimates?),
+            () = sink.closed() => return Ok(()),
+        };
         if last != estimates {
             last.clone_from(&estimates);
             let look = v1::WatchEstimatesResponse { estimates };

@@ -159,6 +159,7 @@ async fn listen(
     };
     if opened.send(Ok(session_opened)).is_ok() {
         tokio::select! {
+            biased;
             broken = pass_on(&dispatch, session, incoming) => {
                 if let (Some(error), Some(outbox)) = (broken, outbox.upgrade()) {
                     // If the outbox is full, its worker does not read anyway.

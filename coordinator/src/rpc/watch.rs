@@ -19,6 +19,8 @@ pub(super) async fn sweep(context: Context, id: SweepId, sink: Sink<v1::WatchSwe
         let status = match view.status(id).await {
             Ok(status) => status,
             Err(DispatchError::Unknown(_)) => return,
+            // The end of a term, of which the coordinator will hear at once.
+            Err(DispatchError::Stopping) if context.next_role().await => continue,
             Err(error) => return fail(&sink, error.into()).await,
         };
         drop(view);
@@ -54,6 +56,7 @@ pub(super) async fn next<T>(changes: Changes, sink: &Sink<T>, pause: Duration) -
         changes.changed().await;
     };
     tokio::select! {
+        biased;
         () = sink.closed() => Next::Stop,
         () = changed => Next::Look,
     }

@@ -340,6 +340,7 @@ fn leases_are_saved_extended_and_dropped(fixture: &Fixture) {
     let changes = [
         Change::SaveLease(first.clone()),
         Change::SaveLease(second.clone()),
+        Change::ExtendLease(second.token, Timestamp(2_000)),
         Change::ExtendLease(second.token, Timestamp(3_000)),
         Change::DropLease(first.token),
         Change::DropLease(LeaseToken([9; 16])),

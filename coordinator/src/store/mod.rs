@@ -1,7 +1,7 @@
 //! What the coordinator knows durably: sweeps, their results, leases, failures and data sets.
 //!
 //! [`Store`] is a list of promises in the domain's words; `conformance` holds each backend to them. A store decides
-//! nothing: it keeps what the board decided and what workers reported. Methods block, so async callers go through
+//! nothing: it keeps what the board decided and what workers reported. Methods may block, so async callers go through
 //! [`blocking`]. Time is an argument.
 
 mod address;
@@ -9,8 +9,12 @@ mod address;
 mod conformance;
 mod election;
 #[cfg(test)]
+pub(crate) mod memory;
+#[cfg(test)]
 mod migrations_test;
 mod postgres;
+#[cfg(test)]
+pub(crate) mod slow;
 mod sqlite;
 mod types;
 
@@ -114,6 +118,11 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Whether calls may keep their thread waiting.
+    fn blocks(&self) -> bool {
+        true
+    }
+
     /// Inserts a running sweep, or makes the one with this identifier run again under this name; its results are kept.
     /// Without a `priority` a new sweep has the default one and a known sweep keeps its own.
     fn submit_sweep(
@@ -198,7 +207,7 @@ pub fn open(address: &str) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
-/// Calls a store from async code, on a thread that may block.
+/// Calls a store from async code: on a thread that may block, if the store does.
 pub async fn blocking<T, E>(
     store: &Arc<dyn Store>,
     call: impl FnOnce(&dyn Store) -> Result<T, E> + Send + 'static,
@@ -207,6 +216,9 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
+    if !store.blocks() {
+        return call(store.as_ref());
+    }
     let store = Arc::clone(store);
     tokio::task::spawn_blocking(move || call(store.as_ref()))
         .await

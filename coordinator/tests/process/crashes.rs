@@ -1,67 +1,56 @@
 //! Processes that die change nothing but time.
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::{
     processes::{
         Coordinator, Running, Runs, Watch, Worker, digest, id_of, json, number, undisturbed,
     },
+    scene::Scene,
     sweeps::slow,
 };
 
 #[test]
 fn a_worker_killed_in_the_middle_of_a_unit() {
-    let document = slow(1);
-    let expected = undisturbed(&document, &[]);
-    let runs = Runs::new();
-    let file = runs.write("sweep.toml", &document);
-    let coordinator = Coordinator::start(&runs.store());
-    let (id, mut watch) = coordinator.submit_watched(&file);
-    let first = Worker::start(&coordinator);
-    watch.until_under_way();
+    let mut scene = Scene::of(slow(1));
+    let first = Worker::start(&scene.coordinator);
+    scene.watch.until_under_way();
     first.process.kill();
     // The coordinator notices; what was leased is pending again, and nothing that was done is lost.
-    let noticed = watch.until(|status| number(status, "units_leased") == 0);
+    let noticed = scene
+        .watch
+        .until(|status| number(status, "units_leased") == 0);
     assert_eq!(noticed["state"], "running", "{noticed}");
     assert!(number(&noticed, "units_done") > 0, "{noticed}");
-    let second = Worker::start(&coordinator);
-    assert_eq!(coordinator.complete(&id), expected);
+    let second = Worker::start(&scene.coordinator);
+    scene.completes();
     second.process.leave();
 }
 
 #[test]
 fn one_of_two_workers_killed() {
-    let document = slow(2);
-    let expected = undisturbed(&document, &[]);
-    let runs = Runs::new();
-    let file = runs.write("sweep.toml", &document);
-    let coordinator = Coordinator::start(&runs.store());
-    let workers = [0, 1].map(|_| Worker::start(&coordinator));
-    let id = coordinator.submit(&file, &[]);
-    let mut watch = coordinator.watch(&id);
-    watch.until(|status| number(status, "workers") == 2 && number(status, "units_done") > 0);
-    let [victim, survivor] = workers;
+    let mut scene = Scene::of(slow(2));
+    let [victim, survivor] = [0, 1].map(|_| Worker::start(&scene.coordinator));
+    let both = |status: &Value| number(status, "workers") == 2 && number(status, "units_done") > 0;
+    scene.watch.until(both);
     victim.process.kill();
-    watch.until(|status| number(status, "workers") == 1);
-    assert_eq!(coordinator.complete(&id), expected);
+    scene.watch.until(|status| number(status, "workers") == 1);
+    scene.completes();
     survivor.process.leave();
 }
 
 #[test]
 fn a_worker_that_leaves_hands_its_units_back() {
-    let document = slow(3);
-    let runs = Runs::new();
-    let file = runs.write("sweep.toml", &document);
-    let coordinator = Coordinator::start(&runs.store());
-    let (id, mut watch) = coordinator.submit_watched(&file);
-    let worker = Worker::start(&coordinator);
-    watch.until_under_way();
+    let mut scene = Scene::of(slow(3));
+    let worker = Worker::start(&scene.coordinator);
+    scene.watch.until_under_way();
     worker.process.leave();
-    let status = coordinator.status(&id);
+    let status = scene.coordinator.status(&scene.id);
     assert_eq!(status["state"], "running", "{status}");
     assert_eq!(number(&status, "units_leased"), 0, "{status}");
-    assert_eq!(status["last_error"], serde_json::Value::Null, "{status}");
-    coordinator.process.leave();
+    assert_eq!(status["last_error"], Value::Null, "{status}");
+    scene.coordinator.process.leave();
 }
 
 /// Ends a run in the middle by `end`, and runs it again.
@@ -131,28 +120,10 @@ fn a_complete_run_is_not_run_again() {
 
 #[test]
 fn a_coordinator_killed_while_its_worker_lives() {
-    let document = slow(7);
-    let expected = undisturbed(&document, &[]);
-    let runs = Runs::new();
-    let file = runs.write("sweep.toml", &document);
-    let coordinator = Coordinator::start(&runs.store());
-    let (id, mut watch) = coordinator.submit_watched(&file);
-    let worker = Worker::start(&coordinator);
-    let before = watch.until_under_way();
-    let address = coordinator.address().to_owned();
-    coordinator.process.kill();
-
-    let coordinator = Coordinator::listening(&address, &runs.store());
-    let first = coordinator.status(&id);
-    assert!(
-        number(&first, "units_done") >= number(&before, "units_done"),
-        "{first}"
-    );
-    assert!(
-        number(&first, "units_done") < number(&first, "units_total"),
-        "{first}"
-    );
-    assert_eq!(coordinator.complete(&id), expected);
+    let scene = Scene::of(slow(7));
+    let worker = Worker::start(&scene.coordinator);
+    let scene = scene.with_next_coordinator();
+    scene.completes();
     let (code, log) = worker.process.end(Signal::TERM);
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("ERROR"), "{log}");

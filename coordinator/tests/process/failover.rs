@@ -7,8 +7,8 @@ use rustix::process::Signal;
 use crate::{
     postgres::{Server, name_of},
     processes::{
-        Coordinator, Daemon, Running, Runs, Watch, Worker, assert_fails, bistable, digest, json,
-        number, stderr, undisturbed,
+        Coordinator, Daemon, Running, Runs, Watch, Worker, assert_fails, bistable, digest, id_of,
+        json, number, stderr, undisturbed,
     },
     sweeps::slow,
 };
@@ -266,6 +266,33 @@ fn run_works_on_a_database_that_nobody_leads() {
         &bistable(run),
         &["leads on this store", &url, "bistable submit"],
     );
+}
+
+#[test]
+fn run_says_who_has_taken_over() {
+    let server = Server::start();
+    let database = server.database();
+    let runs = Runs::new();
+    let document = slow(47);
+    let file = runs.write("sweep.toml", &document);
+    let (run, run_url) = runs.start_on(&database, &file, &[]);
+    let id = id_of(&file);
+    Watch::start(&id, &run_url).until_under_way();
+    run.signal(Signal::STOP);
+    let (mut next, url) = Coordinator::serve("127.0.0.1:0", &database);
+    next.wait_for("leading epoch=");
+    run.signal(Signal::CONT);
+    let (code, log) = run.wait();
+    assert_eq!(code, Some(1), "{log}");
+    let told =
+        format!("error: the coordinator at {url} leads on this store now; what is done is in it");
+    assert!(log.contains(&told), "{log}");
+    // What the next one leads is the same sweep.
+    let _worker = Worker::of(&url, &["--threads", "1"]);
+    let (last, _) = Watch::start(&id, &url).last();
+    assert_eq!(last["state"], "complete", "{last}");
+    let results = bistable(["results", &id, "--json", "--coordinator", &url]);
+    assert_eq!(digest(&json(&results)), undisturbed(&document, &[]));
 }
 
 #[test]

@@ -5,12 +5,17 @@
 mod crashes;
 mod data;
 mod failover;
+#[path = "../support/images.rs"]
+mod images;
 mod one_answer;
 mod outputs;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/processes.rs"]
 mod processes;
+mod scene;
 mod steering;
 mod store;
+#[path = "../support/sweeps.rs"]
 mod sweeps;
 mod trust;

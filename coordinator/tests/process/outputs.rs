@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     processes::{self, Coordinator, Runs, Worker},
-    sweeps::{QUADRATIC, REWEIGHTING},
+    sweeps::{REWEIGHTING, quadratic},
 };
 
 /// Keys of an estimate that name a point of the grid.
@@ -64,7 +64,7 @@ fn results_have_the_documented_keys() {
 #[test]
 fn submitting_says_the_identifier() {
     let runs = Runs::new();
-    let file = runs.write("sweep.toml", QUADRATIC);
+    let file = runs.write("sweep.toml", quadratic());
     let coordinator = Coordinator::start(&runs.store());
     let file = file.to_str().expect("a path");
     let mut answers =

@@ -2,7 +2,7 @@
 
 use crate::{
     processes::{Coordinator, Runs, Worker, assert_fails, json, number, undisturbed},
-    sweeps::{QUADRATIC, REWEIGHTING, slow},
+    sweeps::{REWEIGHTING, quadratic, slow},
 };
 
 #[test]
@@ -74,7 +74,7 @@ fn a_deleted_sweep_is_forgotten_at_once() {
 fn a_paused_sweep_waits_for_its_resumption() {
     let runs = Runs::new();
     let files = [
-        runs.write("paused.toml", QUADRATIC),
+        runs.write("paused.toml", quadratic()),
         runs.write("other.toml", REWEIGHTING),
     ];
     let coordinator = Coordinator::start(&runs.store());
@@ -87,6 +87,9 @@ fn a_paused_sweep_waits_for_its_resumption() {
     assert_eq!(status["state"], "paused", "{status}");
     assert_eq!(number(&status, "units_done"), 0, "{status}");
     json(&coordinator.ask(&["resume", &paused, "--json"]));
-    assert_eq!(coordinator.complete(&paused), undisturbed(QUADRATIC, &[]));
+    assert_eq!(
+        coordinator.complete(&paused),
+        undisturbed(&quadratic(), &[])
+    );
     worker.process.leave();
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     processes::{Coordinator, Runs, Watch, assert_fails, digest, id_of, json, number, undisturbed},
-    sweeps::{QUADRATIC, slow},
+    sweeps::{quadratic, slow},
 };
 
 #[test]
@@ -10,7 +10,7 @@ fn a_run_leaves_other_sweeps_of_its_store_alone() {
     let runs = Runs::new();
     let (first, second) = (
         runs.write("a.toml", slow(21)),
-        runs.write("b.toml", QUADRATIC),
+        runs.write("b.toml", quadratic()),
     );
     let (run, url) = runs.start(&first, &["--threads", "1"]);
     Watch::start(&id_of(&first), &url).until_under_way();
@@ -25,7 +25,7 @@ fn a_run_leaves_other_sweeps_of_its_store_alone() {
     assert_eq!(before["state"], "running", "{before}");
 
     let results = json(&runs.run(&second, &[]));
-    assert_eq!(digest(&results), undisturbed(QUADRATIC, &[]));
+    assert_eq!(digest(&results), undisturbed(&quadratic(), &[]));
 
     let after = unfinished(&runs);
     assert_eq!(after["state"], "running", "{after}");

@@ -1,30 +1,28 @@
 //! Workers that hang, run out of time, are told to go, or outlive their coordinator.
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::{
-    processes::{Coordinator, Running, Runs, Worker, bistable, number, stderr, undisturbed},
+    processes::{Coordinator, Running, Runs, Worker, bistable, number, stderr},
+    scene::Scene,
     sweeps::slow,
 };
 
 #[test]
 fn a_hanging_worker_is_replaced_and_comes_back() {
-    let document = slow(31);
-    let expected = undisturbed(&document, &[]);
-    let runs = Runs::new();
-    let file = runs.write("sweep.toml", &document);
-    let coordinator = Coordinator::start(&runs.store());
-    let (id, mut watch) = coordinator.submit_watched(&file);
-    let hanging = Worker::start(&coordinator);
-    watch.until_under_way();
+    let mut scene = Scene::of(slow(31));
+    let hanging = Worker::start(&scene.coordinator);
+    scene.watch.until_under_way();
     hanging.process.signal(Signal::STOP);
     // Nothing tells the coordinator but silence.
-    watch.until(|status| number(status, "units_leased") == 0);
-    let second = Worker::start(&coordinator);
-    watch.until(|status| number(status, "units_leased") > 0);
+    let leased = |status: &Value| number(status, "units_leased") > 0;
+    scene.watch.until(|status| !leased(status));
+    let second = Worker::start(&scene.coordinator);
+    scene.watch.until(leased);
     // It finds its session gone and its lease somebody else's, and goes on with what it is given.
     hanging.process.signal(Signal::CONT);
-    assert_eq!(coordinator.complete(&id), expected);
+    scene.completes();
     let (code, log) = hanging.process.end(Signal::TERM);
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
@@ -33,23 +31,14 @@ fn a_hanging_worker_is_replaced_and_comes_back() {
 
 #[test]
 fn a_worker_goes_on_with_its_lease_under_the_next_coordinator() {
-    let document = slow(32);
-    let expected = undisturbed(&document, &[]);
-    let runs = Runs::new();
-    let file = runs.write("sweep.toml", &document);
-    let coordinator = Coordinator::start(&runs.store());
-    let (id, mut watch) = coordinator.submit_watched(&file);
-    let worker = Worker::start(&coordinator);
-    watch.until_under_way();
-    let address = coordinator.address().to_owned();
-    coordinator.process.kill();
-
-    let coordinator = Coordinator::listening(&address, &runs.store());
-    assert_eq!(coordinator.complete(&id), expected);
-    let status = coordinator.status(&id);
-    assert_eq!(status["last_error"], serde_json::Value::Null, "{status}");
+    let scene = Scene::of(slow(32));
+    let worker = Worker::start(&scene.coordinator);
+    let scene = scene.with_next_coordinator();
+    scene.completes();
+    let status = scene.coordinator.status(&scene.id);
+    assert_eq!(status["last_error"], Value::Null, "{status}");
     worker.process.end(Signal::TERM);
-    let log = coordinator.process.leave();
+    let log = scene.coordinator.process.leave();
     // One that it works on, and perhaps one to go on with.
     let presented = ["leases=1", "leases=2"].map(|count| log.contains(count));
     assert!(presented != [false; 2], "it presents what it holds: {log}");
@@ -58,38 +47,35 @@ fn a_worker_goes_on_with_its_lease_under_the_next_coordinator() {
 
 #[test]
 fn a_worker_leaves_when_its_time_is_up() {
-    let runs = Runs::new();
-    let file = runs.write("sweep.toml", endless());
-    let coordinator = Coordinator::start(&runs.store());
-    let (id, mut watch) = coordinator.submit_watched(&file);
+    let mut scene = Scene::of(endless());
     // Time enough to start on a busy machine; the unit would take hours.
     let options = ["--threads", "1", "--grace", "2s", "--max-runtime", "20s"];
-    let limited = Worker::with(&coordinator, &options);
-    watch.until(|status| number(status, "units_leased") > 0);
+    let limited = Worker::with(&scene.coordinator, &options);
+    scene
+        .watch
+        .until(|status| number(status, "units_leased") > 0);
     let (code, log) = limited.process.wait();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("time for this worker is up"), "{log}");
-    let left = coordinator.status(&id);
+    let left = scene.coordinator.status(&scene.id);
     assert_eq!(number(&left, "units_leased"), 0, "{left}");
-    let log = coordinator.process.leave();
+    let log = scene.coordinator.process.leave();
     assert!(!log.contains("a unit failed"), "{log}");
 }
 
 #[test]
 fn a_worker_that_is_told_twice_ends_at_once() {
-    let runs = Runs::new();
-    let file = runs.write("sweep.toml", endless());
-    let coordinator = Coordinator::start(&runs.store());
-    let (_, mut watch) = coordinator.submit_watched(&file);
+    let mut scene = Scene::of(endless());
     let cache = tempfile::tempdir().expect("a folder");
     let options = ["--threads", "1", "--grace", "2h"];
-    let mut worker = Worker::daemon(&coordinator.url, &cache, &options);
-    watch.until(|status| number(status, "units_leased") > 0);
+    let mut worker = Worker::daemon(&scene.coordinator.url, &cache, &options);
+    let leased = |status: &Value| number(status, "units_leased") > 0;
+    scene.watch.until(leased);
     worker.signal(Signal::TERM);
     worker.wait_for("told to end");
     let (code, log) = Running::from(worker).end(Signal::TERM);
     assert_eq!(code, Some(130), "{log}");
-    watch.until(|status| number(status, "units_leased") == 0);
+    scene.watch.until(|status| !leased(status));
 }
 
 /// A unit of it takes hours.

@@ -138,15 +138,32 @@ impl Server {
         assert!(output.status.success(), "the server does not start: {log}");
     }
 
-    /// Kills all of its processes at once, as the kernel does when memory is short.
-    pub fn kill(&self) {
+    /// Stops all of its processes until they are sent SIGCONT.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Sends `signal` to all of its processes.
+    pub fn signal(&self, to_all: Signal) {
+        for pid in self.processes() {
+            signal(pid, to_all);
+        }
+    }
+
+    /// All of its processes. The first one is stopped, so that it starts no other.
+    fn processes(&self) -> Vec<i32> {
         let pid = fs::read_to_string(self.data().join("postmaster.pid")).expect("a running server");
         let pid = pid.lines().next().and_then(|line| line.parse().ok());
         let postmaster = pid.expect("a process identifier");
-        // Stopped first, so that it neither starts a process that is not seen nor tells the others to leave in order.
         signal(postmaster, Signal::STOP);
-        let backends = children(postmaster);
-        let all = backends.into_iter().chain([postmaster]);
+        let mut all = children(postmaster);
+        all.push(postmaster);
+        all
+    }
+
+    /// Kills all of its processes at once, as the kernel does when memory is short.
+    pub fn kill(&self) {
+        let all = self.processes().into_iter();
         let ends: Vec<_> = all.filter_map(kill_watched).collect();
         ends.iter().for_each(await_end);
         // Where nobody waits for orphans, the zombie would pass for a running server.
@@ -235,7 +252,8 @@ pub fn name_of(url: &str) -> &str {
 
 /// Waits for the end of its input, then stops the server and removes the folder.
 fn watchdog(folder: &Path, user: Option<&User>) -> Child {
-    let script = "cat >/dev/null; \"$1\" -D \"$2/data\" -m immediate -w stop; rm -rf \"$2\"";
+    let script = "cat >/dev/null; kill -CONT \"$(head -n 1 \"$2/data/postmaster.pid\")\"
+        \"$1\" -D \"$2/data\" -m immediate -w stop; rm -rf \"$2\"";
     let mut command = as_user(user, Path::new("/bin/sh"));
     command.args(["-c", script, "watchdog"]);
     command.arg(bin().join("pg_ctl")).arg(folder);

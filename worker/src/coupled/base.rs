@@ -1,13 +1,11 @@
 //! The base run on D: its states at every K, its curve, and the forks that it leaves on the way.
 
-use std::sync::atomic::AtomicBool;
-
 use bistable_common::{
     ids::Hash,
     trajectory::{CurvePoint, Stop, curve_rounds},
 };
 
-use super::{Draws, Fork, Setting, check_stop};
+use super::{Draws, Fork, Setting};
 use crate::{
     kernel::Real,
     problem::{Iterate, Metrics, Table},
@@ -81,7 +79,6 @@ impl<R: Real> Base<R> {
         draws: &Draws,
         forks: &mut Forks<R>,
         with_curve: bool,
-        stop: &AtomicBool,
     ) -> Result<Self, RunError> {
         let cell = setting.cell();
         let curve_at = if with_curve {
@@ -99,17 +96,23 @@ impl<R: Real> Base<R> {
         };
         let (mut group, mut state) = (stepper.group_start().clone(), stepper.start().clone());
         for round in 0..cell.last_k() {
-            check_stop(stop)?;
             forks.take(stepper, round, &group);
             let (k, reached) = (round + 1, base.hashes.len());
             let twins = &[Twin::Base];
-            let health = stepper.iterate(&mut group, Round { k: round, twins });
+            let health = stepper.iterate(&mut group, Round { k: round, twins })?;
             let checkpoint = cell.ks[reached] == k;
             let curve = curve_at.get(base.curve.len()) == Some(&k);
             if checkpoint || curve {
                 stepper.get(&group, 0, &mut state);
             }
-            if health.diverged(0) || (checkpoint && !state.at.is_finite()) {
+            let diverged = health.diverged(0) || (checkpoint && !state.at.is_finite());
+            let point = match (checkpoint || curve) && !diverged {
+                true => evaluator.point(stepper, &state.at, k),
+                false => None,
+            };
+            // Parameters may be finite where their loss is not. Every base run looks at every K, whether it has a curve
+            // or not: units of one replicate agree about its base run.
+            if diverged || (checkpoint && point.is_none()) {
                 base.stop = Stop::Diverged { at: k };
                 break;
             }
@@ -118,7 +121,7 @@ impl<R: Real> Base<R> {
                 base.hashes.push(hash(&state.at, &mut bytes));
             }
             if curve {
-                base.curve.extend(evaluator.point(stepper, &state.at, k));
+                base.curve.extend(point);
             }
         }
         base.states.truncate(base.hashes.len());

@@ -1,10 +1,8 @@
 //! A group of experiments: runs on D^(i), and their distances from the base run at every K.
 
-use std::sync::atomic::AtomicBool;
-
 use bistable_common::trajectory::{Experiment, Record, ReplaceOne, Stop};
 
-use super::{Draws, Fork, Setting, base::Base, check_stop};
+use super::{Draws, Fork, Setting, base::Base};
 use crate::{
     kernel::{LANES, Real, ops::distance2},
     problem::{Iterate, Metrics, Problem, Table},
@@ -66,7 +64,6 @@ pub(super) fn run<S: Stepper>(
     draws: &Draws,
     fork: Option<&Fork<S::Real>>,
     room: &mut Room<S::Real>,
-    stop: &AtomicBool,
 ) -> Result<Vec<Experiment>, RunError> {
     let rounds = match base.stop {
         Stop::Completed => setting.cell().last_k(),
@@ -98,24 +95,23 @@ pub(super) fn run<S: Stepper>(
         round: fork.map_or(rounds, |fork| fork.round),
     };
     for (&k, base_state) in setting.cell().ks.iter().zip(&base.states) {
-        group.advance(k.min(rounds), stop)?;
+        group.advance(k.min(rounds))?;
         group.record(k, base_state);
     }
     // The base run diverged between two K: whichever of the two runs leaves the finite numbers first decides.
-    group.advance(rounds, stop)?;
+    group.advance(rounds)?;
     let experiments = group.replicas.into_iter().map(|replica| replica.experiment);
     Ok(experiments.collect())
 }
 
 impl<S: Stepper> Group<'_, S> {
-    fn advance(&mut self, to: u64, stop: &AtomicBool) -> Result<(), RunError> {
+    fn advance(&mut self, to: u64) -> Result<(), RunError> {
         while self.round < to && self.replicas.iter().any(|replica| !replica.over) {
-            check_stop(stop)?;
             let round = Round {
                 k: self.round,
                 twins: &self.twins[..S::Problem::REPLICAS],
             };
-            let health = self.stepper.iterate(&mut self.room.group, round);
+            let health = self.stepper.iterate(&mut self.room.group, round)?;
             self.round += 1;
             for (lane, replica) in self.replicas.iter_mut().enumerate() {
                 if !replica.over && health.diverged(lane) {

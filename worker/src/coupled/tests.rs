@@ -4,17 +4,21 @@ mod presets;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
 };
 
 use bistable_common::{
+    draw::first_draws_while,
     ids::{Block, CellId, Replicate},
     plan::Plan,
     spec::{
         Batch, Direction, Order, Precision, ProblemSpec, ReweightingSpec, Sampling, Solver, Start,
     },
     sweep::{Facts, Indices, Sweep},
-    trajectory::{Digest, Trajectory},
+    trajectory::{Digest, Stop, Trajectory},
 };
 
 use super::Setting;
@@ -22,7 +26,10 @@ use crate::{
     coupled,
     data::Dataset,
     kernel::{Real, Simd},
-    problem::{LinearReplicas, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting},
+    problem::{
+        Dims, Iterate, LinearReplicas, Metrics, Oracle, Plain, Problem, Quadratic,
+        QuadraticReplicas, Reweighting, Table,
+    },
     testing,
     unit::{Mode, RunError, Work, run},
 };
@@ -219,6 +226,33 @@ fn a_group_diverges_replica_by_replica() {
 }
 
 #[test]
+fn a_base_run_whose_loss_overflows_has_diverged() {
+    // Each step multiplies x by some 1e10: after 20 its square is no number, and x is.
+    let mut facts = testing::quadratic_facts(40, 20);
+    facts.cells[0].solver.eta_x.scale = 1e10;
+    facts.cells[0].ks = vec![2, 20, 25];
+    let whole = work(&facts, &Dataset::bundled(), Mode::Forked);
+    let mut all = units(&whole);
+    assert_eq!(all.len(), 3);
+    for unit in &all {
+        assert_eq!(unit.base_stop, Stop::Diverged { at: 20 });
+        assert_eq!(unit.base_states.len(), 1);
+        for experiment in &unit.experiments {
+            let end = (experiment.stop, experiment.records.len());
+            assert_eq!(end, (Stop::Diverged { at: 20 }, 1));
+        }
+    }
+    // A unit that has no curve says the same of the base run when it is computed alone.
+    let alone = units(&Work {
+        blocks: 2..3,
+        ..whole.clone()
+    });
+    assert_eq!(alone, all.split_off(2));
+    let naive = units(&work(&facts, &Dataset::bundled(), Mode::Naive));
+    assert_eq!(units(&whole), naive);
+}
+
+#[test]
 fn an_index_that_is_never_drawn_is_exactly_zero() {
     let facts = facts(testing::tsgd(2));
     let units = units(&work(&facts, &Dataset::bundled(), Mode::Naive));
@@ -342,6 +376,104 @@ fn a_stop_is_heard() {
         &mut |_: Block, _| panic!("nothing is finished"),
     );
     assert_eq!(outcome, Err(RunError::Stopped));
+}
+
+/// A quadratic that is told to stop in the middle of an inner loop.
+struct Interrupted<'a> {
+    problem: Quadratic,
+    stop: &'a AtomicBool,
+    steps: AtomicU32,
+}
+
+impl Oracle for Interrupted<'_> {
+    type Real = f64;
+
+    fn dims(&self) -> Dims {
+        self.problem.dims()
+    }
+
+    fn start(&self) -> Iterate<f64> {
+        self.problem.start()
+    }
+
+    fn work_words(&self) -> usize {
+        self.problem.work_words()
+    }
+
+    fn inner_grad(&self, at: &Iterate<f64>, batch: &[u32], out: &mut [f64], work: &mut [f64]) {
+        if self.steps.fetch_add(1, Ordering::Relaxed) == 9 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.problem.inner_grad(at, batch, out, work);
+    }
+
+    fn outer_grads(
+        &self,
+        _: &Iterate<f64>,
+        _: &[u32],
+        _: &mut [f64],
+        _: &mut [f64],
+        _: &mut [f64],
+    ) {
+        panic!("an outer step follows an inner loop that was not finished");
+    }
+
+    fn inner_hvp(&self, _: &Iterate<f64>, _: &[u32], _: &[f64], _: &mut [f64], _: &mut [f64]) {
+        panic!("nothing is unrolled");
+    }
+
+    fn cross_vp(&self, _: &Iterate<f64>, _: &[u32], _: &[f64], _: &mut [f64], _: &mut [f64]) {
+        panic!("nothing is unrolled");
+    }
+
+    fn inner_value(&self, at: &Iterate<f64>, batch: &[u32]) -> f64 {
+        self.problem.inner_value(at, batch)
+    }
+
+    fn metrics(&self, _: &Iterate<f64>, _: Table, _: &[u32]) -> Metrics {
+        panic!("nothing is evaluated");
+    }
+}
+
+#[test]
+fn a_stop_is_heard_between_inner_steps() {
+    let mut facts = testing::quadratic_facts(20, 20);
+    let schedule = &mut facts.cells[0].solver.schedule;
+    (schedule.order, schedule.inner_steps) = (Order::InnerFirst, 1_000_000);
+    let ProblemSpec::Quadratic(spec) = &facts.problem else {
+        panic!("another problem");
+    };
+    let stop = AtomicBool::new(false);
+    let problem = Interrupted {
+        problem: Quadratic::new(spec, &facts, &facts.cells[0], Replicate(0)),
+        stop: &stop,
+        steps: AtomicU32::new(0),
+    };
+    let problem = Plain(problem);
+    let setting = Setting {
+        facts: &facts,
+        cell: CellId(0),
+        replicate: Replicate(0),
+        mode: Mode::Forked,
+        simd: Simd::any(),
+    };
+    let nothing = &mut |_: Block, _| panic!("nothing is finished");
+    let outcome = coupled::run_fused(&problem, setting, 0..1, &stop, nothing);
+    assert_eq!(outcome, Err(RunError::Stopped));
+    assert_eq!(problem.0.steps.load(Ordering::Relaxed), 10);
+}
+
+#[test]
+fn looking_for_first_draws_can_be_given_up() {
+    let facts = facts(testing::tsgd(1));
+    let looks = AtomicU32::new(0);
+    let go_on = || match looks.fetch_add(1, Ordering::Relaxed) {
+        0..3 => Ok(()),
+        _ => Err("enough"),
+    };
+    let first = first_draws_while(&facts, &facts.cells[0], Replicate(0), go_on);
+    assert_eq!(first, Err("enough"));
+    assert_eq!(looks.into_inner(), 4);
 }
 
 #[test]

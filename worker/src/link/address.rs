@@ -2,7 +2,11 @@
 
 use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
-use tonic::transport::{Endpoint, Uri};
+use bistable_common::wire::LEADER_KEY;
+use tonic::{
+    Status,
+    transport::{Endpoint, Uri},
+};
 
 /// The port that a coordinator listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7431;
@@ -102,6 +106,12 @@ fn parse(text: &str) -> Result<Address, &'static str> {
     Address::from_parts(host, port).ok_or("it has no valid host")
 }
 
+/// Who leads, in the words of a coordinator that does not; `None` if these are not a URL that can be called.
+pub fn leader_of(status: &Status) -> Option<Address> {
+    let url = status.metadata().get(LEADER_KEY)?.to_str().ok()?;
+    url.starts_with("http://").then(|| url.parse().ok())?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +150,26 @@ mod tests {
     fn sockets_are_addresses() {
         let socket: SocketAddr = "[::1]:7431".parse().expect("a socket address");
         assert_eq!(Address::from(socket).to_string(), "http://[::1]:7431");
+    }
+
+    #[test]
+    fn a_leader_is_a_url() {
+        let named = |url: &str| {
+            let mut status = Status::unavailable("this coordinator stands by");
+            let url = url.parse().expect("ASCII");
+            status.metadata_mut().insert(LEADER_KEY, url);
+            leader_of(&status).map(|address| address.to_string())
+        };
+        assert_eq!(named("http://node7"), Some("http://node7:7431".to_owned()));
+        for other in [
+            "",
+            "node7",
+            "https://node7",
+            "http://",
+            "file:///etc/passwd",
+        ] {
+            assert_eq!(named(other), None, "{other}");
+        }
+        assert_eq!(leader_of(&Status::unavailable("")), None);
     }
 }

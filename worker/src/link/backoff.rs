@@ -2,8 +2,11 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
     time::Duration,
 };
+
+use super::surroundings::Surroundings;
 
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
@@ -11,11 +14,15 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Exponential waiting times with jitter.
 pub(super) struct Backoff {
     limit: Duration,
+    surroundings: Arc<dyn Surroundings>,
 }
 
 impl Backoff {
-    pub fn new() -> Self {
-        Self { limit: FIRST }
+    pub fn new(surroundings: &Arc<dyn Surroundings>) -> Self {
+        Self {
+            limit: FIRST,
+            surroundings: Arc::clone(surroundings),
+        }
     }
 
     /// Something worked: the next failure is a first one.
@@ -27,7 +34,7 @@ impl Backoff {
     pub fn next(&mut self) -> Duration {
         let half = self.limit / 2;
         self.limit = (self.limit * 2).min(LONGEST);
-        half + half.mul_f64(unit_interval(random()))
+        half + half.mul_f64(unit_interval(self.surroundings.random()))
     }
 
     /// Waits.
@@ -47,11 +54,12 @@ fn unit_interval(number: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::surroundings::Machine, *};
 
     #[test]
     fn waits_grow_to_a_limit_and_start_again() {
-        let mut backoff = Backoff::new();
+        let machine: Arc<dyn Surroundings> = Arc::new(Machine);
+        let mut backoff = Backoff::new(&machine);
         assert!(backoff.next() <= FIRST);
         for _ in 0..20 {
             backoff.next();

@@ -1,6 +1,6 @@
 //! Signs of life, on a connection of their own: a large report cannot delay them.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use bistable_common::{ids::LeaseToken, wire::v1};
 use tokio::{
@@ -10,13 +10,14 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use super::{Client, address::Address, event::Event};
+use super::{Client, address::Address, event::Event, surroundings::Surroundings};
 
 /// Whatever the coordinator asks for, it gets neither a flood nor silence.
 const INTERVAL_MS: RangeInclusive<u32> = 10..=600_000;
 
 /// The heartbeat of one session.
 pub(super) struct Heart {
+    pub surroundings: Arc<dyn Surroundings>,
     pub worker: String,
     /// How often to beat; the coordinator says so again with every answer.
     pub every_ms: watch::Sender<u32>,
@@ -31,6 +32,7 @@ impl Heart {
     pub async fn beat(self, address: &Address) -> String {
         match self.open(address).await {
             Ok((beats, answers)) => tokio::select! {
+                biased;
                 reason = self.send(beats) => reason,
                 reason = self.listen(answers) => reason,
             },
@@ -42,7 +44,7 @@ impl Heart {
         &self,
         address: &Address,
     ) -> Result<(mpsc::Sender<v1::BeatRequest>, Streaming<v1::BeatResponse>), String> {
-        let channel = address.endpoint().connect().await;
+        let channel = self.surroundings.connect(address).await;
         let mut client = Client::new(channel.map_err(|error| super::causes(&error))?);
         let (beats, outgoing) = mpsc::channel(1);
         // Some servers answer only once something was said.
@@ -66,6 +68,7 @@ impl Heart {
                 let every = every.clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
                 let next = beaten + Duration::from_millis(every.into());
                 tokio::select! {
+                    biased;
                     () = sleep_until(next) => break,
                     // The sender is ours, so it has not gone but changed.
                     _ = every_ms.changed() => {}

@@ -29,6 +29,7 @@ use crate::{
 pub(super) const HOPELESS: usize = 64;
 
 /// A lease that is ready to run.
+#[derive(Clone)]
 pub(super) struct Job {
     pub lease: Lease,
     pub sweep: Arc<Sweep>,
@@ -40,6 +41,13 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// The part of it that is one unit.
+    pub fn only(&self, block: u32) -> Self {
+        let mut one = self.clone();
+        one.lease.blocks = block..block + 1;
+        one
+    }
+
     fn is_last(&self) -> bool {
         self.last.load(Ordering::Relaxed)
     }

@@ -1,8 +1,8 @@
-//! Keeps a session with some coordinator: address after address, for as long as the worker lives.
+//! Keeps a session with the coordinator that leads, whichever that is, for as long as the worker lives.
 //!
 //! It only carries messages. What they mean is the desk's business, which outlives every session.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc};
 
 use bistable_common::{
     ids::LeaseToken,
@@ -10,25 +10,27 @@ use bistable_common::{
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, timeout},
+    time::Instant,
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
 use super::{
-    Client, LinkError,
-    address::Address,
+    Client,
+    address::{Address, leader_of},
     backoff::Backoff,
     beat::Heart,
     event::{Connection, Event, Goodbye},
+    search::{Closed, Search},
+    surroundings::Surroundings,
 };
 
 /// Messages to the coordinator that may wait; one that reads none of so many is as good as away.
 const OUTBOUND: usize = 4096;
-const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The task that connects.
 pub(super) struct Connector {
+    pub surroundings: Arc<dyn Surroundings>,
     pub addresses: Vec<Address>,
     pub hello: v1::Hello,
     /// When the worker will leave by itself.
@@ -43,14 +45,13 @@ pub(super) struct Connector {
 enum Over {
     /// Another one may go better.
     Lost(String),
-    /// No other one will.
-    Refused(String),
     /// Nobody here wants a session any more.
     Left,
 }
 
-/// A session that was opened and not yet welcomed.
+/// A session that was opened.
 struct Opened {
+    welcome: v1::Welcome,
     client: Client,
     outbound: mpsc::Sender<v1::SessionRequest>,
     inbound: Streaming<v1::SessionResponse>,
@@ -59,35 +60,40 @@ struct Opened {
 impl Connector {
     /// Connects again and again, until the desk is gone or the worker is refused.
     pub async fn run(self) {
-        let mut backoff = Backoff::new();
-        for address in self.addresses.iter().cycle() {
-            let Err(over) = self.session(address, &mut backoff).await;
-            let (event, last) = match over {
-                Over::Left => (Event::Down, true),
-                Over::Refused(reason) => {
-                    let address = address.to_string();
-                    let error = LinkError::Refused { address, reason };
-                    (Event::Refused(error), true)
-                }
-                Over::Lost(reason) => {
-                    tracing::warn!("no session with {address}: {reason}");
-                    (Event::Down, false)
+        let connector = Arc::new(self);
+        let mut search = Search::new(
+            connector.addresses.clone(),
+            Backoff::new(&connector.surroundings),
+        );
+        let open = |address: Address| {
+            let connector = Arc::clone(&connector);
+            async move { connector.open(&address).await }
+        };
+        loop {
+            let (address, opened) = match search.find(open).await {
+                Ok(found) => found,
+                Err(refused) => {
+                    // The desk may be gone already.
+                    let _ = connector.events.send(Event::Refused(refused)).await;
+                    return;
                 }
             };
-            if self.events.send(event).await.is_err() || last {
+            let Err(over) = connector.session(&address, opened).await;
+            let left = matches!(over, Over::Left);
+            if let Over::Lost(reason) = over {
+                tracing::warn!("lost the session with {address}: {reason}");
+            }
+            if connector.events.send(Event::Down).await.is_err() || left {
                 return;
             }
-            backoff.wait().await;
+            search.rest().await;
         }
     }
 
-    async fn session(&self, address: &Address, backoff: &mut Backoff) -> Result<Infallible, Over> {
-        let opened = timeout(WELCOME_TIMEOUT, self.open(address)).await;
-        let (opened, welcome) =
-            opened.map_err(|_| Over::Lost("it does not say welcome".to_owned()))??;
+    async fn session(&self, address: &Address, opened: Opened) -> Result<Infallible, Over> {
         tracing::info!("working for {address}");
-        backoff.reset();
         let Opened {
+            welcome,
             client,
             outbound,
             inbound,
@@ -100,6 +106,7 @@ impl Connector {
         }))
         .await?;
         let heart = Heart {
+            surroundings: Arc::clone(&self.surroundings),
             worker: self.hello.worker.clone(),
             every_ms: watch::Sender::new(welcome.beat_interval_ms),
             tokens: self.tokens.clone(),
@@ -122,9 +129,9 @@ impl Connector {
     }
 
     /// Says hello and waits for the welcome.
-    async fn open(&self, address: &Address) -> Result<(Opened, v1::Welcome), Over> {
-        let channel = address.endpoint().connect().await;
-        let channel = channel.map_err(|error| Over::Lost(super::causes(&error)))?;
+    async fn open(&self, address: &Address) -> Result<Opened, Closed> {
+        let channel = self.surroundings.connect(address).await;
+        let channel = channel.map_err(|error| Closed::away(super::causes(&error)))?;
         let mut client = Client::new(channel);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);
         let hello = session_request::Message::Hello(self.hello());
@@ -132,20 +139,20 @@ impl Connector {
             .try_send(v1::SessionRequest {
                 message: Some(hello),
             })
-            .map_err(|error| Over::Lost(error.to_string()))?;
+            .map_err(|error| Closed::away(error.to_string()))?;
         let inbound = client.session(ReceiverStream::new(outgoing)).await;
         let mut inbound = inbound.map_err(before_welcome)?.into_inner();
         let first = inbound.message().await.map_err(before_welcome)?;
         let Some(session_response::Message::Welcome(welcome)) = first.and_then(|m| m.message)
         else {
-            return Err(Over::Lost("its first word is not a welcome".to_owned()));
+            return Err(Closed::away("its first word is not a welcome"));
         };
-        let opened = Opened {
+        Ok(Opened {
+            welcome,
             client,
             outbound,
             inbound,
-        };
-        Ok((opened, welcome))
+        })
     }
 
     /// The hello of this moment.
@@ -184,14 +191,17 @@ impl Connector {
 }
 
 /// Before the welcome, some answers are about the worker rather than about the moment.
-fn before_welcome(status: Status) -> Over {
+fn before_welcome(status: Status) -> Closed {
     let message = status.message().to_owned();
     match status.code() {
         Code::FailedPrecondition
         | Code::InvalidArgument
         | Code::PermissionDenied
-        | Code::Unauthenticated => Over::Refused(message),
-        Code::Unimplemented => Over::Refused("it is no Bistable coordinator".to_owned()),
-        _ => Over::Lost(message),
+        | Code::Unauthenticated => Closed::Refused(message),
+        Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
+        _ => Closed::Away {
+            leader: leader_of(&status),
+            reason: message,
+        },
     }
 }

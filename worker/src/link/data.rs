@@ -3,13 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bistable_common::{ids::Hash, wire::v1};
-use tokio::{
-    sync::{OnceCell, watch},
-    task::spawn_blocking,
-};
+use tokio::sync::{OnceCell, watch};
 use tonic::{Code, Status};
 
-use super::{Client, backoff::Backoff, cache::Cache};
+use super::{
+    Client,
+    backoff::Backoff,
+    cache::Cache,
+    surroundings::{Place, Surroundings},
+};
 use crate::data::Dataset;
 
 /// Data sets that stay in memory.
@@ -23,6 +25,7 @@ type Slot = Arc<OnceCell<Arc<Dataset>>>;
 
 /// Where a worker's data sets come from.
 pub(super) struct Data {
+    surroundings: Arc<dyn Surroundings>,
     cache: Cache,
     clients: watch::Receiver<Option<Client>>,
     /// The most recent ones last.
@@ -38,8 +41,13 @@ enum Miss {
 }
 
 impl Data {
-    pub fn new(cache: Cache, clients: watch::Receiver<Option<Client>>) -> Self {
+    pub fn new(
+        surroundings: Arc<dyn Surroundings>,
+        cache: Cache,
+        clients: watch::Receiver<Option<Client>>,
+    ) -> Self {
         Self {
+            surroundings,
             cache,
             clients,
             kept: Mutex::default(),
@@ -65,12 +73,13 @@ impl Data {
     }
 
     async fn load(&self, hash: Hash) -> Result<Arc<Dataset>, String> {
-        let bundled = blocking(Dataset::bundled).await?;
+        let place = self.surroundings.place();
+        let bundled = blocking(&place, Dataset::bundled).await?;
         if bundled.hash() == hash {
             return Ok(bundled);
         }
         let content = self.content(hash).await?;
-        blocking(move || Dataset::from_content(content))
+        blocking(&place, move || Dataset::from_content(content))
             .await?
             .map(Arc::new)
             .map_err(|error| format!("data set {hash}: {error}"))
@@ -78,13 +87,13 @@ impl Data {
 
     /// Content whose hash is right.
     async fn content(&self, hash: Hash) -> Result<Vec<u8>, String> {
-        let cache = self.cache.clone();
-        if let Some(content) = blocking(move || cache.get(hash)).await? {
+        let (place, cache) = (self.surroundings.place(), self.cache.clone());
+        if let Some(content) = blocking(&place, move || cache.get(hash)).await? {
             return Ok(content);
         }
         let content = self.fetch(hash).await?;
         let cache = self.cache.clone();
-        blocking(move || {
+        blocking(&place, move || {
             cache.put(hash, &content);
             content
         })
@@ -93,12 +102,12 @@ impl Data {
 
     async fn fetch(&self, hash: Hash) -> Result<Vec<u8>, String> {
         let mut clients = self.clients.clone();
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(&self.surroundings);
         loop {
             let client = clients.wait_for(Option::is_some).await;
             let client = client.map_err(|_| "the worker is leaving")?.clone();
             let Some(client) = client else { continue };
-            match download(client, hash).await {
+            match download(&self.surroundings.place(), client, hash).await {
                 Ok(content) => return Ok(content),
                 Err(Miss::Never(reason)) => return Err(format!("data set {hash}: {reason}")),
                 Err(Miss::Again(reason)) => tracing::warn!("data set {hash}: {reason}"),
@@ -108,7 +117,7 @@ impl Data {
     }
 }
 
-async fn download(mut client: Client, hash: Hash) -> Result<Vec<u8>, Miss> {
+async fn download(place: &Place, mut client: Client, hash: Hash) -> Result<Vec<u8>, Miss> {
     let request = v1::FetchDataRequest {
         hash: hash.0.to_vec().into(),
     };
@@ -127,11 +136,11 @@ async fn download(mut client: Client, hash: Hash) -> Result<Vec<u8>, Miss> {
         }
         content.extend_from_slice(&piece.chunk);
     }
-    verified(content, hash).await
+    verified(place, content, hash).await
 }
 
-async fn verified(content: Vec<u8>, hash: Hash) -> Result<Vec<u8>, Miss> {
-    let found = blocking(move || {
+async fn verified(place: &Place, content: Vec<u8>, hash: Hash) -> Result<Vec<u8>, Miss> {
+    let found = blocking(place, move || {
         let found = Hash::of(&content);
         (content, found)
     });
@@ -151,9 +160,11 @@ fn miss(status: Status) -> Miss {
 }
 
 async fn blocking<T: Send + 'static>(
+    place: &Place,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
-    spawn_blocking(work)
+    place
+        .run(work)
         .await
         .map_err(|error| format!("reading a data set failed: {error}"))
 }
@@ -166,7 +177,7 @@ mod fake;
 #[cfg(test)]
 mod tests {
     use super::{fake::Fake, *};
-    use crate::link::Address;
+    use crate::link::{Address, Machine};
 
     async fn client(fake: &Fake) -> watch::Receiver<Option<Client>> {
         let channel = Address::from(fake.address).endpoint().connect().await;
@@ -188,10 +199,10 @@ mod tests {
         let content: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
         let hash = Hash::of(&content);
         let fake = Fake::with_data(content.clone()).await;
-        let data = Data::new(cache(&folder), client(&fake).await);
+        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
         assert_eq!(data.content(hash).await, Ok(content.clone()));
         drop(fake);
-        let later = Data::new(cache(&folder), nobody());
+        let later = Data::new(Arc::new(Machine), cache(&folder), nobody());
         assert_eq!(later.content(hash).await, Ok(content));
     }
 
@@ -199,7 +210,7 @@ mod tests {
     async fn other_content_is_refused_and_not_cached() {
         let folder = tempfile::tempdir().expect("a folder");
         let fake = Fake::with_data(b"something else".to_vec()).await;
-        let data = Data::new(cache(&folder), client(&fake).await);
+        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
         let hash = Hash::of(b"content");
         let error = data.content(hash).await.expect_err("an error");
         assert!(error.contains("other content"), "{error}");
@@ -210,7 +221,7 @@ mod tests {
     async fn what_the_coordinator_lacks_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let fake = Fake::start().await;
-        let data = Data::new(cache(&folder), client(&fake).await);
+        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
         let error = data.content(Hash::of(b"content")).await;
         assert!(error.is_err_and(|error| error.contains("does not have it")));
     }

@@ -5,7 +5,7 @@
 //! waits: whatever it sends fits or is dropped, so that the threads always find it listening.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -83,7 +83,7 @@ pub(super) struct Parts {
 /// The worker's state.
 pub(super) struct Desk {
     parts: Parts,
-    held: HashMap<LeaseToken, Held>,
+    held: BTreeMap<LeaseToken, Held>,
     /// Of this session.
     sweeps: HashMap<SweepId, Result<Arc<Sweep>, String>>,
     connection: Option<Connection>,
@@ -101,7 +101,7 @@ impl Desk {
     pub fn new(parts: Parts) -> Self {
         Self {
             parts,
-            held: HashMap::new(),
+            held: BTreeMap::new(),
             sweeps: HashMap::new(),
             connection: None,
             outbox: VecDeque::new(),

@@ -1,20 +1,20 @@
 //! Who a worker says it is.
 
-use std::{env, fs, process};
+use std::{env, fs};
 
 use bistable_common::{
     ids::Hash,
     wire::{PROTOCOL, v1},
 };
 
-use super::backoff::random;
+use super::surroundings::Name;
 
 /// The hello of a new worker process.
-pub(super) fn hello(threads: usize, numerics: Hash) -> v1::Hello {
-    let host = host_name();
+pub(super) fn hello(name: Name, threads: usize, numerics: Hash) -> v1::Hello {
+    let Name { worker, host } = name;
     v1::Hello {
         protocol: PROTOCOL,
-        worker: format!("{host}-{}-{:08x}", process::id(), random() >> 32),
+        worker,
         host,
         slots: u32::try_from(threads).unwrap_or(u32::MAX),
         numerics: numerics.0.to_vec().into(),

@@ -15,23 +15,27 @@ mod desk;
 mod event;
 mod identity;
 mod lease;
+mod paced;
 mod report;
 mod runner;
+mod search;
 mod slots;
+mod surroundings;
 
 use std::{error::Error, future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use bistable_common::wire::v1::{self, work_service_client::WorkServiceClient};
 use tokio::{
     sync::{mpsc, watch},
-    task::{JoinSet, spawn_blocking},
+    task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
 use tonic::transport::Channel;
 
-pub use address::{Address, DEFAULT_PORT, InvalidAddress};
+pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
+pub use surroundings::{Machine, Name, Pace, Place, Surroundings};
 
 use self::{
     cache::Cache,
@@ -76,6 +80,8 @@ pub struct LinkConfig {
     pub hand_in: Duration,
     /// How long it works at most, leaving included.
     pub max_runtime: Option<Duration>,
+    /// What it finds around it.
+    pub surroundings: Arc<dyn Surroundings>,
 }
 
 impl LinkConfig {
@@ -90,6 +96,7 @@ impl LinkConfig {
             finish: Duration::ZERO,
             hand_in: HAND_IN,
             max_runtime: None,
+            surroundings: Arc::new(Machine),
         }
     }
 
@@ -155,12 +162,14 @@ pub async fn run(config: LinkConfig, shutdown: impl Future<Output = ()>) -> Resu
     let until = config.until()?;
     let mut shutdown = pin!(async {
         tokio::select! {
+            biased;
             () = shutdown => tracing::info!("told to end"),
             () = time_up(until) => tracing::info!("the time for this worker is up"),
         }
     });
     let (finish, hand_in) = (config.finish, config.hand_in);
     let hello = tokio::select! {
+        biased;
         hello = hello(&config) => hello?,
         () = &mut shutdown => return Ok(()),
     };
@@ -190,10 +199,13 @@ async fn time_up(until: Option<Instant>) {
 /// Who this worker says it is.
 async fn hello(config: &LinkConfig) -> Result<v1::Hello, LinkError> {
     let runner = config.runner.clone();
-    let numerics = spawn_blocking(move || runner.fingerprint())
+    let place = config.surroundings.place();
+    let numerics = place
+        .run(move || runner.fingerprint())
         .await
         .map_err(|error| LinkError::SelfTest(error.to_string()))?;
-    Ok(identity::hello(config.threads(), numerics))
+    let name = config.surroundings.name();
+    Ok(identity::hello(name, config.threads(), numerics))
 }
 
 /// Starts every task. They end with the set.
@@ -207,10 +219,18 @@ fn set_up(
     let (outputs, produced) = mpsc::channel(OUTPUTS);
     let (tokens, held) = watch::channel(Vec::new());
     let (clients, client) = watch::channel(None);
-    let slots = Slots::start(threads, &config.runner, &outputs, &events)?;
+    let surroundings = config.surroundings;
+    let slots = Slots::start(
+        &surroundings.place(),
+        threads,
+        &config.runner,
+        &outputs,
+        &events,
+    )?;
     let mut tasks = JoinSet::new();
     tasks.spawn(
         Reporter {
+            surroundings: Arc::clone(&surroundings),
             outputs: produced,
             clients: client.clone(),
             events: events.clone(),
@@ -220,6 +240,7 @@ fn set_up(
     );
     tasks.spawn(
         Connector {
+            surroundings: Arc::clone(&surroundings),
             addresses: config.coordinators,
             hello,
             until,
@@ -232,7 +253,11 @@ fn set_up(
         threads,
         mode: config.mode,
         slots,
-        data: Arc::new(Data::new(Cache::new(config.cache_dir), client)),
+        data: Arc::new(Data::new(
+            surroundings,
+            Cache::new(config.cache_dir),
+            client,
+        )),
         events,
         tokens,
         clients,

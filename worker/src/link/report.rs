@@ -3,7 +3,7 @@
 //! Results that are ready together travel together. What follows a result in the queue, the end of its lease, is passed
 //! on only after the acknowledgement.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bistable_common::{
     ids::LeaseToken,
@@ -19,6 +19,7 @@ use super::{
     Client,
     backoff::Backoff,
     event::{End, Event, Output},
+    surroundings::Surroundings,
 };
 use crate::journal;
 
@@ -31,6 +32,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The task that reports.
 pub(super) struct Reporter {
+    pub surroundings: Arc<dyn Surroundings>,
     /// From the threads.
     pub outputs: mpsc::Receiver<Output>,
     /// The present session's coordinator.
@@ -130,7 +132,7 @@ impl Reporter {
             units,
             ..self.sender.clone()
         };
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(&self.surroundings);
         loop {
             let mut client = self.connected().await?;
             match timeout(ANSWER_TIMEOUT, client.report(request.clone())).await {

@@ -1,32 +1,30 @@
-//! The threads that the numerics run on: one lease each, so that sums keep their order and the async side stays awake.
+//! What the numerics run on: one lease each, so that sums keep their order, and threads, so that the async side stays awake.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::Instant,
-};
+use std::{io, sync::Arc, thread, time::Instant};
 
 use bistable_common::wire::v1;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use super::{
     compute::{self, Job, Outlet},
     event::{Event, Output},
+    paced::Paced,
     runner::Runner,
+    surroundings::Place,
 };
 
 /// Leases that can wait for a thread, for each of them: short ones are fetched by the dozen.
 pub(super) const WAITING_A_THREAD: usize = 64;
 
-/// The door to the threads. They end when it is dropped.
+/// The door to the slots. They end when it is dropped.
 pub(super) struct Slots {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Slots {
-    /// Starts `threads` threads, with room for [`WAITING_A_THREAD`] leases each in front of them.
+    /// Starts `threads` slots, with room for [`WAITING_A_THREAD`] leases each in front of them.
     pub fn start(
+        place: &Place,
         threads: usize,
         runner: &Arc<dyn Runner>,
         outputs: &mpsc::Sender<Output>,
@@ -41,9 +39,16 @@ impl Slots {
                 outputs: outputs.clone(),
                 events: events.clone(),
             };
-            thread::Builder::new()
-                .name(format!("bistable-{index}"))
-                .spawn(move || slot.serve())?;
+            match place {
+                Place::Threads => {
+                    thread::Builder::new()
+                        .name(format!("bistable-{index}"))
+                        .spawn(move || slot.serve())?;
+                }
+                Place::Here(pace) => {
+                    tokio::spawn(Paced::new(slot, pace.clone()).serve());
+                }
+            }
         }
         Ok(Self { jobs })
     }
@@ -56,11 +61,15 @@ impl Slots {
     }
 }
 
-struct Slot {
-    waiting: Arc<Mutex<mpsc::Receiver<Job>>>,
-    runner: Arc<dyn Runner>,
-    outputs: mpsc::Sender<Output>,
-    events: mpsc::Sender<Event>,
+/// What works on a lease at a time.
+pub(super) struct Slot {
+    /// Leases that wait, for whichever slot is free.
+    pub waiting: Arc<Mutex<mpsc::Receiver<Job>>>,
+    pub runner: Arc<dyn Runner>,
+    /// To the reporter.
+    pub outputs: mpsc::Sender<Output>,
+    /// To the desk.
+    pub events: mpsc::Sender<Event>,
 }
 
 impl Slot {
@@ -80,8 +89,7 @@ impl Slot {
     }
 
     fn next(&self) -> Option<Job> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.blocking_recv()
+        self.waiting.blocking_lock().blocking_recv()
     }
 }
 

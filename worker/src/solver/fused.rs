@@ -1,6 +1,8 @@
 //! Solvers made of fused operations: gradient steps whose sizes are known beforehand, and the partial or an unrolled
 //! direction. They remember nothing, so groups of replicas are stepped together.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bistable_common::{
     draw::{Level, Sampler},
     ids::Replicate,
@@ -8,7 +10,7 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::{Health, Memory, Round, State, Stepper, Twin, shape, step_size};
+use super::{Health, Memory, Round, State, Stepper, Stopped, Twin, shape, step_size};
 use crate::{
     kernel::{Aligned, Real, Simd, ops},
     problem::{Iterate, Metrics, OuterBatch, Problem, Replaced, Table},
@@ -30,16 +32,18 @@ pub struct Fused<'a, P: Problem> {
     replaced: Vec<Replaced>,
     direction: Vec<P::Real>,
     scratch: P::Scratch,
+    stop: &'a AtomicBool,
 }
 
 impl<'a, P: Problem> Fused<'a, P> {
-    /// Makes everything that iterations of `cell`, whose solver is fused, in `replicate` need.
+    /// Makes everything that iterations of `cell`, whose solver is fused, in `replicate` need, until `stop` is set.
     pub fn new(
         problem: &'a P,
         simd: Simd,
         facts: &Facts,
         cell: &'a Cell,
         replicate: Replicate,
+        stop: &'a AtomicBool,
     ) -> Self {
         let solver = &cell.solver;
         assert!(solver.is_fused(), "parts that are fused operations");
@@ -75,6 +79,7 @@ impl<'a, P: Problem> Fused<'a, P> {
             replaced: Vec::with_capacity(shape.batch_x),
             direction: vec![P::Real::ZERO; group.x],
             scratch: problem.scratch(shape),
+            stop,
         }
     }
 }
@@ -109,10 +114,13 @@ impl<P: Problem> Stepper for Fused<'_, P> {
         }
     }
 
-    fn inner_steps(&mut self, group: &mut State<P::Real>, round: Round<'_>) {
+    fn inner_steps(&mut self, group: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {
         let steps = self.solver.schedule.steps(round.k);
         let forgotten = steps - self.solver.direction.taped(steps);
         for t in 0..steps {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Stopped);
+            }
             self.inner.batch(round.k, t, &mut self.inner_batch);
             let eta = step_size::at(&self.solver.eta_y, round.k, t, self.context);
             // What comes before the tape is overwritten by its first step.
@@ -121,6 +129,7 @@ impl<P: Problem> Stepper for Fused<'_, P> {
             self.problem
                 .inner_step(&mut self.scratch, at, batch, eta, slot);
         }
+        Ok(())
     }
 
     fn find_direction(&mut self, group: &mut State<P::Real>, round: Round<'_>) {

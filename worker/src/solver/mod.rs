@@ -43,6 +43,10 @@ impl Health {
     }
 }
 
+/// An iteration was not finished, because nobody wants it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
+
 /// A round of a run: an outer iteration, from 0, and the data that each replica of a group reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Round<'a> {
@@ -72,32 +76,41 @@ pub trait Stepper {
 
     /// Puts y where the inner steps begin.
     fn begin(&mut self, group: &mut State<Self::Real>);
-    /// Moves y.
-    fn inner_steps(&mut self, group: &mut State<Self::Real>, round: Round<'_>);
+    /// Moves y. Whether it is stopped is looked at before every step: there may be any number of them.
+    fn inner_steps(
+        &mut self,
+        group: &mut State<Self::Real>,
+        round: Round<'_>,
+    ) -> Result<(), Stopped>;
     /// Finds where x goes.
     fn find_direction(&mut self, group: &mut State<Self::Real>, round: Round<'_>);
     /// Moves x there.
     fn outer_step(&mut self, group: &mut State<Self::Real>, round: Round<'_>) -> Health;
 
-    /// An outer iteration. The inner and the outer draws are independent of each other and of the data.
-    fn iterate(&mut self, group: &mut State<Self::Real>, round: Round<'_>) -> Health {
+    /// An outer iteration. The inner and the outer draws are independent of each other and of the data. A group that is
+    /// stopped is left somewhere on the way.
+    fn iterate(
+        &mut self,
+        group: &mut State<Self::Real>,
+        round: Round<'_>,
+    ) -> Result<Health, Stopped> {
         self.begin(group);
         match self.solver().schedule.order {
             Order::InnerFirst => {
-                self.inner_steps(group, round);
+                self.inner_steps(group, round)?;
                 self.find_direction(group, round);
-                self.outer_step(group, round)
+                Ok(self.outer_step(group, round))
             }
             Order::Simultaneous => {
                 self.find_direction(group, round);
-                self.inner_steps(group, round);
-                self.outer_step(group, round)
+                self.inner_steps(group, round)?;
+                Ok(self.outer_step(group, round))
             }
             Order::OuterFirst => {
                 self.find_direction(group, round);
                 let health = self.outer_step(group, round);
-                self.inner_steps(group, round);
-                health
+                self.inner_steps(group, round)?;
+                Ok(health)
             }
         }
     }

@@ -86,11 +86,7 @@ impl Fake {
     /// The next session, welcomed, with so much time between beats.
     pub async fn session_beating(&mut self, beat_interval_ms: u32) -> Session {
         let session = self.sessions.recv().await.expect("a session");
-        session
-            .say(session_response::Message::Welcome(v1::Welcome {
-                beat_interval_ms,
-            }))
-            .await;
+        session.welcome(beat_interval_ms).await;
         session
     }
 
@@ -111,6 +107,12 @@ impl Session {
             message: Some(message),
         };
         self.outbound.send(Ok(response)).await.expect("a listener");
+    }
+
+    /// Welcomes the worker, with so much time between beats.
+    pub async fn welcome(&self, beat_interval_ms: u32) {
+        let welcome = v1::Welcome { beat_interval_ms };
+        self.say(session_response::Message::Welcome(welcome)).await;
     }
 
     pub async fn refuse(self, status: Status) {

@@ -4,7 +4,6 @@
 //! every event the board's invariants are checked and its leases compared with the store's. At the end one honest worker
 //! ends every sweep, and the board must agree with the store about every unit.
 
-mod random;
 mod store;
 mod world;
 

@@ -4,10 +4,13 @@ use std::{collections::VecDeque, time::Duration};
 
 use bistable_common::ids::{LeaseToken, SweepId, UnitId, UnitKey, WorkerId};
 
-use super::{random::Random, store::Store};
-use crate::board::{
-    Arrival, Board, Effect, Event, Lease, Mode, Priority, SessionId, SweepState, Terms, Timestamp,
-    fixture,
+use super::store::Store;
+use crate::{
+    board::{
+        Arrival, Board, Effect, Event, Lease, Mode, Priority, SessionId, SweepState, Terms,
+        Timestamp, fixture,
+    },
+    random::Random,
 };
 
 const SWEEPS: u64 = 2;

@@ -1,5 +1,7 @@
 //! What the board decided: leases, and what units cost.
 
+use std::collections::BTreeMap;
+
 use bistable_common::ids::{CellId, LeaseToken, Replicate, SweepId, WorkerId};
 use tokio_postgres::Row;
 
@@ -13,63 +15,98 @@ use crate::{
     store::{Change, StoreError},
 };
 
-pub(super) async fn apply(db: &Session, changes: &[Change]) -> Result<(), StoreError> {
-    for change in changes {
-        match change {
-            Change::SaveLease(lease) => save_lease(db, lease).await?,
-            Change::ExtendLease(token, deadline) => extend_lease(db, *token, *deadline).await?,
-            Change::DropLease(token) => drop_lease(db, *token).await?,
-            Change::RecordFailure(failure) => failures::record(db, failure).await?,
-            Change::SaveCost(sweep, cell, unit_us) => {
-                save_cost(db, *sweep, *cell, *unit_us).await?;
-            }
-        }
+/// Whether a change is about units, whose results are written beside it.
+pub(super) fn is_about_units(change: &Change) -> bool {
+    match change {
+        Change::RecordFailure(_) => true,
+        Change::SaveLease(_)
+        | Change::ExtendLease(..)
+        | Change::DropLease(_)
+        | Change::SaveCost(..) => false,
     }
-    Ok(())
 }
 
-/// Saving it twice is saving it once: it may be done again after a connection broke.
-async fn save_lease(db: &Session, lease: &Lease) -> Result<(), StoreError> {
+/// A statement a kind of change, and a failure, however many there are. Which kind is first is all the order that they need:
+/// a lease is saved once, extended while it is there, and dropped for good.
+pub(super) async fn apply(db: &Session, changes: &[Change]) -> Result<(), StoreError> {
+    let (mut saved, mut dropped) = (Vec::new(), Vec::new());
+    let (mut extended, mut costs) = (BTreeMap::new(), BTreeMap::new());
+    for change in changes {
+        match change {
+            Change::SaveLease(lease) => saved.push(lease),
+            // Of several the last one counts.
+            Change::ExtendLease(token, deadline) => drop(extended.insert(*token, *deadline)),
+            Change::DropLease(token) => dropped.push(&token.0[..]),
+            Change::RecordFailure(failure) => failures::record(db, failure).await?,
+            Change::SaveCost(sweep, cell, us) => drop(costs.insert((*sweep, *cell), *us)),
+        }
+    }
+    save_leases(db, &saved).await?;
+    extend_leases(db, &extended).await?;
+    drop_leases(db, &dropped).await?;
+    save_costs(db, &costs).await
+}
+
+/// Saving them twice is saving them once: it may be done again after a connection broke.
+async fn save_leases(db: &Session, leases: &[&Lease]) -> Result<(), StoreError> {
+    if leases.is_empty() {
+        return Ok(());
+    }
+    let tokens: Vec<&[u8]> = leases.iter().map(|lease| &lease.token.0[..]).collect();
+    let sweeps: Vec<&[u8]> = leases.iter().map(|lease| &lease.sweep.0[..]).collect();
+    let workers: Vec<_> = leases.iter().map(|lease| text(&lease.worker.0)).collect();
+    let hosts: Vec<_> = leases.iter().map(|lease| text(&lease.host)).collect();
+    let numbers = |of: fn(&Lease) -> i64| leases.iter().map(|lease| of(lease)).collect::<Vec<_>>();
     db.execute(
-        "/* save_lease */
+        "/* save_leases */
          INSERT INTO leases (token, sweep, cell, replicate, first_block, end_block, attempt, worker, host,
                              deadline_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+                              $7::bigint[], $8::text[], $9::text[], $10::bigint[])
          ON CONFLICT (token) DO NOTHING",
         &[
-            &&lease.token.0[..],
-            &&lease.sweep.0[..],
-            &i64::from(lease.units.cell.0),
-            &i64::from(lease.units.replicate.0),
-            &i64::from(lease.units.blocks.start),
-            &i64::from(lease.units.blocks.end),
-            &i64::from(lease.attempt),
-            &text(&lease.worker.0),
-            &text(&lease.host),
-            &bounded(lease.deadline.0),
+            &tokens,
+            &sweeps,
+            &numbers(|lease| lease.units.cell.0.into()),
+            &numbers(|lease| lease.units.replicate.0.into()),
+            &numbers(|lease| lease.units.blocks.start.into()),
+            &numbers(|lease| lease.units.blocks.end.into()),
+            &numbers(|lease| lease.attempt.into()),
+            &workers,
+            &hosts,
+            &numbers(|lease| bounded(lease.deadline.0)),
         ],
     )
     .await?;
     Ok(())
 }
 
-async fn extend_lease(
+async fn extend_leases(
     db: &Session,
-    token: LeaseToken,
-    deadline: Timestamp,
+    deadlines: &BTreeMap<LeaseToken, Timestamp>,
 ) -> Result<(), StoreError> {
+    if deadlines.is_empty() {
+        return Ok(());
+    }
+    let tokens: Vec<&[u8]> = deadlines.keys().map(|token| &token.0[..]).collect();
+    let deadlines: Vec<i64> = deadlines.values().map(|time| bounded(time.0)).collect();
     db.execute(
-        "/* extend_lease */ UPDATE leases SET deadline_ms = $2 WHERE token = $1",
-        &[&&token.0[..], &bounded(deadline.0)],
+        "/* extend_leases */
+         UPDATE leases l SET deadline_ms = u.deadline_ms
+         FROM unnest($1::bytea[], $2::bigint[]) AS u (token, deadline_ms) WHERE l.token = u.token",
+        &[&tokens, &deadlines],
     )
     .await?;
     Ok(())
 }
 
-async fn drop_lease(db: &Session, token: LeaseToken) -> Result<(), StoreError> {
+async fn drop_leases(db: &Session, tokens: &[&[u8]]) -> Result<(), StoreError> {
+    if tokens.is_empty() {
+        return Ok(());
+    }
     db.execute(
-        "/* drop_lease */ DELETE FROM leases WHERE token = $1",
-        &[&&token.0[..]],
+        "/* drop_leases */ DELETE FROM leases WHERE token = ANY ($1::bytea[])",
+        &[&tokens],
     )
     .await?;
     Ok(())
@@ -104,18 +141,23 @@ fn lease(row: &Row) -> Result<Lease, StoreError> {
 }
 
 /// A sweep that was deleted meanwhile has no costs.
-async fn save_cost(
+async fn save_costs(
     db: &Session,
-    sweep: SweepId,
-    cell: CellId,
-    unit_us: u64,
+    costs: &BTreeMap<(SweepId, CellId), u64>,
 ) -> Result<(), StoreError> {
+    if costs.is_empty() {
+        return Ok(());
+    }
+    let sweeps: Vec<&[u8]> = costs.keys().map(|(sweep, _)| &sweep.0[..]).collect();
+    let cells: Vec<i64> = costs.keys().map(|(_, cell)| cell.0.into()).collect();
+    let costs: Vec<i64> = costs.values().map(|us| bounded(*us)).collect();
     db.execute(
-        "/* save_cost */
+        "/* save_costs */
          INSERT INTO costs (sweep, cell, unit_us)
-         SELECT $1, $2, $3 WHERE EXISTS (SELECT FROM sweeps WHERE id = $1)
+         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS u (sweep, cell, unit_us)
+         WHERE EXISTS (SELECT FROM sweeps WHERE id = u.sweep)
          ON CONFLICT (sweep, cell) DO UPDATE SET unit_us = excluded.unit_us",
-        &[&&sweep.0[..], &i64::from(cell.0), &bounded(unit_us)],
+        &[&sweeps, &cells, &costs],
     )
     .await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! The connections to one database, and calls that outlive them.
 //!
-//! Reads have connections of their own, so that no query keeps a write waiting. Writes share one, as they would wait for
-//! each other anyway. A call whose connection breaks is made again on a new one for a while. That is safe for every write of
+//! Reads have connections of their own, so that no query keeps a write waiting. Writes about sweeps and units share one, so
+//! that they follow each other; those about leases have another, so that the disk serves both at a time. A call whose connection breaks is made again on a new one for a while. That is safe for every write of
 //! the store: what it does is keyed, so that doing it twice, should the first time have been committed after all, is doing it
 //! once.
 
@@ -35,6 +35,15 @@ const LONGEST_CALL: Duration = Duration::from_secs(120);
 /// How long a leader's sign of life may take.
 const LONGEST_SIGN: Duration = Duration::from_secs(2);
 
+/// Which connection a write goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lane {
+    /// Sweeps, results, failures, data.
+    Facts,
+    /// Leases and what units cost.
+    Leases,
+}
+
 /// Room for one connection.
 pub(super) type Slot = Mutex<Option<Session>>;
 
@@ -44,6 +53,7 @@ pub(super) struct Database {
     /// Carries the connections. Only ever taken when this value goes.
     runtime: Option<Runtime>,
     writer: Slot,
+    lessor: Slot,
     elector: Slot,
     idle_readers: Mutex<Vec<Session>>,
     readers: Semaphore,
@@ -62,6 +72,7 @@ impl Database {
             address,
             runtime: Some(runtime),
             writer: Slot::default(),
+            lessor: Slot::default(),
             elector: Slot::default(),
             idle_readers: Mutex::default(),
             readers: Semaphore::new(MAX_READERS),
@@ -86,9 +97,13 @@ impl Database {
     /// Does all of `work` or, on an error, none of it.
     pub fn write<T>(
         &self,
+        lane: Lane,
         mut work: impl AsyncFnMut(&Session) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut slot = locked(&self.writer);
+        let mut slot = locked(match lane {
+            Lane::Facts => &self.writer,
+            Lane::Leases => &self.lessor,
+        });
         self.block_on(self.patiently(&mut slot, async |session| {
             session
                 .batch("BEGIN ISOLATION LEVEL READ COMMITTED")

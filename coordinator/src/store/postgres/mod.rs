@@ -30,7 +30,10 @@ pub use self::{
     address::{InvalidPostgres, PostgresAddress},
     error::PostgresError,
 };
-use self::{database::Database, session::Session};
+use self::{
+    database::{Database, Lane},
+    session::Session,
+};
 use super::{
     Change, Elections, Epoch, Lifecycle, Outcome, Rival, Standing, Store, StoreError, StoredData,
     StoredSweep, Submitted, UnitResult,
@@ -52,7 +55,7 @@ impl Postgres {
         let mut candidate = [0; 16];
         getrandom::fill(&mut candidate).map_err(|error| StoreError::Random(error.to_string()))?;
         let database = Database::new(address.clone())?;
-        database.write(schema::migrate)?;
+        database.write(Lane::Facts, schema::migrate)?;
         Ok(Self {
             database: Arc::new(database),
             candidate,
@@ -69,10 +72,18 @@ impl Postgres {
 
     fn write<T>(
         &self,
+        work: impl AsyncFnMut(&Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write_by(Lane::Facts, work)
+    }
+
+    fn write_by<T>(
+        &self,
+        lane: Lane,
         mut work: impl AsyncFnMut(&Session) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let epoch = self.epoch.ok_or(StoreError::Deposed)?;
-        self.database.write(async |session| {
+        self.database.write(lane, async |session| {
             leader::fence(session, epoch).await?;
             work(session).await
         })
@@ -166,7 +177,11 @@ impl Store for Postgres {
     }
 
     fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
-        self.write(async |db| changes::apply(db, changes).await)
+        let lane = match changes.iter().any(changes::is_about_units) {
+            true => Lane::Facts,
+            false => Lane::Leases,
+        };
+        self.write_by(lane, async |db| changes::apply(db, changes).await)
     }
 
     fn done(&self, sweep: SweepId) -> Result<Vec<UnitRange>, StoreError> {

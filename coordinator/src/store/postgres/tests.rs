@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bistable_common::ids::{Block, CellId, Hash, Replicate, UnitId, UnitKey, WorkerId};
+use bistable_common::ids::{Block, CellId, Hash, LeaseToken, Replicate, UnitId, UnitKey, WorkerId};
 
 use super::*;
 use crate::{
@@ -81,6 +81,22 @@ fn result(sweep: &Sweep, block: u32) -> UnitResult {
         build: "build".into(),
         worker: WorkerId("w".into()),
         compute_us: 5,
+    }
+}
+
+fn lease(sweep: &Sweep) -> Lease {
+    Lease {
+        token: LeaseToken([1; 16]),
+        sweep: sweep.id(),
+        units: UnitRange {
+            cell: CellId(0),
+            replicate: Replicate(0),
+            blocks: 1..3,
+        },
+        attempt: 1,
+        worker: WorkerId("w".into()),
+        host: "h".into(),
+        deadline: NOW,
     }
 }
 
@@ -200,6 +216,38 @@ fn a_term_is_renewed_during_a_write_and_taken_over_only_after_it() {
         }
     };
     assert!(matches!(standing, Standing::Elected { .. }));
+}
+
+#[test]
+fn leases_are_written_beside_results() {
+    let server = shared();
+    let url = server.database();
+    let store = leading(server, &url);
+    let sweep = fixture::sweep(40, 1, 1);
+    let submitted = store.submit_sweep(&sweep, NUMERICS, None, NOW);
+    submitted.expect("submit");
+    // Somebody else is about to have the same result, and takes long.
+    let database = Database::new(address(&url)).expect("a database");
+    let unit = "INSERT INTO results SELECT id, 0, 0, 0, '', numerics, '', '', 1, 1 FROM sweeps";
+    let other = database.read(async |_| {
+        let session = Session::open(&address(&url)).await?;
+        session.batch("BEGIN").await?;
+        session.batch(unit).await?;
+        Ok(session)
+    });
+    let other = other.expect("a transaction");
+    std::thread::scope(|scope| {
+        let recording = scope.spawn(|| store.record(&[result(&sweep, 0)], NOW));
+        let waits = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while server.sql(name_of(&url), waits) != "1" {}
+        let saved = store.apply(&[Change::SaveLease(lease(&sweep))]);
+        saved.expect("a lease");
+        assert!(!recording.is_finished(), "the lease waited for the result");
+        drop(other);
+        recording.join().expect("no panic").expect("recorded");
+    });
+    assert_eq!(store.leases().expect("leases"), [lease(&sweep)]);
 }
 
 #[test]

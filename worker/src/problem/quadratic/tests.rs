@@ -72,17 +72,17 @@ fn one_outer_iteration_is_the_affine_map() {
         let xi = mean(10, &|row| problem.validation_sample(row).to_vec());
         let zeta = mean(20, &|row| problem.training_sample(row).to_vec());
         let step = closed_form::affine_step(problem, &solver);
-        let mut stepper = Fused::new(&plain, Simd::any(), &facts, &facts.cells[0], Replicate(0));
+        let stop = AtomicBool::new(false);
+        let cell = &facts.cells[0];
+        let mut stepper = Fused::new(&plain, Simd::any(), &facts, cell, Replicate(0), &stop);
         let mut at = stepper.start().clone();
         let mut dense = Array1::<f64>::zeros(7);
         for k in 0..4 {
-            stepper.iterate(
-                &mut at,
-                Round {
-                    k,
-                    twins: &[Twin::Base],
-                },
-            );
+            let round = Round {
+                k,
+                twins: &[Twin::Base],
+            };
+            stepper.iterate(&mut at, round).expect("not stopped");
             dense = step.state.dot(&dense) + step.outer.dot(&xi) + step.inner.dot(&zeta);
             for (ours, dense) in at.at.x.iter().chain(&*at.at.y).zip(&dense) {
                 assert!(
@@ -110,16 +110,15 @@ fn the_mean_iterate_is_the_closed_form() {
             cell,
             Replicate(r),
         ));
-        let mut stepper = Fused::new(&problem, Simd::any(), &facts, cell, Replicate(r));
+        let stop = AtomicBool::new(false);
+        let mut stepper = Fused::new(&problem, Simd::any(), &facts, cell, Replicate(r), &stop);
         let mut at = stepper.start().clone();
         (0..last).for_each(|k| {
-            stepper.iterate(
-                &mut at,
-                Round {
-                    k,
-                    twins: &[Twin::Base],
-                },
-            );
+            let round = Round {
+                k,
+                twins: &[Twin::Base],
+            };
+            stepper.iterate(&mut at, round).expect("not stopped");
         });
         for (j, z) in at.at.x.iter().chain(&*at.at.y).enumerate() {
             sum[j] += z;

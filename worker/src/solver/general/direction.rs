@@ -15,7 +15,7 @@ impl<P: Smooth> General<'_, P> {
         match self.solver.direction {
             Direction::Implicit(implicit) => self.direct_implicitly(state, &implicit, k),
             Direction::Partial | Direction::Unrolled | Direction::Truncated { .. } => {
-                let taped = self.taped(k);
+                let taped = self.solver.direction.taped(self.taken) as usize;
                 let batch = OuterBatch {
                     rows: &self.rows.outer,
                     replaced: &[],
@@ -25,12 +25,6 @@ impl<P: Smooth> General<'_, P> {
                     .direction(&mut self.scratch, &state.at, batch, taped, out);
             }
         }
-    }
-
-    /// Inner steps of outer iteration `k` that are differentiated through.
-    pub(super) fn taped(&self, k: u64) -> usize {
-        let steps = self.solver.schedule.steps(k);
-        self.solver.direction.taped(steps) as usize
     }
 
     /// `d_x f - d_x d_y g v` with `d_yy g v = d_y f`.

@@ -1,27 +1,34 @@
 //! The inner loop: where y goes, and when it stops.
 
+use std::sync::atomic::Ordering;
+
 use bistable_common::spec::{Method, StepRule};
 
 use super::{General, implicit, rules, update};
 use crate::{
     kernel::{Real, ops},
     problem::Smooth,
-    solver::{State, step_size},
+    solver::{State, Stopped, step_size},
 };
 
 impl<P: Smooth> General<'_, P> {
     /// The inner steps of outer iteration `k`.
-    pub(super) fn move_inner(&mut self, state: &mut State<P::Real>, k: u64) {
+    pub(super) fn move_inner(&mut self, state: &mut State<P::Real>, k: u64) -> Result<(), Stopped> {
         let steps = self.solver.schedule.steps(k);
         let forgotten = steps - self.solver.direction.taped(steps);
         let mut enough = None;
         self.lbfgs.forget();
+        self.taken = 0;
         for t in 0..steps {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Stopped);
+            }
             self.draws.inner.batch(k, t, &mut self.rows.inner);
             if self.steps_plainly() {
                 let eta = step_size::at(&self.solver.eta_y, k, t, self.context);
                 state.memory.steps_y.last = eta;
                 self.fused_step(state, eta, t.saturating_sub(forgotten));
+                self.taken = t + 1;
                 continue;
             }
             let (scratch, gradient) = (&mut self.scratch, &mut self.room.gradient);
@@ -43,7 +50,9 @@ impl<P: Smooth> General<'_, P> {
                 ops::add_multiple(self.simd, minus, &self.room.along_y, &mut state.at.y);
             }
             update::clamp(&self.solver.update_y, &mut state.at.y);
+            self.taken = t + 1;
         }
+        Ok(())
     }
 
     /// Whether an inner step is along the gradient on its batch, as far as is known beforehand.

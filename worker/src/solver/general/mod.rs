@@ -10,6 +10,8 @@ mod rules;
 mod tests;
 mod update;
 
+use std::sync::atomic::AtomicBool;
+
 use bistable_common::{
     draw::{Key, Level, Purpose, Sampler},
     ids::Replicate,
@@ -18,7 +20,7 @@ use bistable_common::{
 };
 
 use self::lbfgs::Lbfgs;
-use super::{Health, Memory, Round, State, Stepper, Twin, shape};
+use super::{Health, Memory, Round, State, Stepper, Stopped, Twin, shape};
 use crate::{
     kernel::{Aligned, Real, Simd},
     problem::{Dims, Iterate, Metrics, Smooth, Table},
@@ -36,11 +38,14 @@ pub struct General<'a, P: Smooth> {
     start: State<P::Real>,
     draws: Draws,
     rows: Rows,
+    /// Inner steps of this outer iteration so far: what its tape holds.
+    taken: u32,
     room: Room<P::Real>,
     lbfgs: Lbfgs<P::Real>,
     scratch: P::Scratch,
     /// Whether g is linearized at the current (x, y).
     linearized: bool,
+    stop: &'a AtomicBool,
 }
 
 /// What is drawn.
@@ -106,13 +111,14 @@ pub(super) fn room_words(solver: &Solver, dims: Dims) -> usize {
 }
 
 impl<'a, P: Smooth> General<'a, P> {
-    /// Makes everything that iterations of `cell` in `replicate` need.
+    /// Makes everything that iterations of `cell` in `replicate` need, until `stop` is set.
     pub fn new(
         problem: &'a P,
         simd: Simd,
         facts: &Facts,
         cell: &'a Cell,
         replicate: Replicate,
+        stop: &'a AtomicBool,
     ) -> Self {
         assert_eq!(P::REPLICAS, 1, "one replica at a time");
         let (solver, dims) = (&cell.solver, problem.dims());
@@ -143,10 +149,12 @@ impl<'a, P: Smooth> General<'a, P> {
                 inner: Vec::with_capacity(shape.batch_y),
                 products: Vec::with_capacity(shape.products),
             },
+            taken: 0,
             room: Room::new(&start.at),
             lbfgs: Lbfgs::new(&solver.update_y, dims.y),
             scratch: problem.scratch(shape),
             linearized: false,
+            stop,
             start,
         }
     }
@@ -200,8 +208,8 @@ impl<P: Smooth> Stepper for General<'_, P> {
         }
     }
 
-    fn inner_steps(&mut self, state: &mut State<P::Real>, round: Round<'_>) {
-        self.move_inner(state, round.k);
+    fn inner_steps(&mut self, state: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {
+        self.move_inner(state, round.k)
     }
 
     fn find_direction(&mut self, state: &mut State<P::Real>, round: Round<'_>) {

@@ -1,4 +1,5 @@
 //! The sweeps: small ones, and one that takes a while.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 /// Three presets on real images, in a second or two. Of 40 samples few are drawn twice in five rounds.
 pub const REWEIGHTING: &str = r#"
@@ -27,16 +28,17 @@ preset = "tsgd"
 preset = "ud"
 "#;
 
-/// The analytic problem; with the larger step some experiments leave the finite numbers.
-pub const QUADRATIC: &str = r#"
-name = "analytic"
-replicates = 3
+/// A sweep of the analytic problem in `dim` dimensions: its first keys, its grid and its solvers are the caller's.
+pub fn analytic(first: &str, dim: u32, grid: &str) -> String {
+    format!(
+        r#"
+{first}
 indices = "all"
 
 [problem]
 kind = "quadratic"
-dim_x = 4
-dim_y = 4
+dim_x = {dim}
+dim_y = {dim}
 mu_f = 1.0
 l_f = 1.5
 mu_g = 1.0
@@ -46,6 +48,14 @@ noise = 1.0
 seed = 1
 
 [grid]
+{grid}
+"#
+    )
+}
+
+/// A small one; with the larger step some experiments leave the finite numbers.
+pub fn quadratic() -> String {
+    let grid = r#"
 m1 = [20, 50]
 m2 = 50
 K = [10, 300]
@@ -59,30 +69,14 @@ preset = "ssgd"
 [[solvers]]
 preset = "ud"
 "#;
+    analytic("name = \"analytic\"\nreplicates = 3", 4, grid)
+}
 
 /// A sweep of one cell of twenty units that take a tenth of a second or more each, so that one can be caught under way.
 /// Different seeds are different sweeps.
 pub fn slow(seed: u64) -> String {
-    format!(
-        r#"
-name = "slow {seed}"
-replicates = 2
-seed = {seed}
-indices = "all"
-
-[problem]
-kind = "quadratic"
-dim_x = 24
-dim_y = 24
-mu_f = 1.0
-l_f = 1.5
-mu_g = 1.0
-l_g = 1.5
-mean = 1.0
-noise = 1.0
-seed = 1
-
-[grid]
+    let first = format!("name = \"slow {seed}\"\nreplicates = 2\nseed = {seed}");
+    let grid = r#"
 m1 = 160
 m2 = 200
 K = [100, 1500]
@@ -92,6 +86,6 @@ eta_y = 0.1
 
 [[solvers]]
 preset = "ud"
-"#
-    )
+"#;
+    analytic(&first, 24, grid)
 }

@@ -1,4 +1,5 @@
 //! The processes. Each is killed when its guard goes; nothing here waits for time to pass, only for what processes say.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 use std::{
     ffi::OsStr,
@@ -6,10 +7,12 @@ use std::{
     io::{BufRead, BufReader, Lines, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 
 /// The command, deaf to the environment of whoever runs the tests.
@@ -74,6 +77,13 @@ struct Guard(Child);
 impl Guard {
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).expect("a process");
+    }
+
+    /// Returns when it has stopped.
+    fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let process = WaitId::Pid(Pid::from_child(&self.0));
+        waitid(process, WaitIdOptions::STOPPED).expect("a process that stops");
     }
 
     fn wait(&mut self) -> ExitStatus {
@@ -151,9 +161,24 @@ impl From<Daemon> for Running {
 }
 
 impl Running {
+    /// Its identifier.
+    pub fn pid(&self) -> u32 {
+        self.guard.0.id()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.guard.0.try_wait().expect("a process").is_some()
+    }
+
     /// Ends it without a warning.
     pub fn kill(mut self) {
         self.guard.kill();
+    }
+
+    /// Stops it, until it is sent SIGCONT.
+    pub fn freeze(&self) {
+        self.guard.freeze();
     }
 
     /// Sends it `signal`.
@@ -303,11 +328,16 @@ impl Worker {
 
     /// A worker to whose log the test listens.
     pub fn daemon(urls: &str, cache: &tempfile::TempDir, options: &[&str]) -> Daemon {
-        let folder = cache.path().to_str().expect("a path");
-        let fixed = ["worker", "--coordinator", urls, "--cache-dir", folder];
-        let mut daemon = Daemon::start(command([&fixed, options].concat()));
+        let mut daemon = Self::seeking(urls, cache, options);
         daemon.wait_for("working for");
         daemon
+    }
+
+    /// A worker that may have yet to find a coordinator.
+    pub fn seeking(urls: &str, cache: &tempfile::TempDir, options: &[&str]) -> Daemon {
+        let folder = cache.path().to_str().expect("a path");
+        let fixed = ["worker", "--coordinator", urls, "--cache-dir", folder];
+        Daemon::start(command([&fixed, options].concat()))
     }
 }
 
@@ -351,6 +381,21 @@ impl Watch {
         let last = (&mut self).last().expect("a status");
         (last, self.guard.wait().code())
     }
+
+    /// The same, but a sweep that is not over by then is watched no longer.
+    pub fn last_within(self, limit: Duration) -> (Value, Option<i32>) {
+        let pid = Pid::from_child(&self.guard.0);
+        let (over, ended) = mpsc::channel::<()>();
+        let backstop = thread::spawn(move || {
+            if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(limit) {
+                kill_process(pid, Signal::KILL).expect("a process");
+            }
+        });
+        let last = self.last();
+        drop(over);
+        backstop.join().expect("a thread");
+        last
+    }
 }
 
 impl Iterator for &mut Watch {
@@ -386,30 +431,32 @@ impl Runs {
         self.folder.path().join("store.sqlite")
     }
 
-    fn args(&self, file: &Path, options: &[&str]) -> Vec<String> {
-        let (file, store) = (
-            file.display().to_string(),
-            self.store().display().to_string(),
-        );
-        let fixed = ["run", &file, "--store", &store, "--json", "--no-plots"];
-        let all = fixed.iter().chain(options);
-        all.map(|&argument| argument.to_owned()).collect()
-    }
-
     /// Runs a document to its end, or to its failure.
     pub fn run(&self, file: &Path, options: &[&str]) -> Output {
-        bistable(self.args(file, options))
+        bistable(run_args(file, &self.store().display().to_string(), options))
     }
 
     /// Starts to run a document; returns when its sweep is submitted, with where its coordinator listens.
     pub fn start(&self, file: &Path, options: &[&str]) -> (Running, String) {
-        let mut run = command(self.args(file, options));
+        self.start_on(&self.store().display().to_string(), file, options)
+    }
+
+    /// The same on another store.
+    pub fn start_on(&self, store: &str, file: &Path, options: &[&str]) -> (Running, String) {
+        let mut run = command(run_args(file, store, options));
         run.env("RUST_LOG", "info");
         let mut daemon = Daemon::start(run);
         let address = daemon.wait_for("serving addr=");
         daemon.wait_for("a sweep was submitted");
         (daemon.into(), format!("http://{address}"))
     }
+}
+
+fn run_args(file: &Path, store: &str, options: &[&str]) -> Vec<String> {
+    let file = file.display().to_string();
+    let fixed = ["run", &file, "--store", store, "--json", "--no-plots"];
+    let all = fixed.iter().chain(options);
+    all.map(|&argument| argument.to_owned()).collect()
 }
 
 /// The digest of a run of `document` that nothing disturbs, in a store of its own.

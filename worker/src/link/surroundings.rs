@@ -1,0 +1,85 @@
+//! What a worker finds around it: coordinators to call, threads to compute on, chance. A simulation brings its own.
+
+use std::{process, sync::Arc, time::Duration};
+
+use bistable_common::ids::UnitId;
+use tokio::task::{JoinError, spawn_blocking};
+use tonic::transport::{self, Channel};
+
+use super::{address::Address, backoff::random, identity::host_name};
+
+/// How long a unit takes.
+pub type Pace = Arc<dyn Fn(UnitId) -> Duration + Send + Sync>;
+
+/// What a worker cannot do by itself.
+#[tonic::async_trait]
+pub trait Surroundings: Send + Sync + 'static {
+    /// Who a worker says it is. Asked once in its life.
+    fn name(&self) -> Name;
+
+    /// Connects to a coordinator.
+    async fn connect(&self, address: &Address) -> Result<Channel, transport::Error>;
+
+    /// Some number that other processes are unlikely to see. Nothing computed depends on it.
+    fn random(&self) -> u64;
+
+    /// Where to do what takes long.
+    fn place(&self) -> Place;
+}
+
+/// What a worker is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The worker, unlike any other.
+    pub worker: String,
+    /// Its machine, which it may share.
+    pub host: String,
+}
+
+/// Where a worker does what takes long.
+#[derive(Clone)]
+pub enum Place {
+    /// On threads, as fast as they are.
+    Threads,
+    /// Wherever it is asked for, while nothing else happens. A unit is computed when it has taken its time by the clock of
+    /// the runtime, which need not be a real one.
+    Here(Pace),
+}
+
+impl Place {
+    /// Does `work` and returns what came of it.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        match self {
+            Self::Threads => spawn_blocking(work).await,
+            Self::Here(_) => Ok(work()),
+        }
+    }
+}
+
+/// A process on a machine with a network.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine;
+
+#[tonic::async_trait]
+impl Surroundings for Machine {
+    fn name(&self) -> Name {
+        let host = host_name();
+        let worker = format!("{host}-{}-{:08x}", process::id(), random() >> 32);
+        Name { worker, host }
+    }
+
+    async fn connect(&self, address: &Address) -> Result<Channel, transport::Error> {
+        address.endpoint().connect().await
+    }
+
+    fn random(&self) -> u64 {
+        random()
+    }
+
+    fn place(&self) -> Place {
+        Place::Threads
+    }
+}
