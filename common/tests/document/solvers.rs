@@ -266,6 +266,12 @@ fn keys_of_a_step_size_are_laid_over_the_presets() {
         lower: 0.5,
     };
     assert_eq!((bisps.eta_x.rule, bisps.eta_x.scale), (expected, 10.0));
+    let kept = StepRule::Polyak {
+        divisor: 0.5,
+        floor: 0.25,
+        bound: Bound::Inverse,
+    };
+    assert_eq!(of("bisps", "eta_y = { floor = 0.25 }").eta_y.rule, kept);
     let ttsa = of("ttsa", "eta_y = { exponent = 0.5, c = 2 }");
     assert_eq!(
         (ttsa.eta_y.rule, ttsa.eta_y.scale, ttsa.eta_y.clock),

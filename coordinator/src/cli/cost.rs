@@ -41,12 +41,19 @@ const NETWORK: Rates = Rates {
     outer: 11e-12,
     product: 20e-12,
 };
-/// A linear classifier, in a group.
+/// A linear classifier, in a group, where no solver asks for products.
 const LINEAR: Rates = Rates {
     inner: 25e-12,
     reverse: 12e-12,
     outer: 19e-12,
-    product: 20e-12,
+    product: 0.0,
+};
+/// A linear classifier alone.
+const LINEAR_ALONE: Rates = Rates {
+    inner: 115e-12,
+    reverse: 60e-12,
+    outer: 115e-12,
+    product: 120e-12,
 };
 /// A parameter and sample: a forward pass.
 const FORWARD: f64 = 7e-12;
@@ -191,9 +198,11 @@ impl Model<'_> {
         let samples = f64::from(cell.m1) + self.test;
         let curve = curve_rounds(&cell.ks).len() as f64 * samples * times.evaluation;
         let base_runs = (all / self.per_base_run(&footprint)).ceil().max(1.0);
-        // A base run takes a whole group's time.
-        let base = run * base_runs * footprint.replicas as f64;
-        base + run * all * share.min(1.0) + copies + records + curve
+        // A base run takes a whole group's time, and so does a group that is not full.
+        let company = footprint.replicas as f64;
+        let base = run * base_runs * company;
+        let replicas = (all / company).ceil() * company;
+        base + run * replicas * share.min(1.0) + copies + records + curve
     }
 
     /// Of one replica, `company` of which are stepped together.
@@ -208,10 +217,10 @@ impl Model<'_> {
         match self.kind() {
             Kind::Classifier(spec) => {
                 let parameters = parameters(&spec, &self.shape);
-                let rates = if spec.hidden.is_empty() {
-                    LINEAR
-                } else {
-                    NETWORK
+                let rates = match spec.hidden.is_empty() {
+                    false => NETWORK,
+                    true if company > 1.0 => LINEAR,
+                    true => LINEAR_ALONE,
                 };
                 Times {
                     inner_step: draw + inner * parameters * rates.inner,
