@@ -13,8 +13,8 @@ use bistable_common::{
 use crate::{
     board::{Failure, Fate, Lease, Priority, Timestamp},
     store::{
-        Change, Lifecycle, Outcome, Rival, StoreError, StoredData, StoredSweep, Submitted,
-        UnitResult,
+        Change, Lifecycle, MAX_RIVALS, Outcome, Rival, StoreError, StoredData, StoredSweep,
+        Submitted, UnitResult,
     },
 };
 
@@ -61,7 +61,8 @@ impl Unit {
             return Outcome::Duplicate;
         }
         let same = |(rival, _): &(Arc<UnitResult>, _)| rival.trajectory == result.trajectory;
-        if !self.rivals.iter().any(same) {
+        let room = self.rivals.len() < MAX_RIVALS as usize;
+        if room && !self.rivals.iter().any(same) {
             self.rivals.push((Arc::new(result.clone()), now));
         }
         Outcome::Conflicting
