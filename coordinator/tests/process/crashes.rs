@@ -30,8 +30,7 @@ fn a_worker_killed_in_the_middle_of_a_unit() {
 
 #[test]
 fn one_of_two_workers_killed() {
-    let mut scene = Scene::of(slow(2));
-    let [victim, survivor] = [0, 1].map(|_| Worker::start(&scene.coordinator));
+    let (mut scene, [victim, survivor]) = Scene::with_workers(slow(2), [(); 2]);
     let both = |status: &Value| number(status, "workers") == 2 && number(status, "units_done") > 0;
     scene.watch.until(both);
     victim.process.kill();

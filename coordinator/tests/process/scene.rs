@@ -1,6 +1,6 @@
 //! What most tests begin with: a coordinator that has a sweep to measure.
 
-use crate::processes::{Coordinator, Runs, Watch, number, undisturbed};
+use crate::processes::{Coordinator, Runs, Watch, Worker, number, undisturbed};
 
 /// A coordinator with one sweep, which is watched from its beginning.
 pub struct Scene {
@@ -13,17 +13,24 @@ pub struct Scene {
 
 impl Scene {
     pub fn of(document: String) -> Self {
+        Self::with_workers(document, []).0
+    }
+
+    /// The same with workers that were there before the sweep, so that none of them comes too late.
+    pub fn with_workers<const N: usize>(document: String, workers: [(); N]) -> (Self, [Worker; N]) {
         let runs = Runs::new();
         let file = runs.write("sweep.toml", &document);
         let coordinator = Coordinator::start(&runs.store());
+        let workers = workers.map(|()| Worker::start(&coordinator));
         let (id, watch) = coordinator.submit_watched(&file);
-        Self {
+        let scene = Self {
             runs,
             coordinator,
             id,
             watch,
             document,
-        }
+        };
+        (scene, workers)
     }
 
     /// Kills the coordinator in the middle, and starts the next one at its address: nothing that was done is lost.
