@@ -1,5 +1,6 @@
 //! The numerics' one entry: a range of adjacent units of one (cell, replicate) in, their trajectories out.
 
+mod dispatch;
 mod fingerprint;
 
 use std::{
@@ -9,18 +10,13 @@ use std::{
 
 use bistable_common::{
     ids::{Block, CellId, Replicate},
-    spec::{Precision, ProblemSpec, ReweightingSpec},
+    spec::Precision,
     sweep::Sweep,
     trajectory::Trajectory,
 };
 
-use crate::{
-    coupled::{self, Setting},
-    data::Dataset,
-    kernel::{Real, Simd},
-    problem::{LinearReplicas, Plain, Quadratic, QuadraticReplicas, Reweighting},
-    solver::{Stopped, shape},
-};
+use self::dispatch::Job;
+use crate::{coupled::Setting, data::Dataset, kernel::Simd, solver::Stopped};
 
 pub use fingerprint::fingerprint;
 
@@ -93,46 +89,15 @@ pub fn run(
         mode: work.mode,
         simd,
     };
-    let cell = work.sweep.cell(work.cell);
-    let blocks = work.blocks.clone();
-    if let ProblemSpec::Quadratic(spec) = &facts.problem {
-        if facts.precision == Precision::F32 {
-            return Err(RunError::Precision);
-        }
-        let problem = Quadratic::new(spec, facts, cell, work.replicate);
-        return if cell.solver.is_fused() {
-            let problem = QuadraticReplicas::new(problem, simd);
-            coupled::run_fused(&problem, setting, blocks, stop, done)
-        } else {
-            coupled::run_general(&Plain(problem), setting, blocks, stop, done)
-        };
-    }
-    let spec = facts.problem.classifier().ok_or(RunError::Data)?;
-    let data = work.data.as_deref().ok_or(RunError::Data)?;
+    let mut job = Job {
+        setting,
+        data: work.data.as_deref(),
+        blocks: work.blocks.clone(),
+        stop,
+        done,
+    };
     match facts.precision {
-        Precision::F32 => reweight::<f32>(&spec, data, setting, blocks, stop, done),
-        Precision::F64 => reweight::<f64>(&spec, data, setting, blocks, stop, done),
-    }
-}
-
-/// Of fused solvers, small problems run in groups of replicas; all else runs one replica after another.
-fn reweight<R: Real>(
-    spec: &ReweightingSpec,
-    data: &Dataset,
-    setting: Setting<'_>,
-    blocks: Range<u32>,
-    stop: &AtomicBool,
-    done: &mut dyn FnMut(Block, Trajectory),
-) -> Result<(), RunError> {
-    let (facts, cell) = (setting.facts, setting.cell());
-    let problem = Reweighting::<R>::new(setting.simd, spec, facts, cell, setting.replicate, data);
-    let problem = problem.ok_or(RunError::Data)?;
-    if !cell.solver.is_fused() {
-        coupled::run_general(&problem, setting, blocks, stop, done)
-    } else if problem.runs_in_groups(shape(cell)) {
-        let problem = LinearReplicas::new(problem);
-        coupled::run_fused(&problem, setting, blocks, stop, done)
-    } else {
-        coupled::run_fused(&problem, setting, blocks, stop, done)
+        Precision::F32 => dispatch::run::<f32>(&mut job),
+        Precision::F64 => dispatch::run::<f64>(&mut job),
     }
 }

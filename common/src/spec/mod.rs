@@ -5,6 +5,7 @@
 
 mod batch;
 mod direction;
+pub mod numbers;
 mod problem;
 mod sampling;
 mod schedule;
@@ -18,7 +19,7 @@ pub use batch::{All, Batch};
 pub use direction::{AdjointStart, Direction, Implicit, Inverse};
 pub use problem::{
     Activation, HyperCleaningSpec, LabelNoise, Precision, ProblemSpec, QuadraticSpec,
-    ReweightingSpec,
+    ReweightingSpec, Traits, parameters,
 };
 pub use sampling::Sampling;
 pub use schedule::{Growth, Order, Schedule, Start, Tolerance};

@@ -141,7 +141,7 @@ impl Solver {
 
     fn direction_fits(&self, problem: &ProblemSpec) -> Result<(), Misfit> {
         let unrolled = self.direction.taped(1) > 0;
-        if self.direction == Direction::Partial && !problem.outer_depends_on_x() {
+        if self.direction == Direction::Partial && !problem.traits().outer_depends_on_x {
             return Err(Misfit::PartialNeverMoves);
         }
         if unrolled && !self.inner_first() {

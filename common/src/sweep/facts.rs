@@ -1,6 +1,6 @@
 //! What a sweep computes, apart from what it is called: the part that is hashed, and that the answer is a function of.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::ranges::{check_cell, check_problem};
 use crate::{
     ids::{CellId, Hash, SweepId},
     plan::Plan,
-    spec::{Misfit, Precision, ProblemSpec, Solver},
+    spec::{Misfit, Precision, ProblemSpec, Solver, parameters::Conflict},
 };
 
 /// Changes whenever the meaning of a canonical sweep or of its digest does.
@@ -82,8 +82,11 @@ pub enum InvalidFacts {
         /// Its value.
         value: String,
         /// What would be right.
-        expected: &'static str,
+        expected: Cow<'static, str>,
     },
+    /// Parameters of the problem that are not right together.
+    #[error("{}: {}", .0.message, .0.help)]
+    Conflict(Conflict),
     /// Parts that do not fit together.
     #[error("cell {cell}: {misfit}")]
     Misfit {
@@ -101,7 +104,7 @@ pub(super) fn require(
     holds: bool,
     field: &'static str,
     value: impl ToString,
-    expected: &'static str,
+    expected: impl Into<Cow<'static, str>>,
 ) -> Result<(), InvalidFacts> {
     if holds {
         return Ok(());
@@ -109,7 +112,7 @@ pub(super) fn require(
     Err(InvalidFacts::Range {
         field,
         value: value.to_string(),
-        expected,
+        expected: expected.into(),
     })
 }
 
@@ -121,10 +124,6 @@ pub const MAX_SAMPLES: u32 = 1 << 24;
 pub const MAX_K: u64 = 1 << 40;
 /// The largest T.
 pub const MAX_T: u32 = 1 << 16;
-/// The largest width of a layer or dimension of a generated problem.
-pub const MAX_WIDTH: u32 = 1 << 14;
-/// The most weights between the hidden layers of a network.
-pub const MAX_WEIGHTS: u64 = 1 << 26;
 /// The most components of all generated samples of a replicate: 2 GiB of f64.
 pub const MAX_COMPONENTS: u64 = 1 << 28;
 /// The largest number of cells and of replicates.
@@ -164,7 +163,7 @@ impl Facts {
         )?;
         let data = self.data.is_some();
         require(
-            data == self.problem.needs_data(),
+            data == self.problem.traits().needs_data,
             "data",
             data,
             "a data set exactly where the problem needs one",

@@ -12,6 +12,6 @@ pub use document::{
 };
 pub use facts::{
     Cell, Facts, Indices, InvalidFacts, MAX_BATCH, MAX_CANONICAL_BYTES, MAX_COUNT, MAX_K,
-    MAX_SAMPLES, MAX_T, MAX_WIDTH, SCHEME, SolverName, Sweep,
+    MAX_SAMPLES, MAX_T, SCHEME, SolverName, Sweep,
 };
 pub use ranges::{MAX_MEMORY, MAX_PRODUCTS};

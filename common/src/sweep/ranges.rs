@@ -1,11 +1,13 @@
 //! The ranges of everything in a sweep's facts: what each number may be by itself.
 
-use super::facts::{
-    Cell, InvalidFacts, MAX_BATCH, MAX_K, MAX_SAMPLES, MAX_T, MAX_WEIGHTS, MAX_WIDTH, require,
-};
+use std::{borrow::Cow, ops::RangeInclusive};
+
+use super::facts::{Cell, InvalidFacts, MAX_BATCH, MAX_K, MAX_SAMPLES, MAX_T, require};
 use crate::spec::{
-    Batch, Direction, HyperCleaningSpec, Inverse, LabelNoise, Method, ProblemSpec, QuadraticSpec,
-    Reset, ReweightingSpec, Schedule, StepRule, StepSize, Tolerance, Update,
+    Batch, Direction, Inverse, Method, ProblemSpec, Reset, Schedule, StepRule, StepSize, Tolerance,
+    Update,
+    numbers::Numbers,
+    parameters::{MAX_LAYERS, MAX_WIDTH, Visitor},
 };
 
 /// The most products with second derivatives of an outer iteration.
@@ -33,84 +35,67 @@ fn require_share(field: &'static str, value: f64) -> Checked {
 }
 
 pub(super) fn check_problem(problem: &ProblemSpec) -> Checked {
-    match problem {
-        ProblemSpec::Reweighting(spec) => check_reweighting(spec),
-        ProblemSpec::HyperCleaning(spec) => check_hyper_cleaning(spec),
-        ProblemSpec::Quadratic(spec) => check_quadratic(spec),
+    let mut checker = Checker(Ok(()));
+    problem.clone().parameters(&mut checker);
+    checker.0?;
+    problem.conflict().map_err(InvalidFacts::Conflict)
+}
+
+/// Looks at every parameter of a problem by itself.
+struct Checker(Checked);
+
+impl Checker {
+    fn require(
+        &mut self,
+        holds: bool,
+        field: &'static str,
+        value: impl ToString,
+        expected: impl Into<Cow<'static, str>>,
+    ) {
+        if self.0.is_ok() {
+            self.0 = require(holds, field, value, expected);
+        }
     }
 }
 
-fn check_reweighting(spec: &ReweightingSpec) -> Checked {
-    require(
-        spec.hidden.len() <= 16,
-        "hidden",
-        spec.hidden.len(),
-        "at most 16 hidden layers",
-    )?;
-    spec.hidden.iter().try_for_each(|&h| {
-        let width = 1..=MAX_WIDTH;
-        require(width.contains(&h), "hidden", h, "widths from 1 to 16384")
-    })?;
-    let pairs = spec.hidden.windows(2);
-    let weights: u64 = pairs
-        .map(|pair| u64::from(pair[0]) * u64::from(pair[1]))
-        .sum();
-    require(
-        weights <= MAX_WEIGHTS,
-        "hidden",
-        format!("{:?}", spec.hidden),
-        "at most 2^26 weights between hidden layers",
-    )?;
-    require(
-        not_negative(spec.l2),
-        "l2",
-        spec.l2,
-        "a finite number, at least 0",
-    )?;
-    match spec.noise {
-        LabelNoise::Half => Ok(()),
-        LabelNoise::Share(share) => check_noise(share),
+impl Visitor for Checker {
+    fn integer(&mut self, key: &'static str, value: &mut u32, range: RangeInclusive<u32>) {
+        let expected = format!("{} to {}", range.start(), range.end());
+        self.require(range.contains(value), key, *value, expected);
     }
-}
 
-fn check_noise(share: f64) -> Checked {
-    require(
-        (0.0..=1.0).contains(&share),
-        "noise",
-        share,
-        "a probability, from 0 to 1",
-    )
-}
+    fn seed(&mut self, _: &'static str, _: &mut u64) {}
 
-fn check_hyper_cleaning(spec: &HyperCleaningSpec) -> Checked {
-    require_positive("l2", spec.l2)?;
-    check_noise(spec.noise)
-}
+    fn number(&mut self, key: &'static str, value: &mut f64, range: Numbers) {
+        self.require(range.hold(*value), key, *value, range.expected);
+    }
 
-fn check_quadratic(spec: &QuadraticSpec) -> Checked {
-    let dim = 1..=1024;
-    require(dim.contains(&spec.dim_x), "dim_x", spec.dim_x, "1 to 1024")?;
-    require(dim.contains(&spec.dim_y), "dim_y", spec.dim_y, "1 to 1024")?;
-    let pair = |mu: f64, l: f64| mu > 0.0 && mu <= l && l.is_finite();
-    require(
-        pair(spec.mu_f, spec.l_f),
-        "mu_f",
-        spec.mu_f,
-        "0 < mu_f <= l_f",
-    )?;
-    require(
-        pair(spec.mu_g, spec.l_g),
-        "mu_g",
-        spec.mu_g,
-        "0 < mu_g <= l_g",
-    )?;
-    require(spec.mean.is_finite(), "mean", spec.mean, "a finite number")?;
-    require(
-        not_negative(spec.noise),
-        "noise",
-        spec.noise,
-        "a finite number, at least 0",
-    )
+    fn number_or(
+        &mut self,
+        key: &'static str,
+        _: &'static str,
+        value: &mut Option<f64>,
+        range: Numbers,
+    ) {
+        if let Some(value) = value {
+            self.number(key, value, range);
+        }
+    }
+
+    fn word(&mut self, _: &'static str, _: &[&'static str], _: &mut usize) {}
+
+    fn widths(&mut self, key: &'static str, widths: &mut Vec<u32>) {
+        let layers = widths.len();
+        self.require(
+            layers <= MAX_LAYERS,
+            key,
+            layers,
+            "at most 16 hidden layers",
+        );
+        for width in widths {
+            self.integer(key, width, 1..=MAX_WIDTH);
+        }
+    }
 }
 
 pub(super) fn check_cell(cell: &Cell) -> Checked {

@@ -1,12 +1,15 @@
 //! Solvers and problems in the words of sweep files: how results name their parts, and how a sweep file spells them out.
 //! What is written here, [`parse`](super::parse) reads.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    ops::RangeInclusive,
+};
 
 use crate::spec::{
-    Activation, AdjointStart, Batch, Bound, Clock, Direction, Growth, HyperCleaningSpec, Inverse,
-    LabelNoise, Method, Order, ProblemSpec, QuadraticSpec, Reset, ReweightingSpec, Sampling,
-    Schedule, Solver, Start, StepRule, StepSize, Tolerance, Update,
+    AdjointStart, Batch, Bound, Clock, Direction, Growth, Inverse, Method, Order, ProblemSpec,
+    Reset, Sampling, Schedule, Solver, Start, StepRule, StepSize, Tolerance, Update,
+    numbers::Numbers, parameters::Visitor,
 };
 
 /// A part of a solver: which one it is, with its parameters.
@@ -374,62 +377,52 @@ pub fn update(update: &Update) -> Phrase {
 
 /// The table of a problem, as TOML.
 pub fn problem(problem: &ProblemSpec) -> String {
-    let mut text = format!("[problem]\nkind = \"{}\"\n", problem.name());
-    let mut line = |key: &str, value: String| {
-        let _ = writeln!(text, "{key} = {value}");
-    };
-    match problem {
-        ProblemSpec::Reweighting(ReweightingSpec {
-            hidden,
-            activation,
-            l2,
-            noise,
-        }) => {
-            line("hidden", format!("{hidden:?}"));
-            line("activation", format!("\"{}\"", nonlinearity(*activation)));
-            line("l2", format!("{l2:?}"));
-            line("noise", label_noise(*noise));
-        }
-        ProblemSpec::HyperCleaning(HyperCleaningSpec { l2, noise }) => {
-            line("l2", format!("{l2:?}"));
-            line("noise", format!("{noise:?}"));
-        }
-        ProblemSpec::Quadratic(QuadraticSpec {
-            dim_x,
-            dim_y,
-            mu_f,
-            l_f,
-            mu_g,
-            l_g,
-            mean,
-            noise,
-            seed,
-        }) => {
-            line("dim_x", dim_x.to_string());
-            line("dim_y", dim_y.to_string());
-            line("mu_f", format!("{mu_f:?}"));
-            line("l_f", format!("{l_f:?}"));
-            line("mu_g", format!("{mu_g:?}"));
-            line("l_g", format!("{l_g:?}"));
-            line("mean", format!("{mean:?}"));
-            line("noise", format!("{noise:?}"));
-            line("seed", seed.to_string());
-        }
-    }
-    text
+    let mut lines = Lines(format!("[problem]\nkind = \"{}\"\n", problem.name()));
+    problem.clone().parameters(&mut lines);
+    lines.0
 }
 
-fn nonlinearity(activation: Activation) -> &'static str {
-    match activation {
-        Activation::Elu => "elu",
-        Activation::Tanh => "tanh",
+/// Writes parameters, a line each.
+struct Lines(String);
+
+impl Lines {
+    fn line(&mut self, key: &str, value: impl fmt::Debug) {
+        let _ = writeln!(self.0, "{key} = {value:?}");
     }
 }
 
-fn label_noise(noise: LabelNoise) -> String {
-    match noise {
-        LabelNoise::Half => "\"half\"".to_owned(),
-        LabelNoise::Share(share) => format!("{share:?}"),
+impl Visitor for Lines {
+    fn integer(&mut self, key: &'static str, value: &mut u32, _: RangeInclusive<u32>) {
+        self.line(key, value);
+    }
+
+    fn seed(&mut self, key: &'static str, value: &mut u64) {
+        self.line(key, value);
+    }
+
+    fn number(&mut self, key: &'static str, value: &mut f64, _: Numbers) {
+        self.line(key, value);
+    }
+
+    fn number_or(
+        &mut self,
+        key: &'static str,
+        word: &'static str,
+        value: &mut Option<f64>,
+        _: Numbers,
+    ) {
+        match value {
+            Some(value) => self.line(key, value),
+            None => self.line(key, word),
+        }
+    }
+
+    fn word(&mut self, key: &'static str, words: &[&'static str], chosen: &mut usize) {
+        self.line(key, words[*chosen]);
+    }
+
+    fn widths(&mut self, key: &'static str, widths: &mut Vec<u32>) {
+        self.line(key, widths);
     }
 }
 

@@ -699,7 +699,7 @@ fn mistakes_in_problems() {
         ),
         (
             "kind = \"reweighting\"\nnoise = \"third\"",
-            "noise = \"third\": expected \"half\", or a probability from 0 to 1",
+            "noise = \"third\": expected \"half\", or a probability, from 0 to 1",
         ),
         (
             "kind = \"hypercleaning\"",

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use bistable_common::{
     plan::{BLOCK, Plan},
     spec::{
-        Growth, Implicit, Inverse, Method, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec,
-        Schedule, StepRule,
+        Growth, Implicit, Inverse, Method, Precision, ProblemSpec, ReweightingSpec, Schedule,
+        StepRule,
     },
     sweep::{Cell, Indices, Sweep},
     trajectory::curve_rounds,
@@ -18,7 +18,7 @@ use bistable_common::{
 use bistable_worker::{
     coupled,
     data::Dataset,
-    problem::{Dims, Footprint, QuadraticReplicas, Reweighting},
+    problem::{Dims, Footprint, Quadratic, QuadraticReplicas, Reweighting, Size},
     solver::{Words, shape},
 };
 
@@ -59,8 +59,10 @@ const LINEAR_ALONE: Rates = Rates {
 const FORWARD: f64 = 7e-12;
 /// A component of the state for each K, and for each fork: a distance, a copy.
 const STATE: f64 = 0.3e-9;
-/// An entry of a quadratic's matrices or batches, in a group.
+/// A multiply-add of a problem that is composed from its oracle.
 const ENTRY: f64 = 0.15e-9;
+/// The same where single samples are looked at.
+const LOOK: f64 = 2e-9;
 /// To draw a batch.
 const DRAW: f64 = 0.3e-6;
 /// Trials of a line search: a guess, since they depend on the run.
@@ -231,18 +233,14 @@ impl Model<'_> {
                     pass: parameters * STATE,
                 }
             }
-            Kind::Quadratic(spec) => {
-                let (x, y) = (f64::from(spec.dim_x), f64::from(spec.dim_y));
-                Times {
-                    inner_step: draw + (inner + y) * (x + y) * ENTRY,
-                    reverse_step: (x + y) * y * ENTRY,
-                    outer_step: draw + (outer + x + y) * (x + y) * ENTRY,
-                    evaluation: (1.0 + x + y) * (x + y) * 1e-9,
-                    // The second derivatives are the matrix itself, whatever the batch.
-                    product: draw + (x + y) * y * ENTRY,
-                    pass: y * STATE,
-                }
-            }
+            Kind::Plain(size) => Times {
+                inner_step: draw + size.gradient.on(inner) * ENTRY,
+                reverse_step: size.product.on(inner) * ENTRY,
+                outer_step: draw + size.gradient.on(outer) * ENTRY,
+                evaluation: size.gradient.on(1.0) * LOOK,
+                product: draw + size.product.on(batch_v) * ENTRY,
+                pass: size.dims.y as f64 * STATE,
+            },
         }
     }
 
@@ -258,7 +256,7 @@ impl Model<'_> {
         let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + self.test;
         let sample = match self.kind() {
             Kind::Classifier(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
-            Kind::Quadratic(spec) => f64::from(spec.dim_x + spec.dim_y) * scalar,
+            Kind::Plain(size) => size.sample,
         };
         // First draws and index orders.
         let draws = 32.0 * f64::from(cell.m1);
@@ -297,28 +295,33 @@ impl Model<'_> {
                 };
                 of(&spec, data, cell.m2 as usize, shape(cell))
             }
-            Kind::Quadratic(spec) if cell.solver.is_fused() => {
-                QuadraticReplicas::footprint(spec, shape(cell))
-            }
-            Kind::Quadratic(spec) => plain_footprint(spec, shape(cell).tape),
+            Kind::Plain(size) => match self.problem {
+                ProblemSpec::Quadratic(spec) if cell.solver.is_fused() => {
+                    QuadraticReplicas::footprint(spec, shape(cell))
+                }
+                _ => size.footprint(shape(cell)),
+            },
         }
     }
 
     /// What the solver needs; a state of the problem is x and y.
     fn words(&self, cell: &Cell, problem: &Footprint) -> Words {
-        let state = (problem.state as f64 / self.scalar()) as usize;
-        let x = match self.kind() {
-            Kind::Classifier(_) => cell.m2,
-            Kind::Quadratic(spec) => spec.dim_x,
-        } as usize;
-        Words::new(&cell.solver, Dims { x, y: state - x })
+        let dims = match self.kind() {
+            Kind::Classifier(_) => {
+                let state = (problem.state as f64 / self.scalar()) as usize;
+                let x = cell.m2 as usize;
+                Dims { x, y: state - x }
+            }
+            Kind::Plain(size) => size.dims,
+        };
+        Words::new(&cell.solver, dims)
     }
 
     fn kind(&self) -> Kind<'_> {
         match self.problem {
             ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
             ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
-            ProblemSpec::Quadratic(spec) => Kind::Quadratic(spec),
+            ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec)),
         }
     }
 
@@ -345,19 +348,7 @@ fn parameters(spec: &ReweightingSpec, shape: &Shape) -> f64 {
 /// A problem by what it costs.
 enum Kind<'a> {
     Classifier(Cow<'a, ReweightingSpec>),
-    Quadratic(&'a QuadraticSpec),
-}
-
-/// Of the quadratic where one replica is stepped at a time.
-fn plain_footprint(spec: &QuadraticSpec, tape: usize) -> Footprint {
-    let (x, y) = (spec.dim_x as usize, spec.dim_y as usize);
-    let bytes = |words: usize| (words * size_of::<f64>()) as u64;
-    Footprint {
-        state: bytes(x + y),
-        replicas: 1,
-        group: bytes(x + y),
-        scratch: bytes((tape + 4) * y + 3 * x + (x + y)),
-    }
+    Plain(Size),
 }
 
 /// Seconds of an outer iteration, the mean over the run; a tolerance may end inner steps earlier.
@@ -480,7 +471,7 @@ mod tests {
     };
     use bistable_worker::{
         kernel::Simd,
-        problem::{LinearReplicas, Plain, Problem, Quadratic},
+        problem::{LinearReplicas, Plain, Problem},
     };
 
     use super::*;

@@ -28,7 +28,7 @@ pub(super) struct ProblemsArgs {
 }
 
 fn names() -> PossibleValuesParser {
-    PossibleValuesParser::new(ProblemSpec::defaults().map(|problem| problem.name()))
+    PossibleValuesParser::new(ProblemSpec::defaults().iter().map(ProblemSpec::name))
 }
 
 /// A problem, with what fits it.
@@ -45,12 +45,13 @@ struct Entry {
 
 impl From<ProblemSpec> for Entry {
     fn from(problem: ProblemSpec) -> Self {
+        let traits = problem.traits();
         Self {
-            name: problem.name(),
-            summary: problem.summary(),
-            source: problem.source(),
-            needs_data: problem.needs_data(),
-            outer_depends_on_x: problem.outer_depends_on_x(),
+            name: traits.name,
+            summary: traits.summary,
+            source: traits.source,
+            needs_data: traits.needs_data,
+            outer_depends_on_x: traits.outer_depends_on_x,
             presets: solvers::fitting(&problem),
             toml: words::problem(&problem),
         }
@@ -94,7 +95,9 @@ impl Show for Entries {
 
 /// Runs the command.
 pub(super) fn run(args: &ProblemsArgs) -> Result<(), Failure> {
-    let mut entries: Vec<Entry> = ProblemSpec::defaults().map(Entry::from).into();
+    let mut entries: Vec<Entry> = (ProblemSpec::defaults().into_iter())
+        .map(Entry::from)
+        .collect();
     match &args.name {
         Some(name) => {
             entries.retain(|entry| entry.name == name);
@@ -110,7 +113,14 @@ mod tests {
 
     #[test]
     fn a_problem_names_the_presets_that_fit() {
-        let [reweighting, cleaning, quadratic] = ProblemSpec::defaults().map(Entry::from);
+        let of = |name| {
+            let problem = ProblemSpec::defaults()
+                .into_iter()
+                .find(|p| p.name() == name);
+            Entry::from(problem.expect("a problem"))
+        };
+        let [reweighting, cleaning, quadratic] =
+            ["reweighting", "hyper_cleaning", "quadratic"].map(of);
         assert_eq!(reweighting.presets, cleaning.presets);
         assert!(cleaning.presets.contains(&"stocbio"));
         assert!(!cleaning.presets.contains(&"sps-max"));

@@ -49,7 +49,7 @@ impl Expected<'_> {
             return Err(Misshapen::NoSuchUnit);
         }
         let cell = self.sweep.cell(unit.cell);
-        let errors = self.sweep.facts().problem.is_classification();
+        let errors = self.sweep.facts().problem.traits().is_classification;
         self.check_indices(unit, &trajectory.experiments)?;
         check_stop(cell, trajectory.base_stop)?;
         check_reached(

@@ -6,12 +6,14 @@
 mod plain;
 pub mod quadratic;
 pub mod reweighting;
+mod size;
 #[cfg(test)]
 mod tests;
 
 pub use plain::Plain;
 pub use quadratic::{Quadratic, QuadraticReplicas};
 pub use reweighting::{LinearReplicas, Reweighting};
+pub use size::{Size, Work};
 
 use crate::kernel::{Aligned, Real};
 

@@ -1,6 +1,8 @@
 //! The fused operations built from an oracle: right for any problem, and the reference for faster ones.
 
-use super::{Dims, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Smooth, Table};
+use super::{
+    Dims, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Smooth, Table, size::scratch_words,
+};
 use crate::kernel::Real;
 
 /// A problem whose fused operations are composed from its oracle.
@@ -60,8 +62,7 @@ impl<O: Oracle> Problem for Plain<O> {
     }
 
     fn scratch_bytes(&self, shape: Shape) -> u64 {
-        let Dims { x, y } = self.dims();
-        let words = (shape.tape + 4) * y + 3 * x + self.0.work_words();
+        let words = scratch_words(self.dims(), self.0.work_words(), shape);
         (words * size_of::<O::Real>()) as u64
     }
 

@@ -26,7 +26,12 @@ pub fn fingerprint(simd: Simd) -> Hash {
 }
 
 fn append(sweep: Arc<Sweep>, simd: Simd, bytes: &mut Vec<u8>) {
-    let data = sweep.facts().problem.needs_data().then(Dataset::bundled);
+    let data = sweep
+        .facts()
+        .problem
+        .traits()
+        .needs_data
+        .then(Dataset::bundled);
     for cell in 0..sweep.facts().cells.len() as u32 {
         let work = Work {
             sweep: sweep.clone(),
@@ -100,7 +105,10 @@ fn sweep(problem: ProblemSpec, precision: Precision, eta_x: f64) -> Sweep {
     let names = vec![name; cells.len()];
     let facts = Facts {
         scheme: SCHEME,
-        data: problem.needs_data().then(|| Dataset::bundled().hash()),
+        data: problem
+            .traits()
+            .needs_data
+            .then(|| Dataset::bundled().hash()),
         problem,
         test: 5,
         precision,

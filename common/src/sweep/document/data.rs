@@ -25,7 +25,7 @@ pub(super) struct Data {
 
 /// Reads `[data]`, which a problem that generates its samples must not have; `None` for such a problem.
 pub(super) fn read(entry: Option<&Entry>, problem: &ProblemSpec) -> Read<Option<Data>> {
-    match (entry, problem.needs_data()) {
+    match (entry, problem.traits().needs_data) {
         (None, false) => Ok(None),
         (None, true) => Ok(Some(Data {
             source: DataSource::Bundled,

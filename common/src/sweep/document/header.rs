@@ -65,8 +65,7 @@ impl Header {
 
     /// The precision it is computed in.
     pub fn precision(&self, problem: &ProblemSpec) -> Precision {
-        self.precision
-            .unwrap_or_else(|| problem.default_precision())
+        self.precision.unwrap_or_else(|| problem.traits().precision)
     }
 }
 

@@ -1,15 +1,19 @@
 //! Every key a document may have, by the table it is in.
 
+use std::{borrow::Cow, ops::RangeInclusive, sync::LazyLock};
+
+use crate::spec::{ProblemSpec, numbers::Numbers, parameters::Visitor};
+
 /// A table of the document: how messages call it, and its keys.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Schema {
-    pub name: &'static str,
-    pub keys: &'static [&'static str],
+    pub name: Cow<'static, str>,
+    pub keys: Cow<'static, [&'static str]>,
 }
 
 pub(super) const TOP: Schema = Schema {
-    name: "the top level",
-    keys: &[
+    name: Cow::Borrowed("the top level"),
+    keys: Cow::Borrowed(&[
         "name",
         "replicates",
         "seed",
@@ -21,39 +25,28 @@ pub(super) const TOP: Schema = Schema {
         "data",
         "grid",
         "solvers",
-    ],
+    ]),
 };
 
-pub(super) const REWEIGHTING: Schema = Schema {
-    name: "[problem] of kind reweighting",
-    keys: &["kind", "hidden", "activation", "l2", "noise"],
-};
-
-pub(super) const HYPER_CLEANING: Schema = Schema {
-    name: "[problem] of kind hyper_cleaning",
-    keys: &["kind", "l2", "noise"],
-};
-
-pub(super) const QUADRATIC: Schema = Schema {
-    name: "[problem] of kind quadratic",
-    keys: &[
-        "kind", "dim_x", "dim_y", "mu_f", "l_f", "mu_g", "l_g", "mean", "noise", "seed",
-    ],
+/// Where the problem is not known yet.
+pub(super) const PROBLEM: Schema = Schema {
+    name: Cow::Borrowed("[problem]"),
+    keys: Cow::Borrowed(&["kind"]),
 };
 
 pub(super) const DATA: Schema = Schema {
-    name: "[data]",
-    keys: &["source", "dir", "hash"],
+    name: Cow::Borrowed("[data]"),
+    keys: Cow::Borrowed(&["source", "dir", "hash"]),
 };
 
 pub(super) const GRID: Schema = Schema {
-    name: "[grid]",
-    keys: &["m1", "m2", "K", "T", "eta_x", "eta_y", "batch_x", "batch_y"],
+    name: Cow::Borrowed("[grid]"),
+    keys: Cow::Borrowed(&["m1", "m2", "K", "T", "eta_x", "eta_y", "batch_x", "batch_y"]),
 };
 
 pub(super) const SOLVER: Schema = Schema {
-    name: "[[solvers]]",
-    keys: &[
+    name: Cow::Borrowed("[[solvers]]"),
+    keys: Cow::Borrowed(&[
         "preset",
         "label",
         "T",
@@ -69,20 +62,20 @@ pub(super) const SOLVER: Schema = Schema {
         "sampling",
         "batch_x",
         "batch_y",
-    ],
+    ]),
 };
 
 pub(super) const STEP: Schema = Schema {
-    name: "a step size",
-    keys: &[
+    name: Cow::Borrowed("a step size"),
+    keys: Cow::Borrowed(&[
         "rule", "c", "clock", "exponent", "ratio", "l", "divisor", "floor", "bound", "lower",
         "decrease", "shrink", "reset", "slack",
-    ],
+    ]),
 };
 
 pub(super) const DIRECTION: Schema = Schema {
-    name: "a direction",
-    keys: &[
+    name: Cow::Borrowed("a direction"),
+    keys: Cow::Borrowed(&[
         "kind",
         "last",
         "inverse",
@@ -92,45 +85,85 @@ pub(super) const DIRECTION: Schema = Schema {
         "mu",
         "start_v",
         "batch_v",
-    ],
+    ]),
 };
 
 pub(super) const TOLERANCE: Schema = Schema {
-    name: "a tolerance",
-    keys: &["first", "ratio"],
+    name: Cow::Borrowed("a tolerance"),
+    keys: Cow::Borrowed(&["first", "ratio"]),
 };
 
 pub(super) const UPDATE: Schema = Schema {
-    name: "an update",
-    keys: &[
+    name: Cow::Borrowed("an update"),
+    keys: Cow::Borrowed(&[
         "method", "beta", "beta1", "beta2", "epsilon", "memory", "clip", "clamp",
-    ],
+    ]),
 };
 
-const TABLES: [&Schema; 11] = [
-    &TOP,
-    &REWEIGHTING,
-    &HYPER_CLEANING,
-    &QUADRATIC,
-    &DATA,
-    &GRID,
-    &SOLVER,
-    &STEP,
-    &DIRECTION,
-    &TOLERANCE,
-    &UPDATE,
+const TABLES: [&Schema; 8] = [
+    &TOP, &DATA, &GRID, &SOLVER, &STEP, &DIRECTION, &TOLERANCE, &UPDATE,
 ];
+
+/// A table for every problem.
+static PROBLEMS: LazyLock<Vec<(&'static str, Schema)>> = LazyLock::new(|| {
+    let schema = |mut problem: ProblemSpec| {
+        let name = problem.name();
+        let mut keys = Keys(vec!["kind"]);
+        problem.parameters(&mut keys);
+        let schema = Schema {
+            name: format!("[problem] of kind {name}").into(),
+            keys: keys.0.into(),
+        };
+        (name, schema)
+    };
+    ProblemSpec::defaults().into_iter().map(schema).collect()
+});
+
+/// The table of the problem that is called so.
+pub(super) fn of_problem(name: &str) -> &'static Schema {
+    let found = PROBLEMS.iter().find(|(problem, _)| *problem == name);
+    found.map_or(&PROBLEM, |(_, schema)| schema)
+}
+
+/// Notes the keys of parameters.
+struct Keys(Vec<&'static str>);
+
+impl Visitor for Keys {
+    fn integer(&mut self, key: &'static str, _: &mut u32, _: RangeInclusive<u32>) {
+        self.0.push(key);
+    }
+
+    fn seed(&mut self, key: &'static str, _: &mut u64) {
+        self.0.push(key);
+    }
+
+    fn number(&mut self, key: &'static str, _: &mut f64, _: Numbers) {
+        self.0.push(key);
+    }
+
+    fn number_or(&mut self, key: &'static str, _: &'static str, _: &mut Option<f64>, _: Numbers) {
+        self.0.push(key);
+    }
+
+    fn word(&mut self, key: &'static str, _: &[&'static str], _: &mut usize) {
+        self.0.push(key);
+    }
+
+    fn widths(&mut self, key: &'static str, _: &mut Vec<u32>) {
+        self.0.push(key);
+    }
+}
 
 /// What to do about a key that `schema` does not have.
 pub(super) fn advice(key: &str, schema: &Schema) -> String {
     let valid = format!("valid keys here: {}", schema.keys.join(", "));
-    let homes: Vec<_> = TABLES
-        .iter()
+    let problems = PROBLEMS.iter().map(|(_, schema)| schema);
+    let homes: Vec<_> = (TABLES.into_iter().chain(problems))
         .filter(|table| table.keys.contains(&key))
-        .map(|table| table.name)
+        .map(|table| &*table.name)
         .collect();
     if !homes.is_empty() {
-        let top = if homes.contains(&TOP.name) {
+        let top = if homes.contains(&&*TOP.name) {
             ", above the first table"
         } else {
             ""

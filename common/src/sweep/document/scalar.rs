@@ -2,50 +2,12 @@
 
 use std::{fmt::Display, ops::RangeInclusive};
 
+pub(super) use crate::spec::numbers::*;
+
 use super::{
     keys::nearest,
     mistake::{Mistake, Read},
     tree::{Node, Value, quote},
-};
-
-/// A range of numbers with a fraction, as a predicate that has words.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Numbers {
-    pub expected: &'static str,
-    pub contains: fn(f64) -> bool,
-}
-
-pub(super) const FINITE: Numbers = Numbers {
-    expected: "a number",
-    contains: |_| true,
-};
-pub(super) const POSITIVE: Numbers = Numbers {
-    expected: "a positive number",
-    contains: |value| value > 0.0,
-};
-pub(super) const NOT_NEGATIVE: Numbers = Numbers {
-    expected: "a number, at least 0",
-    contains: |value| value >= 0.0,
-};
-pub(super) const LEVEL: Numbers = Numbers {
-    expected: "a number strictly between 0 and 1",
-    contains: |value| value > 0.0 && value < 1.0,
-};
-pub(super) const DECAY: Numbers = Numbers {
-    expected: "a number, at least 0 and below 1",
-    contains: |value| (0.0..1.0).contains(&value),
-};
-pub(super) const PROBABILITY: Numbers = Numbers {
-    expected: "a probability, from 0 to 1",
-    contains: |value| (0.0..=1.0).contains(&value),
-};
-pub(super) const AT_LEAST_HALF: Numbers = Numbers {
-    expected: "a number, at least 0.5",
-    contains: |value| value >= 0.5,
-};
-pub(super) const RATIO: Numbers = Numbers {
-    expected: "a number above 0 and at most 1",
-    contains: |value| value > 0.0 && value <= 1.0,
 };
 
 /// An integer in `range`.
@@ -108,7 +70,7 @@ pub(super) fn word<T: Copy>(key: &str, node: &Node, words: &[(&str, T)]) -> Read
 }
 
 /// `"a"`, `"b"` or `"c"`.
-fn one_of(names: &[&str]) -> String {
+pub(super) fn one_of(names: &[&str]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

@@ -279,7 +279,10 @@ fn read_reset(node: &Node) -> Read<Reset> {
 }
 
 fn smoothness(choice: &Choice, problem: &ProblemSpec) -> Read<f64> {
-    match (choice.maybe_number("l", POSITIVE)?, problem.smoothness()) {
+    match (
+        choice.maybe_number("l", POSITIVE)?,
+        problem.traits().smoothness,
+    ) {
         (Some(l), _) | (None, Some(l)) => Ok(l),
         (None, None) => {
             let message = format!(

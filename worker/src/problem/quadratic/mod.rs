@@ -15,7 +15,7 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::{Constants, Dims, Iterate, Metrics, Oracle, Table};
+use super::{Constants, Dims, Iterate, Metrics, Oracle, Size, Table, Work};
 use crate::kernel::Aligned;
 pub use matrix::{Matrix, with_spectrum};
 pub use replicas::QuadraticReplicas;
@@ -47,6 +47,27 @@ impl Quadratic {
             validation,
             test: samples(Purpose::Test, facts.test),
             spec: spec.clone(),
+        }
+    }
+
+    /// What it takes.
+    pub fn size(spec: &QuadraticSpec) -> Size {
+        let (x, y) = (spec.dim_x as usize, spec.dim_y as usize);
+        let (joint, rows) = ((x + y) as f64, y as f64);
+        Size {
+            dims: Dims { x, y },
+            scalar: size_of::<f64>(),
+            work: x + y,
+            sample: joint * size_of::<f64>() as f64,
+            gradient: Work {
+                per_call: rows * joint,
+                per_sample: joint,
+            },
+            // The second derivatives are the matrix itself, whatever the batch.
+            product: Work {
+                per_call: rows * joint,
+                per_sample: 0.0,
+            },
         }
     }
 

@@ -1,0 +1,123 @@
+//! Problems and the precision in which they are computed.
+//!
+//! A problem is a value with its parameters, and says of itself what the rest needs to know ([`Described`]): reading,
+//! writing and checking it are each written once, for all problems.
+
+pub mod parameters;
+mod quadratic;
+mod reweighting;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use parameters::{Conflict, Visitor};
+pub use quadratic::QuadraticSpec;
+pub use reweighting::{Activation, HyperCleaningSpec, LabelNoise, ReweightingSpec};
+
+/// The floating-point type of parameters. Distances, losses and metrics are always accumulated in f64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32 bits: the default of networks.
+    F32,
+    /// 64 bits: the default of analytic problems.
+    F64,
+}
+
+/// What is known of a problem without its data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Traits {
+    /// The name in sweep files and results.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub summary: &'static str,
+    /// The paper.
+    pub source: &'static str,
+    /// Whether it computes on a data set (else its samples are generated).
+    pub needs_data: bool,
+    /// Whether the outer objective depends on x directly, not only through y.
+    pub outer_depends_on_x: bool,
+    /// Whether there is a 0-1 error.
+    pub is_classification: bool,
+    /// The precision it is computed in unless the sweep says otherwise.
+    pub precision: Precision,
+    /// Joint smoothness `l = max(l_f, l_g)`, where it is known.
+    pub smoothness: Option<f64>,
+}
+
+/// A problem that tells what it is.
+trait Described {
+    /// What is known of it.
+    fn traits(&self) -> Traits;
+    /// Tells `visitor` all its parameters.
+    fn parameters(&mut self, visitor: &mut dyn Visitor);
+    /// Whether its parameters are right together, given that each is by itself.
+    fn conflict(&self) -> Result<(), Conflict> {
+        Ok(())
+    }
+}
+
+/// A bilevel problem.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ProblemSpec {
+    /// Data reweighting on an image data set.
+    Reweighting(ReweightingSpec),
+    /// Data hyper-cleaning on an image data set.
+    HyperCleaning(HyperCleaningSpec),
+    /// A generated quadratic.
+    Quadratic(QuadraticSpec),
+}
+
+impl ProblemSpec {
+    /// Every problem with its defaults.
+    pub fn defaults() -> Vec<Self> {
+        vec![
+            Self::Reweighting(ReweightingSpec::default()),
+            Self::HyperCleaning(HyperCleaningSpec::default()),
+            Self::Quadratic(QuadraticSpec::default()),
+        ]
+    }
+
+    fn described(&self) -> &dyn Described {
+        match self {
+            Self::Reweighting(spec) => spec,
+            Self::HyperCleaning(spec) => spec,
+            Self::Quadratic(spec) => spec,
+        }
+    }
+
+    /// What is known of it without its data.
+    pub fn traits(&self) -> Traits {
+        self.described().traits()
+    }
+
+    /// The name in sweep files and results.
+    pub fn name(&self) -> &'static str {
+        self.traits().name
+    }
+
+    /// Whether its parameters are right together, given that each is by itself.
+    pub fn conflict(&self) -> Result<(), Conflict> {
+        self.described().conflict()
+    }
+
+    /// Tells `visitor` all its parameters.
+    pub fn parameters(&mut self, visitor: &mut dyn Visitor) {
+        match self {
+            Self::Reweighting(spec) => spec.parameters(visitor),
+            Self::HyperCleaning(spec) => spec.parameters(visitor),
+            Self::Quadratic(spec) => spec.parameters(visitor),
+        }
+    }
+
+    /// The classifier whose samples are reweighted, if the problem is one of those.
+    pub fn classifier(&self) -> Option<Cow<'_, ReweightingSpec>> {
+        match self {
+            Self::Reweighting(spec) => Some(Cow::Borrowed(spec)),
+            Self::HyperCleaning(spec) => Some(Cow::Owned(spec.into())),
+            Self::Quadratic(_) => None,
+        }
+    }
+}

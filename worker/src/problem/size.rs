@@ -1,0 +1,55 @@
+//! What a problem that is composed from its oracle takes, told before there is one.
+
+use super::{Dims, Footprint, Shape};
+
+/// Multiply-adds of an operation on a batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Work {
+    /// Whatever the batch.
+    pub per_call: f64,
+    /// For each of its samples.
+    pub per_sample: f64,
+}
+
+impl Work {
+    /// On a batch of so many samples.
+    pub fn on(&self, samples: f64) -> f64 {
+        self.per_call + samples * self.per_sample
+    }
+}
+
+/// A problem's dimensions and what its derivatives take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Size {
+    /// Lengths of x and y.
+    pub dims: Dims,
+    /// Bytes of a parameter.
+    pub scalar: usize,
+    /// Words of an oracle's `work`.
+    pub work: usize,
+    /// Bytes of a sample in memory.
+    pub sample: f64,
+    /// A gradient.
+    pub gradient: Work,
+    /// A product with second derivatives.
+    pub product: Work,
+}
+
+impl Size {
+    /// What [`Plain`](super::Plain) allocates.
+    pub fn footprint(&self, shape: Shape) -> Footprint {
+        let bytes = |words: usize| (words * self.scalar) as u64;
+        let state = bytes(self.dims.x + self.dims.y);
+        Footprint {
+            state,
+            replicas: 1,
+            group: state,
+            scratch: bytes(scratch_words(self.dims, self.work, shape)),
+        }
+    }
+}
+
+/// Words of the scratch space of [`Plain`](super::Plain).
+pub(super) fn scratch_words(dims: Dims, work: usize, shape: Shape) -> usize {
+    (shape.tape + 4) * dims.y + 3 * dims.x + work
+}

@@ -1,0 +1,100 @@
+//! From a problem's description to the type that computes it, and from a solver's to the loop that runs it.
+
+use std::{ops::Range, sync::atomic::AtomicBool};
+
+use bistable_common::{
+    ids::Block,
+    spec::{Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
+    trajectory::Trajectory,
+};
+
+use super::RunError;
+use crate::{
+    coupled::{self, Setting},
+    data::Dataset,
+    kernel::Real,
+    problem::{
+        LinearReplicas, Oracle, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting, Smooth,
+    },
+    solver::shape,
+};
+
+/// What is to be run, and who waits for it.
+pub(super) struct Job<'a> {
+    pub setting: Setting<'a>,
+    pub data: Option<&'a Dataset>,
+    pub blocks: Range<u32>,
+    pub stop: &'a AtomicBool,
+    pub done: &'a mut dyn FnMut(Block, Trajectory),
+}
+
+/// Runs the sweep's problem in precision `R`.
+pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
+    match &job.setting.facts.problem {
+        ProblemSpec::Reweighting(spec) => reweighting::<R>(spec, job),
+        ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
+        ProblemSpec::Quadratic(spec) => quadratic(spec, job),
+    }
+}
+
+impl<'a> Job<'a> {
+    fn data(&self) -> Result<&'a Dataset, RunError> {
+        self.data.ok_or(RunError::Data)
+    }
+
+    fn is_fused(&self) -> bool {
+        self.setting.cell().solver.is_fused()
+    }
+
+    fn fused<P: Problem>(&mut self, problem: &P) -> Result<(), RunError> {
+        let blocks = self.blocks.clone();
+        coupled::run_fused(problem, self.setting, blocks, self.stop, self.done)
+    }
+
+    /// One replica after another.
+    fn single<P: Smooth>(&mut self, problem: &P) -> Result<(), RunError> {
+        if self.is_fused() {
+            return self.fused(problem);
+        }
+        let blocks = self.blocks.clone();
+        coupled::run_general(problem, self.setting, blocks, self.stop, self.done)
+    }
+
+    fn oracle<O: Oracle>(&mut self, oracle: O) -> Result<(), RunError> {
+        self.single(&Plain(oracle))
+    }
+}
+
+/// Of fused solvers, small classifiers run in groups of replicas; all else runs one replica after another.
+fn reweighting<R: Real>(spec: &ReweightingSpec, job: &mut Job<'_>) -> Result<(), RunError> {
+    let Setting {
+        facts,
+        replicate,
+        simd,
+        ..
+    } = job.setting;
+    let cell = job.setting.cell();
+    let problem = Reweighting::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
+    let problem = problem.ok_or(RunError::Data)?;
+    if job.is_fused() && problem.runs_in_groups(shape(cell)) {
+        return job.fused(&LinearReplicas::new(problem));
+    }
+    job.single(&problem)
+}
+
+fn quadratic(spec: &QuadraticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
+    let Setting {
+        facts,
+        replicate,
+        simd,
+        ..
+    } = job.setting;
+    if facts.precision == Precision::F32 {
+        return Err(RunError::Precision);
+    }
+    let problem = Quadratic::new(spec, facts, job.setting.cell(), replicate);
+    match job.is_fused() {
+        true => job.fused(&QuadraticReplicas::new(problem, simd)),
+        false => job.oracle(problem),
+    }
+}
