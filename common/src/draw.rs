@@ -5,6 +5,7 @@
 //! and nothing depends on the data, so replacing a sample cannot shift a draw. An index below n is the high word of
 //! `u64 * n`; floats come from the top 53 bits. See the README's "one answer" for what rests on this.
 
+mod reads;
 mod sampler;
 
 use rand_chacha::{
@@ -12,7 +13,8 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 
-pub use sampler::{Level, Sampler, first_draws, first_draws_while, measured_order};
+pub use reads::{first_draws, first_draws_while, measured_order, truncation};
+pub use sampler::{Level, Sampler};
 
 use crate::ids::Replicate;
 
@@ -43,6 +45,8 @@ pub enum Purpose {
     Replacement,
     /// Generated samples: training, S.
     Training,
+    /// Generated samples: the copy of S.
+    TrainingReplacement,
     /// Generated samples: test.
     Test,
     /// A problem's own constants, shared by all replicates.
@@ -64,6 +68,7 @@ impl Purpose {
             Self::Validation => "validation",
             Self::Replacement => "replacement",
             Self::Training => "training",
+            Self::TrainingReplacement => "training-replacement",
             Self::Test => "test",
             Self::Constants => "constants",
         }

@@ -26,7 +26,7 @@ impl Plan {
             positions: facts
                 .cells
                 .iter()
-                .map(|cell| positions(facts.indices, cell))
+                .map(|cell| positions(facts, cell))
                 .collect(),
         }
     }
@@ -81,9 +81,11 @@ impl Plan {
     }
 }
 
-fn positions(indices: Indices, cell: &Cell) -> u32 {
-    match indices {
-        Indices::All => cell.m1,
-        Indices::Count(count) => count.min(cell.m1),
+/// Positions of the index order of a cell, at most: the samples that are replaced, one a run.
+pub fn positions(facts: &Facts, cell: &Cell) -> u32 {
+    let samples = facts.replace.samples(cell);
+    match facts.indices {
+        Indices::All => samples,
+        Indices::Count(count) => count.min(samples),
     }
 }

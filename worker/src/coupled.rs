@@ -58,7 +58,7 @@ impl Setting<'_> {
 
 /// What the draws alone decide.
 struct Draws {
-    /// The outer iteration that first reads each index.
+    /// The outer iteration that first reads each index that can be replaced.
     first: Vec<Option<u64>>,
     /// The replicate's index order, as far as it is measured.
     order: Vec<u32>,

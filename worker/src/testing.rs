@@ -5,7 +5,7 @@ use bistable_common::{
         Batch, Clock, Direction, Growth, Order, Precision, ProblemSpec, QuadraticSpec,
         ReweightingSpec, Sampling, Schedule, Solver, Start, StepRule, StepSize, Update,
     },
-    sweep::{Cell, Facts, Indices, SCHEME, SolverName},
+    sweep::{Cell, Facts, Indices, Replace, SCHEME, SolverName},
 };
 
 use crate::data::Dataset;
@@ -53,6 +53,7 @@ pub fn facts_with(m1: u32, m2: u32) -> Facts {
         precision: Precision::F32,
         seed: 7,
         replicates: 2,
+        replace: Replace::Validation,
         indices: Indices::All,
         cells: vec![Cell {
             m1,

@@ -1,12 +1,10 @@
 //! Batches of indices: which samples a solver reads, and when.
 
-use std::convert::Infallible;
-
 use super::{Key, Purpose};
 use crate::{
     ids::Replicate,
     spec::{Batch, Sampling},
-    sweep::{Cell, Facts, Indices},
+    sweep::Cell,
 };
 
 /// What a batch is for.
@@ -124,57 +122,4 @@ impl Sampler {
             self.epoch = Some(epoch);
         }
     }
-}
-
-/// For every index of D, the outer iteration that first reads it before the cell's largest K.
-pub fn first_draws(facts: &Facts, cell: &Cell, replicate: Replicate) -> Vec<Option<u64>> {
-    let Ok(first) = first_draws_while(facts, cell, replicate, || Ok::<(), Infallible>(()));
-    first
-}
-
-/// The same, as long as `go_on` says so before each iteration: a large K takes a while.
-pub fn first_draws_while<E>(
-    facts: &Facts,
-    cell: &Cell,
-    replicate: Replicate,
-    go_on: impl Fn() -> Result<(), E>,
-) -> Result<Vec<Option<u64>>, E> {
-    let mut sampler = Sampler::new(facts.seed, replicate, cell, Level::Outer);
-    let mut first = vec![None; cell.m1 as usize];
-    let mut batch = Vec::with_capacity(sampler.size() as usize);
-    let mut left = first.len();
-    for round in 0..cell.last_k() {
-        // However large K is: once every index is drawn there is nothing to find.
-        if left == 0 {
-            break;
-        }
-        go_on()?;
-        sampler.batch(round, 0, &mut batch);
-        for &index in &batch {
-            let draw = &mut first[index as usize];
-            left -= usize::from(draw.is_none());
-            draw.get_or_insert(round);
-        }
-    }
-    Ok(first)
-}
-
-/// The indices that are replaced, in the order in which blocks are cut from them: the replicate's seeded random order
-/// of all indices; if only a number of them is measured, the first that are drawn at all before the largest K
-/// (stratified sampling: the never drawn are known to be exactly 0).
-pub fn measured_order(
-    facts: &Facts,
-    cell: &Cell,
-    replicate: Replicate,
-    first_draws: &[Option<u64>],
-) -> Vec<u32> {
-    let mut order = Vec::new();
-    Key::new(facts.seed, replicate, Purpose::IndexOrder)
-        .stream(u64::from(cell.m1), 0)
-        .permutation(cell.m1, &mut order);
-    if let Indices::Count(count) = facts.indices {
-        order.retain(|&index| first_draws[index as usize].is_some());
-        order.truncate(count as usize);
-    }
-    order
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// The largest batch: far above use, and far below where a sub-step's stream would run into the next one's.
+pub const MAX_BATCH: u32 = 1 << 16;
+
 /// Samples of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Hash, Serialize, Deserialize)]
 #[serde(untagged)]

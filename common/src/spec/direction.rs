@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Tolerance};
+use super::{Batch, MAX_BATCH, Tolerance, numbers::power};
 
 /// The outer direction.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,36 @@ pub struct Implicit {
     pub inverse: Inverse,
     /// Training samples of every product with a second derivative of g.
     pub batch_v: Batch,
+}
+
+impl Implicit {
+    /// Samples of product `j`, from 1, given `m2` training samples: `ceil(B Q (1 - eta_v mu)^{Q - j})` where sizes are
+    /// geometric (Ji21 Algorithm 3, whose `B_{Q+1-j}` is of `j - 1` powers), at most 65536; else B.
+    pub fn product_batch(&self, j: u32, m2: u32) -> u32 {
+        let batch = self.batch_v.size(m2);
+        match self.inverse {
+            Inverse::Neumann {
+                steps,
+                eta_v,
+                geometric: Some(mu),
+            } => {
+                let ratio = power(1.0 - eta_v * mu, u64::from(steps - j));
+                let size = (f64::from(batch) * f64::from(steps) * ratio).ceil();
+                (size as u32).clamp(1, MAX_BATCH)
+            }
+            _ => batch,
+        }
+    }
+
+    /// Samples of the largest product, given `m2` training samples.
+    pub fn largest_batch(&self, m2: u32) -> u32 {
+        let batch = self.batch_v.size(m2);
+        match self.inverse {
+            // The last is the largest.
+            Inverse::Neumann { steps, .. } => self.product_batch(steps, m2).max(batch),
+            _ => batch,
+        }
+    }
 }
 
 /// Where an iteration for v starts.

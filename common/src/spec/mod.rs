@@ -15,7 +15,7 @@ mod update;
 
 pub mod presets;
 
-pub use batch::{All, Batch};
+pub use batch::{All, Batch, MAX_BATCH};
 pub use direction::{AdjointStart, Direction, Implicit, Inverse};
 pub use problem::{
     Activation, HyperCleaningSpec, LabelNoise, Precision, ProblemSpec, QuadraticSpec,

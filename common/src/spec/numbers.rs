@@ -1,4 +1,4 @@
-//! Ranges of numbers with a fraction, as predicates that have words.
+//! Numbers with a fraction: their ranges, as predicates that have words, and powers that are the same everywhere.
 
 /// A range of finite numbers.
 #[derive(Debug, Clone, Copy)]
@@ -56,3 +56,16 @@ pub const RATIO: Numbers = Numbers {
     expected: "a number above 0 and at most 1",
     contains: |value| value > 0.0 && value <= 1.0,
 };
+
+/// `base^n` by repeated squaring: the platform's `powi` may differ between machines.
+pub fn power(base: f64, n: u64) -> f64 {
+    let (mut result, mut square, mut rest) = (1.0, base, n);
+    while rest > 0 {
+        if rest & 1 == 1 {
+            result *= square;
+        }
+        square *= square;
+        rest >>= 1;
+    }
+    result
+}

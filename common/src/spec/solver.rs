@@ -70,6 +70,11 @@ pub enum Misfit {
         "T = 0 leaves y where it is: it means something only with direction = \"partial\", the single-level setting"
     )]
     NoInnerSteps,
+    /// Nothing that is read is replaced.
+    #[error(
+        "with T = 0 no training sample is ever read, so none can be replaced; use replace = \"validation\""
+    )]
+    NothingReplaced,
     /// Theorem 3's step is zero at T = 1.
     #[error(
         "the step size of Theorem 3 has the factor ln(T), which is zero at T = 1; use theorem2"

@@ -14,7 +14,7 @@ use crate::{
 /// Changes whenever the meaning of a canonical sweep or of its digest does.
 pub const SCHEME: u32 = 1;
 
-/// Which indices of D are replaced.
+/// Which of the samples that can be replaced are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Indices {
@@ -22,6 +22,48 @@ pub enum Indices {
     All,
     /// At most this many of those that are drawn at all; 0 means base runs only.
     Count(u32),
+}
+
+/// Which samples are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replace {
+    /// Those of D, by D~ (SBO Definition 5).
+    #[default]
+    Validation,
+    /// Those of S, by an independent copy of S.
+    Training,
+}
+
+impl Replace {
+    fn is_validation(&self) -> bool {
+        *self == Self::Validation
+    }
+
+    /// Samples of `cell` that are replaced, one a run: m1 or m2.
+    pub fn samples(self, cell: &Cell) -> u32 {
+        match self {
+            Self::Validation => cell.m1,
+            Self::Training => cell.m2,
+        }
+    }
+
+    /// Refuses a cell whose runs never read what is replaced.
+    fn fits(self, cell: &Cell) -> Result<(), Misfit> {
+        match self {
+            Self::Training if cell.solver.schedule.inner_steps == 0 => Err(Misfit::NothingReplaced),
+            Self::Validation | Self::Training => Ok(()),
+        }
+    }
+
+    /// Samples of a replicate: the test set, S, D, and the copy of one of them.
+    pub fn pool(self, test: u32, m1: u32, m2: u32) -> u64 {
+        let [test, m1, m2] = [test, m1, m2].map(u64::from);
+        match self {
+            Self::Validation => test + m2 + 2 * m1,
+            Self::Training => test + 2 * m2 + m1,
+        }
+    }
 }
 
 /// A point of the grid, without K: its K values are checkpoints of one run (a single one if a step size depends on K).
@@ -62,7 +104,10 @@ pub struct Facts {
     pub seed: u64,
     /// Number of replicates; at least 1.
     pub replicates: u32,
-    /// Which indices are replaced.
+    /// Which samples are replaced.
+    #[serde(default, skip_serializing_if = "Replace::is_validation")]
+    pub replace: Replace,
+    /// Which of them.
     pub indices: Indices,
     /// The grid, solver by solver; not empty.
     pub cells: Vec<Cell>,
@@ -116,8 +161,6 @@ pub(super) fn require(
     })
 }
 
-/// The largest batch: far above use, and far below where a sub-step's stream would run into the next one's.
-pub const MAX_BATCH: u32 = 1 << 16;
 /// The largest number of samples of each kind.
 pub const MAX_SAMPLES: u32 = 1 << 24;
 /// The largest K.
@@ -175,8 +218,8 @@ impl Facts {
             .try_for_each(|(index, cell)| {
                 check_cell(cell)?;
                 self.check_generated(cell)?;
-                cell.solver
-                    .fits(&self.problem, &cell.ks)
+                let fits = cell.solver.fits(&self.problem, &cell.ks);
+                fits.and_then(|()| self.replace.fits(cell))
                     .map_err(|misfit| InvalidFacts::Misfit {
                         cell: index,
                         misfit,
@@ -203,7 +246,7 @@ impl Facts {
         let ProblemSpec::Quadratic(spec) = &self.problem else {
             return Ok(());
         };
-        let samples = u64::from(self.test) + u64::from(cell.m2) + 2 * u64::from(cell.m1);
+        let samples = self.replace.pool(self.test, cell.m1, cell.m2);
         require(
             samples * u64::from(spec.dim_x + spec.dim_y) <= MAX_COMPONENTS,
             "m1",

@@ -11,7 +11,7 @@ pub use document::{
     parse, with_data_hash,
 };
 pub use facts::{
-    Cell, Facts, Indices, InvalidFacts, MAX_BATCH, MAX_CANONICAL_BYTES, MAX_COUNT, MAX_K,
-    MAX_SAMPLES, MAX_T, SCHEME, SolverName, Sweep,
+    Cell, Facts, Indices, InvalidFacts, MAX_CANONICAL_BYTES, MAX_COUNT, MAX_K, MAX_SAMPLES, MAX_T,
+    Replace, SCHEME, SolverName, Sweep,
 };
 pub use ranges::{MAX_MEMORY, MAX_PRODUCTS};

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
-use super::facts::{Cell, InvalidFacts, MAX_BATCH, MAX_K, MAX_SAMPLES, MAX_T, require};
+use super::facts::{Cell, InvalidFacts, MAX_K, MAX_SAMPLES, MAX_T, require};
 use crate::spec::{
-    Batch, Direction, Inverse, Method, ProblemSpec, Reset, Schedule, StepRule, StepSize, Tolerance,
-    Update,
+    Batch, Direction, Inverse, MAX_BATCH, Method, ProblemSpec, Reset, Schedule, StepRule, StepSize,
+    Tolerance, Update,
     numbers::Numbers,
     parameters::{MAX_LAYERS, MAX_WIDTH, Visitor},
 };

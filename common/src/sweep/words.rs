@@ -6,6 +6,7 @@ use std::{
     ops::RangeInclusive,
 };
 
+use super::Replace;
 use crate::spec::{
     AdjointStart, Batch, Bound, Clock, Direction, Growth, Inverse, Method, Order, ProblemSpec,
     Reset, Sampling, Schedule, Solver, Start, StepRule, StepSize, Tolerance, Update,
@@ -373,6 +374,14 @@ pub fn update(update: &Update) -> Phrase {
     }
     .maybe("clip", update.clip.map(Term::Number))
     .maybe("clamp", update.clamp.map(Term::Pair))
+}
+
+/// Which samples are replaced.
+pub fn replace(replace: Replace) -> &'static str {
+    match replace {
+        Replace::Validation => "validation",
+        Replace::Training => "training",
+    }
 }
 
 /// The table of a problem, as TOML.

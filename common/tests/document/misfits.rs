@@ -1,5 +1,7 @@
 //! What is said about parts that do not fit together: solvers, steps, data and grid.
 
+use bistable_common::sweep::Replace;
+
 use crate::support::*;
 
 /// [`GOOD`] on the quadratic, with `lines` for the second solver.
@@ -32,6 +34,29 @@ fn too_few_samples() {
             "no m1 fits beside m2 = 4000",
         ],
     );
+}
+
+#[test]
+fn replaced_training_samples() {
+    let replaced = |grid: &str| {
+        edited("[problem]", "replace = \"training\"\n[problem]").replace("T = [1, 4]", grid)
+    };
+    let sweep = good(&replaced("m2 = 1750"));
+    assert_eq!(sweep.facts().replace, Replace::Training);
+    assert_ne!(sweep.id(), good(&edited("T = [1, 4]", "m2 = 1750")).id());
+    let error = wrong(&toml(&replaced("m2 = [100, 1751]")));
+    says(
+        &error,
+        &[
+            "m2 = 1751 needs 1751 + 1751 replacement + 500 validation + 1000 test samples",
+            "the largest m2 that fits is 1750 (with m1 = 500 and test = 1000)",
+        ],
+    );
+    let single_level =
+        quadratic("preset = \"sgd\"").replace("[problem]", "replace = \"training\"\n[problem]");
+    says(&wrong(&toml(&single_level)), &["none can be replaced"]);
+    let unknown = wrong(&toml(&edited("[problem]", "replace = \"test\"\n[problem]")));
+    says(&unknown, &["expected \"validation\" or \"training\""]);
 }
 
 #[test]

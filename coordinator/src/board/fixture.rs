@@ -4,7 +4,7 @@ use bistable_common::{
     ids::{Block, CellId, Replicate, SweepId, UnitKey},
     plan::Plan,
     spec::{Batch, Precision, ProblemSpec, QuadraticSpec, Solver, presets},
-    sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
+    sweep::{Cell, Facts, Indices, Replace, SCHEME, SolverName, Sweep},
 };
 
 use super::{Complaint, FailureKind, KnownSweep, Mode, Priority};
@@ -35,6 +35,7 @@ pub(crate) fn sweep(m1: u32, replicates: u32, seed: u64) -> Sweep {
         precision: Precision::F64,
         seed,
         replicates,
+        replace: Replace::Validation,
         indices: Indices::All,
         cells: vec![Cell {
             m1,

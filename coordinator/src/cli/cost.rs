@@ -1,18 +1,19 @@
 //! What a sweep costs, roughly: how long it takes one thread, from times that were measured once on the reference task,
 //! and how much memory a thread needs, as the worker allocates it.
-//!
-//! A replica runs from the first outer iteration that reads its index, so on average it skips what `replica_share` leaves
-//! out.
+
+mod iteration;
+mod reads;
 
 use std::borrow::Cow;
 
+use self::{
+    iteration::{Times, iteration},
+    reads::Reads,
+};
 use bistable_common::{
-    plan::{BLOCK, Plan},
-    spec::{
-        Growth, Implicit, Inverse, Method, Precision, ProblemSpec, ReweightingSpec, Schedule,
-        StepRule,
-    },
-    sweep::{Cell, Indices, Sweep},
+    plan::{self, BLOCK, Plan},
+    spec::{Precision, ProblemSpec, ReweightingSpec},
+    sweep::{Cell, Facts, Indices, Replace, Sweep},
     trajectory::curve_rounds,
 };
 use bistable_worker::{
@@ -65,8 +66,6 @@ const ENTRY: f64 = 0.15e-9;
 const LOOK: f64 = 2e-9;
 /// To draw a batch.
 const DRAW: f64 = 0.3e-6;
-/// Trials of a line search: a guess, since they depend on the run.
-const TRIALS: f64 = 4.0;
 
 /// A data set, as far as it costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,10 +119,7 @@ impl Cost {
         let facts = sweep.facts();
         let data_bytes = shape.map_or(0, |shape| shape.bytes);
         let model = Model {
-            problem: &facts.problem,
-            precision: facts.precision,
-            indices: facts.indices,
-            test: f64::from(facts.test),
+            facts,
             shape: shape.unwrap_or_default(),
         };
         let replicate: f64 = facts.cells.iter().map(|cell| model.seconds(cell)).sum();
@@ -144,7 +140,7 @@ pub(super) fn cell_counts(sweep: &Sweep) -> Vec<(u64, u64)> {
     let ids = (0..plan.cells()).map(bistable_common::ids::CellId);
     ids.zip(&sweep.facts().cells)
         .map(|(id, cell)| {
-            let positions = u64::from(positions(sweep.facts().indices, cell));
+            let positions = u64::from(plan::positions(sweep.facts(), cell));
             (
                 positions * replicates,
                 u64::from(plan.blocks(id)) * replicates,
@@ -153,32 +149,9 @@ pub(super) fn cell_counts(sweep: &Sweep) -> Vec<(u64, u64)> {
         .collect()
 }
 
-fn positions(indices: Indices, cell: &Cell) -> u32 {
-    match indices {
-        Indices::All => cell.m1,
-        Indices::Count(count) => count.min(cell.m1),
-    }
-}
-
-/// Seconds of the loop's operations.
-struct Times {
-    inner_step: f64,
-    reverse_step: f64,
-    outer_step: f64,
-    /// Of one sample.
-    evaluation: f64,
-    /// A product with second derivatives, or to prepare some.
-    product: f64,
-    /// A pass over y.
-    pass: f64,
-}
-
 /// What all cells of a sweep have in common.
 struct Model<'a> {
-    problem: &'a ProblemSpec,
-    precision: Precision,
-    indices: Indices,
-    test: f64,
+    facts: &'a Facts,
     shape: Shape,
 }
 
@@ -188,16 +161,17 @@ impl Model<'_> {
         let footprint = self.footprint(cell);
         let times = self.times(cell, footprint.replicas as f64);
         let run = cell.last_k() as f64 * iteration(cell, &times);
-        let all = f64::from(positions(self.indices, cell));
-        let (share, drawn) = match self.indices {
-            Indices::All => (replica_share(cell), drawn_share(cell)),
+        let all = self.positions(cell);
+        let reads = Reads::new(self.facts.replace, cell);
+        let (share, drawn) = match self.facts.indices {
+            Indices::All => (reads.replica_share(), reads.drawn_share()),
             // Chosen among the drawn ones.
-            Indices::Count(_) => (replica_share(cell) / drawn_share(cell), 1.0),
+            Indices::Count(_) => (reads.replica_share() / reads.drawn_share(), 1.0),
         };
         let state = footprint.state as f64 / self.scalar();
         let copies = all * (drawn + cell.ks.len() as f64) * state * STATE;
         let records = all * cell.ks.len() as f64 * 4.0 * times.evaluation;
-        let samples = f64::from(cell.m1) + self.test;
+        let samples = f64::from(cell.m1) + f64::from(self.facts.test);
         let curve = curve_rounds(&cell.ks).len() as f64 * samples * times.evaluation;
         let base_runs = (all / self.per_base_run(&footprint)).ceil().max(1.0);
         // A base run takes a whole group's time, and so does a group that is not full.
@@ -251,15 +225,16 @@ impl Model<'_> {
         let words = self.words(cell, &self.problem_footprint(cell));
         // The state at every K, the initial one, and the one that is looked at.
         let states = cell.ks.len() as f64 + 3.0;
-        let together = f64::from(positions(self.indices, cell)).min(self.per_base_run(&footprint));
+        let together = self.positions(cell).min(self.per_base_run(&footprint));
         let forks = (together / footprint.replicas as f64).ceil();
-        let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + self.test;
+        let facts = self.facts;
+        let samples = facts.replace.pool(facts.test, cell.m1, cell.m2) as f64;
         let sample = match self.kind() {
             Kind::Classifier(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
             Kind::Plain(size) => size.sample,
         };
         // First draws and index orders.
-        let draws = 32.0 * f64::from(cell.m1);
+        let draws = 32.0 * f64::from(facts.replace.samples(cell));
         (states + forks) * footprint.state as f64
             // The initial group, and the two that are run.
             + 3.0 * (footprint.group as f64 + words.memory as f64 * scalar)
@@ -267,6 +242,16 @@ impl Model<'_> {
             + words.room as f64 * scalar
             + samples * sample
             + draws
+    }
+
+    /// Samples that are replaced, one a run.
+    fn positions(&self, cell: &Cell) -> f64 {
+        f64::from(plan::positions(self.facts, cell))
+    }
+
+    /// Whether replicas can be stepped in groups.
+    fn groups(&self, cell: &Cell) -> bool {
+        cell.solver.is_fused() && self.facts.replace == Replace::Validation
     }
 
     /// Replicas that share a base run.
@@ -289,14 +274,14 @@ impl Model<'_> {
         match self.kind() {
             Kind::Classifier(spec) => {
                 let data = (self.shape.features as usize, self.shape.classes as usize);
-                let of = match self.precision {
+                let of = match self.facts.precision {
                     Precision::F32 => Reweighting::<f32>::footprint,
                     Precision::F64 => Reweighting::<f64>::footprint,
                 };
                 of(&spec, data, cell.m2 as usize, shape(cell))
             }
-            Kind::Plain(size) => match self.problem {
-                ProblemSpec::Quadratic(spec) if cell.solver.is_fused() => {
+            Kind::Plain(size) => match &self.facts.problem {
+                ProblemSpec::Quadratic(spec) if self.groups(cell) => {
                     QuadraticReplicas::footprint(spec, shape(cell))
                 }
                 _ => size.footprint(shape(cell)),
@@ -318,7 +303,7 @@ impl Model<'_> {
     }
 
     fn kind(&self) -> Kind<'_> {
-        match self.problem {
+        match &self.facts.problem {
             ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
             ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
             ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec)),
@@ -326,7 +311,7 @@ impl Model<'_> {
     }
 
     fn scalar(&self) -> f64 {
-        match self.precision {
+        match self.facts.precision {
             Precision::F32 => 4.0,
             Precision::F64 => 8.0,
         }
@@ -351,288 +336,5 @@ enum Kind<'a> {
     Plain(Size),
 }
 
-/// Seconds of an outer iteration, the mean over the run; a tolerance may end inner steps earlier.
-fn iteration(cell: &Cell, times: &Times) -> f64 {
-    let solver = &cell.solver;
-    let steps = mean_steps(&solver.schedule, cell.last_k() as f64);
-    let reverse = match f64::from(solver.direction.taped(u32::MAX)).min(steps) {
-        taped if taped <= 1.0 => 0.0,
-        taped => taped * times.reverse_step,
-    };
-    let implicit = solver.direction.implicit();
-    steps * (times.inner_step + inner_extra(cell, times))
-        + reverse
-        + times.outer_step
-        + implicit.map_or(0.0, |implicit| products(implicit) * times.product)
-        + outer_extra(cell, times)
-}
-
-/// Inner steps of an outer iteration, the mean over `k` of them.
-fn mean_steps(schedule: &Schedule, k: f64) -> f64 {
-    f64::from(schedule.inner_steps)
-        * match schedule.growth {
-            Growth::Fixed => 1.0,
-            Growth::Sqrt => 2.0 / 3.0 * k.sqrt(),
-            Growth::FourthRoot => 0.8 * k.sqrt().sqrt(),
-        }
-}
-
-/// Products with second derivatives, those that prepare them and that of the cross term included.
-fn products(implicit: &Implicit) -> f64 {
-    let own = match implicit.inverse {
-        // All on one batch.
-        Inverse::Cg { steps, .. } | Inverse::FixedPoint { steps, .. } => 1.0 + f64::from(steps),
-        Inverse::Neumann {
-            steps,
-            geometric: None,
-            ..
-        } => 2.0 * f64::from(steps),
-        Inverse::Neumann {
-            steps,
-            eta_v,
-            geometric: Some(mu),
-        } => {
-            // Batches are Q times B and fall geometrically.
-            let (steps, ratio) = (f64::from(steps), 1.0 - eta_v * mu);
-            2.0 * steps * (1.0 - ratio.powf(steps)) / (1.0 - ratio)
-        }
-        Inverse::RandomNeumann { steps, .. } => f64::from(steps - 1),
-        Inverse::Identity { .. } => 0.0,
-    };
-    own + 2.0
-}
-
-/// What an inner step takes beside its gradient.
-fn inner_extra(cell: &Cell, times: &Times) -> f64 {
-    let solver = &cell.solver;
-    let batch = f64::from(solver.batch_y.size(cell.m2));
-    let memory = match solver.update_y.method {
-        Method::Plain => 0.0,
-        Method::Averaged { .. } => 1.0,
-        Method::Adam { .. } => 4.0,
-        Method::Lbfgs { memory } => 4.0 * f64::from(memory),
-    };
-    memory * times.pass + looks(solver.eta_y.rule) * batch * times.evaluation
-}
-
-/// What an outer step takes beside its direction.
-fn outer_extra(cell: &Cell, times: &Times) -> f64 {
-    let solver = &cell.solver;
-    let batch = f64::from(solver.batch_x.size(cell.m1));
-    let looks = looks(solver.eta_x.rule);
-    let inner = match solver.eta_x.rule {
-        StepRule::BilevelArmijo { .. } => TRIALS * times.inner_step,
-        _ => 0.0,
-    };
-    looks * batch * times.evaluation + inner
-}
-
-/// Evaluations of an objective on a batch to find a step size.
-fn looks(rule: StepRule) -> f64 {
-    match rule {
-        StepRule::Constant
-        | StepRule::Inverse
-        | StepRule::InverseSqrt
-        | StepRule::Power { .. }
-        | StepRule::Geometric { .. }
-        | StepRule::Theorem2 { .. }
-        | StepRule::Theorem3 { .. } => 0.0,
-        StepRule::Polyak { .. }
-        | StepRule::DecPolyak { .. }
-        | StepRule::BilevelPolyak { .. }
-        | StepRule::Hoag => 1.0,
-        StepRule::Armijo { .. } | StepRule::BilevelArmijo { .. } => 1.0 + TRIALS,
-    }
-}
-
-/// The probability that an outer iteration reads a given index.
-fn read_chance(cell: &Cell) -> f64 {
-    let chance = f64::from(cell.solver.batch_x.size(cell.m1)) / f64::from(cell.m1);
-    chance.min(1.0)
-}
-
-/// The expected share of all indices that a run reads.
-fn drawn_share(cell: &Cell) -> f64 {
-    1.0 - (1.0 - read_chance(cell)).powf(cell.last_k() as f64)
-}
-
-/// The expected share of its run that a replica computes: what comes after the first draw of its index.
-fn replica_share(cell: &Cell) -> f64 {
-    let k = cell.last_k() as f64;
-    1.0 - drawn_share(cell) / (k * read_chance(cell))
-}
-
 #[cfg(test)]
-mod tests {
-    use bistable_common::{
-        ids::Replicate,
-        spec::{Solver, presets::PRESETS},
-        sweep::{Facts, Format, SolverName, Source, parse},
-    };
-    use bistable_worker::{
-        kernel::Simd,
-        problem::{LinearReplicas, Plain, Problem},
-    };
-
-    use super::*;
-    use crate::cli::catalog::LocalCatalog;
-
-    fn example(text: &str) -> (Sweep, Option<Shape>) {
-        let source = Source {
-            name: "example",
-            text,
-            format: Format::Toml,
-        };
-        let wanted = bistable_common::sweep::data_source(&source).expect("a document");
-        let catalog =
-            LocalCatalog::load(wanted.as_ref(), std::path::Path::new("")).expect("bundled data");
-        let shape = catalog.dataset().map(|data| Shape::from(&**data));
-        (parse(&source, &catalog).expect("a sweep"), shape)
-    }
-
-    fn model<'a>(sweep: &'a Sweep, shape: Option<Shape>) -> Model<'a> {
-        let facts = sweep.facts();
-        Model {
-            problem: &facts.problem,
-            precision: facts.precision,
-            indices: facts.indices,
-            test: f64::from(facts.test),
-            shape: shape.unwrap_or_default(),
-        }
-    }
-
-    /// What is told before there is a problem is what the problem tells, cell by cell.
-    fn assert_footprint<P: Problem>(
-        sweep: &Sweep,
-        shape_of_data: Option<Shape>,
-        make: impl Fn(&Cell) -> P,
-    ) {
-        let model = model(sweep, shape_of_data);
-        for cell in &sweep.facts().cells {
-            let problem = make(cell);
-            let bytes = |dims: Dims| ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
-            let told = Footprint {
-                state: bytes(problem.dims()),
-                replicas: P::REPLICAS,
-                group: bytes(problem.group_dims()),
-                scratch: problem.scratch_bytes(shape(cell)),
-            };
-            assert_eq!(model.problem_footprint(cell), told);
-            // Of groups, dimensions are those of one replica without padding.
-            if !cell.solver.is_fused() {
-                let words = Words::new(&cell.solver, problem.dims());
-                assert_eq!(model.words(cell, &told), words);
-            }
-        }
-    }
-
-    #[test]
-    fn memory_is_counted_as_the_worker_allocates_it() {
-        let quickstart = include_str!("../../../deploy/examples/quickstart.toml");
-        let linear = quickstart.replace(
-            "kind = \"reweighting\"",
-            "kind = \"reweighting\"\nhidden = []",
-        );
-        for text in [quickstart, &linear] {
-            let (sweep, shape) = example(text);
-            let facts = sweep.facts();
-            let data = Dataset::bundled();
-            let ProblemSpec::Reweighting(spec) = &facts.problem else {
-                panic!("another problem");
-            };
-            let make = |cell: &Cell| {
-                Reweighting::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &data)
-                    .expect("it fits")
-            };
-            if spec.hidden.is_empty() {
-                assert_footprint(&sweep, shape, |cell| LinearReplicas::new(make(cell)));
-            } else {
-                assert_footprint(&sweep, shape, make);
-            }
-        }
-        let (sweep, shape) = example(include_str!("../../../deploy/examples/quadratic.toml"));
-        let facts = sweep.facts();
-        let ProblemSpec::Quadratic(spec) = &facts.problem else {
-            panic!("another problem");
-        };
-        assert_footprint(&sweep, shape, |cell| {
-            QuadraticReplicas::new(Quadratic::new(spec, facts, cell, Replicate(0)), Simd::any())
-        });
-    }
-
-    /// Every preset that fits, with one K.
-    fn of_every_preset(mut facts: Facts) -> Sweep {
-        let cell = facts.cells[0].clone();
-        let fits = |solver: &Solver| solver.fits(&facts.problem, &cell.ks).is_ok();
-        let solvers = PRESETS.map(|preset| preset.solver(preset.inner_steps.count()));
-        let general = solvers.into_iter().filter(|solver| !solver.is_fused());
-        facts.cells = general
-            .filter(fits)
-            .map(|solver| Cell {
-                solver,
-                ..cell.clone()
-            })
-            .collect();
-        assert!(facts.cells.len() > 10, "most presets");
-        let names = facts.cells.iter().map(|_| SolverName {
-            label: "any".to_owned(),
-            preset: "custom".to_owned(),
-        });
-        Sweep::new("all".to_owned(), 0.95, names.collect(), facts).expect("a sweep")
-    }
-
-    #[test]
-    fn memory_of_general_solvers_is_counted_as_the_worker_allocates_it() {
-        let (sweep, data) = example(include_str!("../../../deploy/examples/quickstart.toml"));
-        let hidden = Vec::new();
-        let facts = Facts {
-            problem: ProblemSpec::Reweighting(ReweightingSpec {
-                hidden,
-                ..ReweightingSpec::default()
-            }),
-            ..sweep.facts().clone()
-        };
-        let sweep = of_every_preset(facts);
-        let facts = sweep.facts();
-        let spec = facts.problem.classifier().expect("a classifier");
-        let images = Dataset::bundled();
-        assert_footprint(&sweep, data, |cell| {
-            Reweighting::<f32>::new(Simd::any(), &spec, facts, cell, Replicate(0), &images)
-                .expect("it fits")
-        });
-        let (sweep, data) = example(include_str!("../../../deploy/examples/quadratic.toml"));
-        let sweep = of_every_preset(sweep.facts().clone());
-        let facts = sweep.facts();
-        let ProblemSpec::Quadratic(spec) = &facts.problem else {
-            panic!("another problem");
-        };
-        assert_footprint(&sweep, data, |cell| {
-            Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
-        });
-    }
-
-    #[test]
-    fn the_reference_task_takes_what_was_measured() {
-        let (sweep, shape) = example(include_str!("../../../deploy/examples/quickstart.toml"));
-        let model = model(&sweep, shape);
-        let mut cell = sweep.facts().cells[0].clone();
-        let mut at = |steps| {
-            cell.solver.schedule.inner_steps = steps;
-            iteration(&cell, &model.times(&cell, 1.0)) * 1e6
-        };
-        assert!((40.0..60.0).contains(&at(1)), "{}", at(1));
-        assert!((300.0..400.0).contains(&at(8)), "{}", at(8));
-        assert!((1200.0..1600.0).contains(&at(32)), "{}", at(32));
-    }
-
-    #[test]
-    fn the_largest_sweep_has_a_cost() {
-        let (sweep, _) = example(
-            "name = \"huge\"\nreplicates = 10\nindices = \"all\"\n[problem]\nkind = \"quadratic\"\n\
-             dim_x = 1024\ndim_y = 1024\n[grid]\nm1 = 40000\nm2 = 40000\nK = 1099511627776\nT = 65536\n\
-             [[solvers]]\npreset = \"tsgd\"\nbatch_x = 65536\n",
-        );
-        let cost = Cost::of(&sweep, None);
-        assert!(cost.seconds > 1e9 && cost.bytes_per_thread > 1e9);
-    }
-}
+mod tests;

@@ -175,6 +175,7 @@ impl Group {
         let problem = sweep.facts().problem.name().to_owned();
         let mut estimate = Estimate {
             problem,
+            replace: sweep.facts().replace,
             ..Estimate::default()
         };
         let Some(Member { cell: id, ks }) = self.0.first() else {

@@ -19,7 +19,7 @@ pub use parts::Parts;
 pub use query::{Axis, Query};
 pub use report::report;
 
-use bistable_common::ids::Hash;
+use bistable_common::{ids::Hash, sweep::Replace};
 
 /// What was measured at one point of the grid, or over a group of points. Axes are `None` where they are grouped away
 /// (the solver's names are then empty), quantities where there is no honest estimate.
@@ -29,6 +29,8 @@ pub struct Estimate {
     pub label: String,
     /// The problem's name.
     pub problem: String,
+    /// Which samples were replaced. Of training samples, replace-one gaps are of g.
+    pub replace: Replace,
     /// The preset the solver started from, or "custom".
     pub solver: String,
     /// Which parts the solver is made of; `None` if solvers are grouped away.

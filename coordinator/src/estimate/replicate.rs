@@ -94,7 +94,7 @@ fn share(
                 .and_then(|base| at_k(&base.curve, cell.last_k()))
                 .map(|point| point.drawn)
                 .unwrap_or_else(|| count_drawn(facts, cell, replicate));
-            Some(drawn as f64 / f64::from(cell.m1))
+            Some(drawn as f64 / f64::from(facts.replace.samples(cell)))
         }
     }
 }

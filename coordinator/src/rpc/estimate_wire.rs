@@ -1,6 +1,10 @@
 //! Estimates on the wire: a request becomes a [`Query`], a [`Report`] a response.
 
-use bistable_common::{ids::SweepId, sweep::Sweep, wire::v1};
+use bistable_common::{
+    ids::SweepId,
+    sweep::{Sweep, words},
+    wire::v1,
+};
 use tonic::Status;
 
 use crate::estimate::{Axis, Estimate, Interval, Parts, Query, Report};
@@ -103,6 +107,7 @@ impl From<Estimate> for v1::Estimate {
         let Estimate {
             label,
             problem,
+            replace,
             solver,
             parts,
             m1,
@@ -150,6 +155,7 @@ impl From<Estimate> for v1::Estimate {
         Self {
             label,
             problem,
+            replace: words::replace(replace).to_owned(),
             solver,
             m1,
             m2,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Keys of an estimate that name a point of the grid.
-const AXES: &str = "label problem solver m1 m2 K T eta_x eta_y batch_x batch_y";
+const AXES: &str = "label problem replace solver m1 m2 K T eta_x eta_y batch_x batch_y";
 /// Keys that say which algorithm ran.
 const PARTS: &str =
     "start order direction step_x step_y sampling growth tolerance update_x update_y";

@@ -8,7 +8,7 @@ use bistable_common::{
     ids::{Block, CellId, Hash, Replicate, UnitId, UnitKey},
     plan::Plan,
     spec::{Batch, Precision, ProblemSpec, QuadraticSpec, Solver, presets},
-    sweep::{Cell, Facts, Indices, SolverName, Sweep},
+    sweep::{Cell, Facts, Indices, Replace, SolverName, Sweep},
     trajectory::{CurvePoint, Experiment, Record, ReplaceOne, Stop, Trajectory, curve_rounds},
     wire::{
         PROTOCOL,
@@ -304,6 +304,7 @@ pub fn sweep(blocks: u32, replicates: u32) -> Sweep {
         precision: Precision::F64,
         seed: 1,
         replicates,
+        replace: Replace::Validation,
         indices: Indices::All,
         cells: vec![Cell {
             m1: blocks * 16,

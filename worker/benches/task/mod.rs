@@ -4,7 +4,7 @@
 use bistable_common::{
     ids::Replicate,
     spec::{Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec, ReweightingSpec, presets},
-    sweep::{Cell, Facts, Indices, SCHEME},
+    sweep::{Cell, Facts, Indices, Replace, SCHEME},
 };
 use bistable_worker::{
     data::Dataset,
@@ -27,6 +27,7 @@ pub fn facts_with(hidden: &[u32], inner_steps: u32, ks: &[u64]) -> Facts {
         precision: Precision::F32,
         seed: 1,
         replicates: 1,
+        replace: Replace::Validation,
         indices: Indices::All,
         cells: vec![Cell {
             m1: 500,

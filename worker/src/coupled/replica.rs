@@ -1,6 +1,9 @@
 //! A group of experiments: runs on D^(i), and their distances from the base run at every K.
 
-use bistable_common::trajectory::{Experiment, Record, ReplaceOne, Stop};
+use bistable_common::{
+    sweep::Replace,
+    trajectory::{Experiment, Record, ReplaceOne, Stop},
+};
 
 use super::{Draws, Fork, Setting, base::Base};
 use crate::{
@@ -149,11 +152,18 @@ fn record<S: Stepper>(
     base: &Iterate<S::Real>,
     perturbed: &Iterate<S::Real>,
 ) -> Option<Record> {
-    let m1 = setting.cell().m1;
-    let mut at =
-        |state: &Iterate<S::Real>, row: u32| stepper.evaluate(state, Table::Validation, &[row]);
-    let base_at = [at(base, index), at(base, m1 + index)];
-    let perturbed_at = [at(perturbed, index), at(perturbed, m1 + index)];
+    let replace = setting.facts.replace;
+    // Of a training sample, its part of the inner objective.
+    let mut at = |state: &Iterate<S::Real>, row: u32| match replace {
+        Replace::Validation => stepper.evaluate(state, Table::Validation, &[row]),
+        Replace::Training => Metrics {
+            loss: stepper.inner_value(state, &[row]),
+            error: None,
+        },
+    };
+    let counterpart = replace.samples(setting.cell()) + index;
+    let base_at = [at(base, index), at(base, counterpart)];
+    let perturbed_at = [at(perturbed, index), at(perturbed, counterpart)];
     let four = |pick: fn(&Metrics) -> Option<f64>| {
         Some(ReplaceOne {
             perturbed_at_original: pick(&perturbed_at[0])?,

@@ -4,7 +4,7 @@ use bistable_common::{
     draw::{Key, Purpose, Stream},
     ids::Replicate,
     spec::LabelNoise,
-    sweep::{Cell, Facts},
+    sweep::{Cell, Facts, Replace},
 };
 
 use super::Dataset;
@@ -14,19 +14,19 @@ use super::Dataset;
 pub struct Deal {
     /// D, the validation samples.
     pub validation: Vec<u32>,
-    /// D~, their replacements.
+    /// D~, their replacements, if validation samples are replaced.
     pub replacement: Vec<u32>,
-    /// S, the training samples.
+    /// S, the training samples; then their replacements, if it is those that are replaced.
     pub training: Vec<u32>,
     /// Test samples.
     pub test: Vec<u32>,
-    /// The labels of S, some of them redrawn, once.
+    /// The labels of `training`, some of them redrawn, once.
     pub training_labels: Vec<u8>,
 }
 
-/// Deals the pool out for one replicate of a cell: one permutation; the test set and then S from the front; D and D~
-/// interleaved from the back. So a smaller m1 or m2 is a prefix of a larger one, and all four are disjoint whenever
-/// `test + m2 + 2 m1` is at most the pool; `None` if it is more.
+/// Deals the pool out for one replicate of a cell: one permutation; the test set and then S from the front, D from the
+/// back; who replaces them interleaved with D, or with S. So a smaller m1 or m2 is a prefix of a larger one, and all are
+/// disjoint whenever `test + m2 + 2 m1` (or `test + 2 m2 + m1`) is at most the pool; `None` if it is more.
 pub fn deal(
     facts: &Facts,
     cell: &Cell,
@@ -34,7 +34,7 @@ pub fn deal(
     data: &Dataset,
     noise: LabelNoise,
 ) -> Option<Deal> {
-    let needed = u64::from(facts.test) + u64::from(cell.m2) + 2 * u64::from(cell.m1);
+    let needed = facts.replace.pool(facts.test, cell.m1, cell.m2);
     if needed > u64::from(data.samples()) {
         return None;
     }
@@ -43,40 +43,64 @@ pub fn deal(
         .stream(0, 0)
         .permutation(data.samples(), &mut order);
     let (test, rest) = order.split_at(facts.test as usize);
-    let training = rest[..cell.m2 as usize].to_vec();
-    let back = order.iter().rev().copied().take(2 * cell.m1 as usize);
+    let (validation, replacement) = halves(
+        rest.iter().rev(),
+        cell.m1,
+        facts.replace == Replace::Validation,
+    );
+    let (mut training, copies) = halves(rest.iter(), cell.m2, facts.replace == Replace::Training);
+    training.extend(copies);
     Some(Deal {
-        validation: back.clone().step_by(2).collect(),
-        replacement: back.skip(1).step_by(2).collect(),
+        validation,
+        replacement,
         test: test.to_vec(),
-        training_labels: noisy_labels(facts, replicate, data, &training, noise),
+        training_labels: noisy_labels(facts, replicate, data, (&training, cell.m2), noise),
         training,
     })
+}
+
+/// The first `count` samples; if they are to be replaced, each followed by its replacement.
+fn halves<'a>(
+    samples: impl Iterator<Item = &'a u32>,
+    count: u32,
+    replaced: bool,
+) -> (Vec<u32>, Vec<u32>) {
+    let count = count as usize;
+    let samples = samples.copied();
+    if !replaced {
+        return (samples.take(count).collect(), Vec::new());
+    }
+    let both: Vec<u32> = samples.take(2 * count).collect();
+    let every_other = |first: usize| both.iter().copied().skip(first).step_by(2).collect();
+    (every_other(0), every_other(1))
 }
 
 fn noisy_labels(
     facts: &Facts,
     replicate: Replicate,
     data: &Dataset,
-    training: &[u32],
+    (training, m2): (&[u32], u32),
     noise: LabelNoise,
 ) -> Vec<u8> {
     let mut key = Key::new(facts.seed, replicate, Purpose::LabelNoise);
-    let mut stream = key.stream(0, 0);
     let mut labels: Vec<u8> = training.iter().map(|&row| data.label(row)).collect();
     // Classes come from labels of one byte, so the index fits in one.
     let redraw = |label: &mut u8, stream: &mut Stream<'_>| {
         *label = stream.below(data.classes()) as u8;
     };
-    match noise {
-        LabelNoise::Half => {
-            let odd = labels.iter_mut().skip(1).step_by(2);
-            odd.for_each(|label| redraw(label, &mut stream));
-        }
-        LabelNoise::Share(share) => {
-            for label in &mut labels {
-                if stream.unit() < share {
-                    redraw(label, &mut stream);
+    // S, then its replacements: of one distribution, place by place.
+    for (number, labels) in labels.chunks_mut(m2 as usize).enumerate() {
+        let mut stream = key.stream(0, number as u64);
+        match noise {
+            LabelNoise::Half => {
+                let odd = labels.iter_mut().skip(1).step_by(2);
+                odd.for_each(|label| redraw(label, &mut stream));
+            }
+            LabelNoise::Share(share) => {
+                for label in labels {
+                    if stream.unit() < share {
+                        redraw(label, &mut stream);
+                    }
                 }
             }
         }
@@ -126,6 +150,39 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn who_replaces_training_samples_is_like_them() {
+        let data = Dataset::bundled();
+        let deal_of = |m2| {
+            let mut facts = testing::facts_with(500, m2);
+            facts.replace = Replace::Training;
+            deal(
+                &facts,
+                &facts.cells[0],
+                Replicate(0),
+                &data,
+                LabelNoise::Half,
+            )
+        };
+        let (small, large) = (deal_of(300).expect("fits"), deal_of(1750).expect("fits"));
+        assert_eq!(deal_of(1751), None);
+        assert_eq!((large.training.len(), large.replacement.len()), (3500, 0));
+        let halves = |deal: &Deal, m2: usize| {
+            let half = |from| [&deal.training[from..][..300], &[]].concat();
+            (half(0), half(m2))
+        };
+        assert_eq!(halves(&small, 300), halves(&large, 1750));
+        let mut all = [large.validation, large.training.clone(), large.test].concat();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!((count, all.len()), (5000, 5000));
+        for (place, &sample) in large.training.iter().enumerate() {
+            let clean = large.training_labels[place] == data.label(sample);
+            assert!(clean || (place % 1750) % 2 == 1, "{place}");
+        }
     }
 
     #[test]

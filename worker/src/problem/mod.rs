@@ -109,7 +109,8 @@ pub struct Footprint {
 }
 
 /// A bilevel problem as mathematics: derivatives on flat slices. The sample functions are averaged over `batch`, rows of
-/// S at the inner level and of [`Table::Validation`] at the outer; repeated rows count repeatedly.
+/// S at the inner level and of [`Table::Validation`] at the outer; repeated rows count repeatedly. Where training samples
+/// are replaced, the copies stand behind S in its table, too: in rows `m2..2 m2`, each in the place of its original.
 pub trait Oracle: Sync {
     /// The type of its parameters.
     type Real: Real;
@@ -245,18 +246,18 @@ pub trait Problem: Sync {
         table: Table,
         rows: &[u32],
     ) -> Metrics;
-}
-
-/// What solvers that are not made of fused operations ask for, one replica at a time: values, gradients, and products with
-/// second derivatives of g. All of them average over `batch`, as an [`Oracle`]'s do.
-pub trait Smooth: Problem {
-    /// g.
+    /// g, at the state of one replica.
     fn inner_value(
         &self,
         scratch: &mut Self::Scratch,
         at: &Iterate<Self::Real>,
         batch: &[u32],
     ) -> f64;
+}
+
+/// What solvers that are not made of fused operations ask for, one replica at a time: gradients, and products with second
+/// derivatives of g. All of them average over `batch`, as an [`Oracle`]'s do.
+pub trait Smooth: Problem {
     /// `out = d_y g`.
     fn inner_grad(
         &self,

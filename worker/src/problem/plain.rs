@@ -127,13 +127,13 @@ impl<O: Oracle> Problem for Plain<O> {
     ) -> Metrics {
         self.0.metrics(at, table, rows)
     }
-}
 
-impl<O: Oracle> Smooth for Plain<O> {
     fn inner_value(&self, _: &mut Self::Scratch, at: &Iterate<O::Real>, batch: &[u32]) -> f64 {
         self.0.inner_value(at, batch)
     }
+}
 
+impl<O: Oracle> Smooth for Plain<O> {
     fn inner_grad(
         &self,
         scratch: &mut Self::Scratch,

@@ -268,7 +268,7 @@ fn check_smooth<P: Smooth<Real = f64> + Oracle<Real = f64>>(problem: &P) {
             assert!((ours - plain).abs() < 1e-13, "{ours} {plain}");
         }
     };
-    let value = Smooth::inner_value(problem, &mut scratch, &at, &BATCH);
+    let value = Problem::inner_value(problem, &mut scratch, &at, &BATCH);
     close(value, Oracle::inner_value(problem, &at, &BATCH), 1e-13);
     Smooth::inner_grad(problem, &mut scratch, &at, &BATCH, &mut ours);
     Oracle::inner_grad(problem, &at, &BATCH, &mut plain, work);

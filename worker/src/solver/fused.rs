@@ -7,10 +7,10 @@ use bistable_common::{
     draw::{Level, Sampler},
     ids::Replicate,
     spec::{Solver, Start, StepContext},
-    sweep::{Cell, Facts},
+    sweep::{Cell, Facts, Replace},
 };
 
-use super::{Health, Memory, Round, State, Stepper, Stopped, Twin, shape, step_size};
+use super::{Counterparts, Health, Memory, Round, State, Stepper, Stopped, shape, step_size};
 use crate::{
     kernel::{Aligned, Real, Simd, ops},
     problem::{Iterate, Metrics, OuterBatch, Problem, Replaced, Table},
@@ -22,7 +22,7 @@ pub struct Fused<'a, P: Problem> {
     simd: Simd,
     solver: &'a Solver,
     context: StepContext,
-    m1: u32,
+    counterparts: Counterparts,
     start: State<P::Real>,
     group_start: State<P::Real>,
     outer: Sampler,
@@ -36,7 +36,8 @@ pub struct Fused<'a, P: Problem> {
 }
 
 impl<'a, P: Problem> Fused<'a, P> {
-    /// Makes everything that iterations of `cell`, whose solver is fused, in `replicate` need, until `stop` is set.
+    /// Makes everything that iterations of `cell`, whose solver is fused, in `replicate` need, until `stop` is set. In
+    /// groups of more than one, only validation samples can be replaced.
     pub fn new(
         problem: &'a P,
         simd: Simd,
@@ -47,6 +48,10 @@ impl<'a, P: Problem> Fused<'a, P> {
     ) -> Self {
         let solver = &cell.solver;
         assert!(solver.is_fused(), "parts that are fused operations");
+        assert!(
+            P::REPLICAS == 1 || facts.replace == Replace::Validation,
+            "replicas of a group share their training samples"
+        );
         let start = problem.start();
         let group = problem.group_dims();
         let mut group_start = Iterate {
@@ -69,7 +74,7 @@ impl<'a, P: Problem> Fused<'a, P> {
                 outer_steps: cell.last_k(),
                 inner_steps: solver.schedule.inner_steps,
             },
-            m1: cell.m1,
+            counterparts: Counterparts::new(facts, cell),
             start,
             group_start,
             outer: sampler(Level::Outer),
@@ -80,6 +85,22 @@ impl<'a, P: Problem> Fused<'a, P> {
             direction: vec![P::Real::ZERO; group.x],
             scratch: problem.scratch(shape),
             stop,
+        }
+    }
+}
+
+impl<P: Problem> Fused<'_, P> {
+    /// Notes which replicas have other validation samples than the batch in hand.
+    fn replace_in_lanes(&mut self, round: Round<'_>) {
+        for (position, &row) in self.outer_batch.iter().enumerate() {
+            for (lane, &twin) in round.twins.iter().enumerate() {
+                let counterpart = self.counterparts.of(Replace::Validation, twin, row);
+                self.replaced.extend(counterpart.map(|row| Replaced {
+                    position,
+                    lane,
+                    row,
+                }));
+            }
         }
     }
 }
@@ -108,6 +129,10 @@ impl<P: Problem> Stepper for Fused<'_, P> {
         self.problem.evaluate(&mut self.scratch, at, table, rows)
     }
 
+    fn inner_value(&mut self, at: &Iterate<P::Real>, rows: &[u32]) -> f64 {
+        self.problem.inner_value(&mut self.scratch, at, rows)
+    }
+
     fn begin(&mut self, group: &mut State<P::Real>) {
         if self.solver.schedule.start == Start::Reinit {
             group.at.y.copy_from_slice(&self.group_start.at.y);
@@ -122,6 +147,10 @@ impl<P: Problem> Stepper for Fused<'_, P> {
                 return Err(Stopped);
             }
             self.inner.batch(round.k, t, &mut self.inner_batch);
+            if P::REPLICAS == 1 {
+                let batch = &mut self.inner_batch;
+                (self.counterparts).put(Replace::Training, round.twins[0], batch);
+            }
             let eta = step_size::at(&self.solver.eta_y, round.k, t, self.context);
             // What comes before the tape is overwritten by its first step.
             let slot = t.saturating_sub(forgotten) as usize;
@@ -135,20 +164,11 @@ impl<P: Problem> Stepper for Fused<'_, P> {
     fn find_direction(&mut self, group: &mut State<P::Real>, round: Round<'_>) {
         self.outer.batch(round.k, 0, &mut self.outer_batch);
         self.replaced.clear();
-        for (position, &row) in self.outer_batch.iter().enumerate() {
-            let lanes = round.twins.iter().enumerate();
-            let lanes = lanes.filter(|(_, twin)| **twin == Twin::Replaced(row));
-            self.replaced.extend(lanes.map(|(lane, _)| Replaced {
-                position,
-                lane,
-                // D~ stands behind D in the validation table.
-                row: row + self.m1,
-            }));
-        }
         if P::REPLICAS == 1 {
-            for replaced in self.replaced.drain(..) {
-                self.outer_batch[replaced.position] = replaced.row;
-            }
+            let batch = &mut self.outer_batch;
+            (self.counterparts).put(Replace::Validation, round.twins[0], batch);
+        } else {
+            self.replace_in_lanes(round);
         }
         let batch = OuterBatch {
             rows: &self.outer_batch,

@@ -8,6 +8,7 @@ mod fused;
 mod general;
 mod state;
 mod step_size;
+mod twin;
 
 use bistable_common::{
     spec::{Order, Solver},
@@ -17,20 +18,12 @@ use bistable_common::{
 pub use fused::Fused;
 pub use general::General;
 pub use state::{Memory, State};
+pub use twin::{Counterparts, Twin};
 
 use crate::{
     kernel::{LANES, Real},
     problem::{Dims, Iterate, Metrics, Problem, Shape, Table},
 };
-
-/// Which validation data a run reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Twin {
-    /// D.
-    Base,
-    /// D with sample `i` replaced by its counterpart in D~.
-    Replaced(u32),
-}
 
 /// Which replicas of a group cannot go on, because they left the finite numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +66,8 @@ pub trait Stepper {
     fn group_start(&self) -> &State<Self::Real>;
     /// Mean outer loss and error over `rows` of `table`, at the state of one replica.
     fn evaluate(&mut self, at: &Iterate<Self::Real>, table: Table, rows: &[u32]) -> Metrics;
+    /// g on `rows` of S, at the state of one replica.
+    fn inner_value(&mut self, at: &Iterate<Self::Real>, rows: &[u32]) -> f64;
 
     /// Puts y where the inner steps begin.
     fn begin(&mut self, group: &mut State<Self::Real>);
@@ -155,10 +150,8 @@ impl Words {
 pub fn shape(cell: &Cell) -> Shape {
     let solver = &cell.solver;
     let steps = solver.schedule.steps(cell.last_k() - 1);
-    let products = (solver.direction.implicit()).map_or(0, |implicit| {
-        let geometric = general::largest_batch(implicit, cell.m2);
-        geometric.max(implicit.batch_v.size(cell.m2))
-    });
+    let products = solver.direction.implicit();
+    let products = products.map_or(0, |implicit| implicit.largest_batch(cell.m2));
     Shape {
         batch_x: solver.batch_x.size(cell.m1) as usize,
         batch_y: solver.batch_y.size(cell.m2) as usize,

@@ -1,6 +1,6 @@
 //! Step sizes as numbers, by arithmetic that is the same everywhere.
 
-use bistable_common::spec::{Bound, Clock, StepContext, StepRule, StepSize};
+use bistable_common::spec::{Bound, Clock, StepContext, StepRule, StepSize, numbers::power};
 
 use crate::kernel::elementary::{exp, ln};
 
@@ -42,19 +42,6 @@ fn fall(bound: Bound, count: f64) -> f64 {
         Bound::InverseSqrt => 1.0 / count.sqrt(),
         Bound::Inverse => 1.0 / count,
     }
-}
-
-/// `base^n` by repeated squaring: the platform's `powi` may differ between machines.
-pub fn power(base: f64, n: u64) -> f64 {
-    let (mut result, mut square, mut rest) = (1.0, base, n);
-    while rest > 0 {
-        if rest & 1 == 1 {
-            result *= square;
-        }
-        square *= square;
-        rest >>= 1;
-    }
-    result
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::{ops::Range, sync::atomic::AtomicBool};
 use bistable_common::{
     ids::Block,
     spec::{Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
+    sweep::Replace,
     trajectory::Trajectory,
 };
 
@@ -46,6 +47,11 @@ impl<'a> Job<'a> {
         self.setting.cell().solver.is_fused()
     }
 
+    /// Whether replicas can be stepped in groups, which share all but validation samples.
+    fn groups(&self) -> bool {
+        self.is_fused() && self.setting.facts.replace == Replace::Validation
+    }
+
     fn fused<P: Problem>(&mut self, problem: &P) -> Result<(), RunError> {
         let blocks = self.blocks.clone();
         coupled::run_fused(problem, self.setting, blocks, self.stop, self.done)
@@ -76,7 +82,7 @@ fn reweighting<R: Real>(spec: &ReweightingSpec, job: &mut Job<'_>) -> Result<(),
     let cell = job.setting.cell();
     let problem = Reweighting::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
     let problem = problem.ok_or(RunError::Data)?;
-    if job.is_fused() && problem.runs_in_groups(shape(cell)) {
+    if job.groups() && problem.runs_in_groups(shape(cell)) {
         return job.fused(&LinearReplicas::new(problem));
     }
     job.single(&problem)
@@ -93,7 +99,7 @@ fn quadratic(spec: &QuadraticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
         return Err(RunError::Precision);
     }
     let problem = Quadratic::new(spec, facts, job.setting.cell(), replicate);
-    match job.is_fused() {
+    match job.groups() {
         true => job.fused(&QuadraticReplicas::new(problem, simd)),
         false => job.oracle(problem),
     }

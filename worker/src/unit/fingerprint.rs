@@ -9,7 +9,7 @@ use bistable_common::{
         ReweightingSpec, Sampling, StepRule,
         presets::{InnerSteps, PRESETS, Preset},
     },
-    sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
+    sweep::{Cell, Facts, Indices, Replace, SCHEME, SolverName, Sweep},
 };
 
 use super::{Mode, Work, run};
@@ -114,6 +114,7 @@ fn sweep(problem: ProblemSpec, precision: Precision, eta_x: f64) -> Sweep {
         precision,
         seed: 1,
         replicates: 1,
+        replace: Replace::Validation,
         indices: Indices::Count(2),
         cells,
     };

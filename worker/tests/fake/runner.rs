@@ -8,7 +8,7 @@ use bistable_common::{
         Batch, Clock, Direction, Precision, ProblemSpec, QuadraticSpec, Solver, StepRule, StepSize,
         presets::PRESETS,
     },
-    sweep::{Cell, Facts, Indices, SolverName, Sweep},
+    sweep::{Cell, Facts, Indices, Replace, SolverName, Sweep},
     trajectory::{Stop, Trajectory},
 };
 use bistable_worker::{
@@ -108,6 +108,7 @@ pub fn sweep() -> Sweep {
         precision: Precision::F64,
         seed: 1,
         replicates: 1,
+        replace: Replace::Validation,
         indices: Indices::All,
         cells: vec![cell()],
     };

@@ -58,7 +58,7 @@ pub(super) fn sweep(source: &Source, catalog: &dyn Catalog) -> Result<Sweep, Vec
     else {
         return Err(mistakes.0);
     };
-    let hash = mistakes.note(resolve(data.as_ref(), &grid, header.test, catalog));
+    let hash = mistakes.note(resolve(data.as_ref(), &grid, &header, catalog));
     match hash {
         Some(hash) if mistakes.0.is_empty() => {
             join(header, problem, hash, cells).map_err(|mistake| vec![mistake])
@@ -148,7 +148,7 @@ fn read_cells(
 fn resolve(
     data: Option<&Data>,
     grid: &Grid,
-    test: u32,
+    header: &Header,
     catalog: &dyn Catalog,
 ) -> Read<Option<Hash>> {
     let Some(data) = data else {
@@ -157,7 +157,7 @@ fn resolve(
     let info = catalog
         .resolve(&data.source)
         .map_err(|reason| Mistake::new(reason).at_maybe(data.span.as_ref(), "this data set"))?;
-    fit::samples(grid, test, &info)?;
+    fit::samples(grid, header, &info)?;
     Ok(Some(info.hash))
 }
 
@@ -170,6 +170,7 @@ fn join(header: Header, problem: ProblemSpec, data: Option<Hash>, cells: Cells) 
         test: header.test,
         seed: header.seed,
         replicates: header.replicates,
+        replace: header.replace,
         indices: header.indices,
         cells: cells.cells,
     };

@@ -2,39 +2,44 @@
 
 use crate::{
     spec::{ProblemSpec, Sampling},
-    sweep::{Cell, ranges::check_cell},
+    sweep::{Cell, Replace, ranges::check_cell},
 };
 
 use super::{
     DataInfo,
     axis::Point,
     grid::Grid,
+    header::Header,
     mistake::{Mistake, Read},
     solver::Template,
 };
 
-/// Checks that test set, S, D and D~ can be disjoint for every m1 and m2 of the grid.
-pub(super) fn samples(grid: &Grid, test: u32, data: &DataInfo) -> Read<()> {
-    let largest = grid.m2.points().iter().max_by_key(|point| point.value);
-    let m2 = largest.map_or(0, |point| point.value);
-    let taken = u64::from(test) + u64::from(m2);
+/// Checks that test set, S, D and the copy of one of them can be disjoint for every m1 and m2 of the grid.
+pub(super) fn samples(grid: &Grid, header: &Header, data: &DataInfo) -> Read<()> {
+    let (replaced, other, others) = match header.replace {
+        Replace::Validation => (("m1", &grid.m1), ("m2", &grid.m2), "training"),
+        Replace::Training => (("m2", &grid.m2), ("m1", &grid.m1), "validation"),
+    };
+    let largest = other.1.points().iter().map(|point| point.value).max();
+    let (test, beside) = (header.test, largest.unwrap_or(0));
+    let taken = u64::from(test) + u64::from(beside);
     let room = u64::from(data.samples).saturating_sub(taken) / 2;
-    let fits = |m1: &&Point<u32>| u64::from(m1.value) > room;
-    let Some(m1) = grid.m1.points().iter().find(fits) else {
+    let fits = |m: &&Point<u32>| u64::from(m.value) > room;
+    let Some(m) = replaced.1.points().iter().find(fits) else {
         return Ok(());
     };
+    let ((key, other), n) = ((replaced.0, other.0), data.samples);
     let message = format!(
-        "m1 = {m1} needs {m1} + {m1} replacement + {m2} training + {test} test samples; the data set has {n}",
-        m1 = m1.value,
-        n = data.samples,
+        "{key} = {m} needs {m} + {m} replacement + {beside} {others} + {test} test samples; the data set has {n}",
+        m = m.value,
     );
-    let mistake = Mistake::new(message).at_maybe(m1.span.as_ref(), "too many");
+    let mistake = Mistake::new(message).at_maybe(m.span.as_ref(), "too many");
     Err(match room {
         0 => mistake.help(format!(
-            "no m1 fits beside m2 = {m2} and test = {test}: lower these first"
+            "no {key} fits beside {other} = {beside} and test = {test}: lower these first"
         )),
         _ => mistake.help(format!(
-            "the largest m1 that fits is {room} (with m2 = {m2} and test = {test})"
+            "the largest {key} that fits is {room} (with {other} = {beside} and test = {test})"
         )),
     })
 }

@@ -3,7 +3,10 @@
 use std::ops::RangeInclusive;
 
 use crate::spec::Batch;
-use crate::sweep::facts::{MAX_BATCH, MAX_K, MAX_SAMPLES, MAX_T};
+use crate::{
+    spec::MAX_BATCH,
+    sweep::facts::{MAX_K, MAX_SAMPLES, MAX_T},
+};
 
 use super::{
     axis::Axis,

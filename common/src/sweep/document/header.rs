@@ -3,7 +3,7 @@
 use crate::{
     spec::{Precision, ProblemSpec},
     sweep::{
-        Indices,
+        Indices, Replace,
         facts::{MAX_COUNT, MAX_SAMPLES},
     },
 };
@@ -22,12 +22,18 @@ const DEFAULT_TEST: u32 = 1000;
 const DEFAULT_CONFIDENCE: f64 = 0.95;
 const PRECISIONS: [(&str, Precision); 2] = [("f32", Precision::F32), ("f64", Precision::F64)];
 
+const REPLACES: [(&str, Replace); 2] = [
+    ("validation", Replace::Validation),
+    ("training", Replace::Training),
+];
+
 /// The keys at the top level that are not tables.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Header {
     pub name: String,
     pub replicates: u32,
     pub seed: u64,
+    pub replace: Replace,
     pub indices: Indices,
     pub test: u32,
     /// `None`: the problem's default.
@@ -46,6 +52,10 @@ impl Header {
             seed: match top.get("seed") {
                 Some(node) => integer("seed", node, &(0..=u64::MAX))?,
                 None => DEFAULT_SEED,
+            },
+            replace: match top.get("replace") {
+                Some(node) => word("replace", node, &REPLACES)?,
+                None => Replace::Validation,
             },
             indices: top.get("indices").map_or(Ok(Indices::All), indices)?,
             test: match top.get("test") {

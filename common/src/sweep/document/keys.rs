@@ -17,6 +17,7 @@ pub(super) const TOP: Schema = Schema {
         "name",
         "replicates",
         "seed",
+        "replace",
         "indices",
         "test",
         "precision",

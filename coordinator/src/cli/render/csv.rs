@@ -57,7 +57,7 @@ mod tests {
         let text = csv(&samples::response());
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(lines.len(), 1 + samples::response().estimates.len());
-        assert!(lines.iter().all(|line| line.len() == 11 + 10 + 2 + 48 + 3));
+        assert!(lines.iter().all(|line| line.len() == 12 + 10 + 2 + 48 + 3));
         let column = |name| lines[0].iter().position(|&n| n == name).expect("a column");
         assert_eq!(lines[1][column("beta1")], "0.0159");
         assert_eq!(lines[1][column("beta1_hi")], "0.0168");

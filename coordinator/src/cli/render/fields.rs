@@ -9,9 +9,10 @@ type Get<T> = (&'static str, fn(&Estimate) -> T);
 type GetValue = (&'static str, for<'a> fn(&'a Estimate) -> Value<'a>);
 
 /// Where in the grid an estimate is.
-pub(super) const AXES: [GetValue; 11] = [
+pub(super) const AXES: [GetValue; 12] = [
     ("label", |e| Value::Text(&e.label)),
     ("problem", |e| Value::Text(&e.problem)),
+    ("replace", |e| Value::Text(&e.replace)),
     ("solver", |e| Value::Text(&e.solver)),
     ("m1", |e| e.m1.into()),
     ("m2", |e| e.m2.into()),

@@ -103,7 +103,7 @@ mod tests {
         );
         let row = value["estimates"][0].as_object().expect("an object");
         let mut keys: Vec<&str> = row.keys().map(String::as_str).collect();
-        let mut expected = "label problem solver m1 m2 K T eta_x eta_y batch_x batch_y replicates indices beta1 \
+        let mut expected = "label problem replace solver m1 m2 K T eta_x eta_y batch_x batch_y replicates indices beta1 \
             beta1_x beta1_y beta2_sq beta2_sq_x beta2_sq_y val_loss test_loss val_error test_error gap_holdout_loss \
             gap_holdout_error gap_replace_one_loss gap_replace_one_error gap_replace_one_plain_loss \
             gap_replace_one_plain_error gap_width_ratio diverged missing start order direction step_x step_y sampling \

@@ -14,6 +14,7 @@ pub fn estimate(m1: u64, k: u64) -> v1::Estimate {
     v1::Estimate {
         label: "ssgd".to_owned(),
         problem: "reweighting".to_owned(),
+        replace: "validation".to_owned(),
         solver: "ssgd".to_owned(),
         m1: Some(m1),
         m2: Some(2000),

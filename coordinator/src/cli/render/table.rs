@@ -194,11 +194,16 @@ fn split_axes(estimates: &[Estimate]) -> (Vec<String>, Vec<Axis>) {
         let value = (axis.get)(first);
         if estimates.iter().any(|e| (axis.get)(e) != value) {
             varying.push(axis);
-        } else if value != Value::Absent && value != Value::Text("") {
+        } else if value != Value::Absent && value != Value::Text("") && !is_usual(axis, value) {
             fixed.push(format!("{} = {}", axis.name, text(value)));
         }
     }
     (fixed, varying)
+}
+
+/// Whether it goes without saying.
+fn is_usual(axis: Axis, value: Value) -> bool {
+    axis.name == "replace" && value == Value::Text("validation")
 }
 
 /// An estimate's place as the cells of its row; what the row above says too is left out, from the left.
@@ -266,6 +271,12 @@ fn notes(estimates: &[Estimate], varying: &[Axis]) -> Vec<String> {
     if estimates.is_empty() {
         notes.push("No estimate fits the query.".to_owned());
     }
+    if estimates.iter().any(|e| e.replace == "training") {
+        notes.push(
+            "Training samples were replaced: replace-one gaps are of the inner objective."
+                .to_owned(),
+        );
+    }
     if estimates.iter().any(|e| e.replicates == 1) {
         notes.push(
             "One replicate is no sample: where there is only one, there is no interval. Ask for at least 2."
@@ -320,6 +331,19 @@ mod tests {
         assert!(!text.contains("0-1 error"), "nothing to say about errors");
         assert!(!text.contains("One replicate") && !text.contains("Diverged"));
         assert!(text.contains("digest none"));
+    }
+
+    #[test]
+    fn replaced_training_samples_are_said() {
+        let mut response = samples::response();
+        let usual = table(&response);
+        assert!(!usual.contains("replace = ") && !usual.contains("Training samples"));
+        for estimate in &mut response.estimates {
+            estimate.replace = "training".to_owned();
+        }
+        let text = table(&response);
+        assert!(text.contains("replace = training"));
+        assert!(text.contains("replace-one gaps are of the inner objective."));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bistable_common::{
     ids::{Block, CellId, Replicate},
     plan::BLOCK,
     spec::{Precision, ProblemSpec, ReweightingSpec, presets::PRESETS},
-    sweep::{Cell, Facts, Indices, SolverName, Sweep},
+    sweep::{Cell, Facts, Indices, Replace, SolverName, Sweep},
     trajectory::{CurvePoint, Experiment, Record, ReplaceOne, Stop, Trajectory},
 };
 
@@ -33,6 +33,7 @@ pub fn sweep(replicates: u32, indices: Indices, cells: Vec<Cell>) -> Sweep {
         precision: Precision::F32,
         seed: 1,
         replicates,
+        replace: Replace::Validation,
         indices,
         cells,
     };

@@ -12,7 +12,7 @@ use bistable_common::{
     draw::{Key, Purpose},
     ids::Replicate,
     spec::QuadraticSpec,
-    sweep::{Cell, Facts},
+    sweep::{Cell, Facts, Replace},
 };
 
 use super::{Constants, Dims, Iterate, Metrics, Oracle, Size, Table, Work};
@@ -39,11 +39,15 @@ impl Quadratic {
             samples(spec, &mut key, count)
         };
         let mut validation = samples(Purpose::Validation, cell.m1);
-        validation.extend(samples(Purpose::Replacement, cell.m1));
+        let mut training = samples(Purpose::Training, cell.m2);
+        match facts.replace {
+            Replace::Validation => validation.extend(samples(Purpose::Replacement, cell.m1)),
+            Replace::Training => training.extend(samples(Purpose::TrainingReplacement, cell.m2)),
+        }
         Self {
             f: with_spectrum(spec, 0, spec.mu_f, spec.l_f),
             g: with_spectrum(spec, 1, spec.mu_g, spec.l_g),
-            training: samples(Purpose::Training, cell.m2),
+            training,
             validation,
             test: samples(Purpose::Test, facts.test),
             spec: spec.clone(),

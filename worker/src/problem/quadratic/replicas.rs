@@ -207,6 +207,10 @@ impl Problem for QuadraticReplicas {
     ) -> Metrics {
         self.problem.risk(at, table, rows, &mut scratch.single)
     }
+
+    fn inner_value(&self, _: &mut QuadraticScratch, at: &Iterate<f64>, batch: &[u32]) -> f64 {
+        Oracle::inner_value(&self.problem, at, batch)
+    }
 }
 
 fn put_lane(values: &[f64], lane: usize, group: &mut [f64]) {

@@ -6,7 +6,7 @@ use bistable_common::{
     draw::{Level, Sampler},
     ids::{CellId, Replicate},
     spec::{Batch, Direction, Order, Solver, Start},
-    sweep::{Facts, Sweep},
+    sweep::{Facts, Replace, Sweep},
     trajectory::Trajectory,
 };
 use ndarray::Array1;
@@ -161,13 +161,21 @@ fn trajectories(facts: &Facts, replicate: Replicate) -> Vec<Trajectory> {
     units
 }
 
-/// `d' = M d + (c / B_x) N w`, from the draws alone.
+/// `d' = M d + (c / B) N w`, from the draws alone; of training samples with one inner step an iteration.
 fn recursion(facts: &Facts, problem: &Quadratic, replicate: Replicate, index: u32) -> [f64; 2] {
     let cell = &facts.cells[0];
     let step = closed_form::affine_step(problem, &cell.solver);
-    let mut sampler = Sampler::new(facts.seed, replicate, cell, Level::Outer);
-    let sample = |row| Array1::from(problem.validation_sample(row).to_vec());
-    let push = step.outer.dot(&(sample(cell.m1 + index) - sample(index)));
+    let (level, through, sample): (_, _, &dyn Fn(u32) -> Vec<f64>) = match facts.replace {
+        Replace::Validation => (Level::Outer, &step.outer, &|row| {
+            problem.validation_sample(row).to_vec()
+        }),
+        Replace::Training => (Level::Inner, &step.inner, &|row| {
+            problem.training_sample(row).to_vec()
+        }),
+    };
+    let mut sampler = Sampler::new(facts.seed, replicate, cell, level);
+    let counterpart = facts.replace.samples(cell) + index;
+    let push = through.dot(&(Array1::from(sample(counterpart)) - Array1::from(sample(index))));
     let mut batch = Vec::new();
     let mut d = Array1::<f64>::zeros(push.len());
     for k in 0..cell.last_k() {
@@ -184,25 +192,40 @@ fn recursion(facts: &Facts, problem: &Quadratic, replicate: Replicate, index: u3
 fn every_distance_is_the_dense_recursions() {
     for solver in solvers() {
         let (facts, _) = setting(solver);
-        for r in (0..2).map(Replicate) {
-            let problem = Quadratic::new(&testing::quadratic_spec(), &facts, &facts.cells[0], r);
-            for experiment in trajectories(&facts, r)
-                .iter()
-                .flat_map(|unit| &unit.experiments)
-            {
-                let [x, y] = recursion(&facts, &problem, r, experiment.index);
-                let last = experiment.records.last().expect("reached");
-                assert!(
-                    (last.dx2 - x).abs() < 1e-12 * x.max(1e-9),
-                    "{} {x}",
-                    last.dx2
-                );
-                assert!(
-                    (last.dy2 - y).abs() < 1e-12 * y.max(1e-9),
-                    "{} {y}",
-                    last.dy2
-                );
-            }
+        assert_recursion(&facts);
+    }
+}
+
+#[test]
+fn every_distance_of_replaced_training_samples_is_the_dense_recursions() {
+    for solver in solvers() {
+        if solver.schedule.inner_steps == 1 {
+            let (mut facts, _) = setting(solver);
+            facts.replace = Replace::Training;
+            assert_recursion(&facts);
+        }
+    }
+}
+
+fn assert_recursion(facts: &Facts) {
+    for r in (0..2).map(Replicate) {
+        let problem = Quadratic::new(&testing::quadratic_spec(), facts, &facts.cells[0], r);
+        for experiment in trajectories(facts, r)
+            .iter()
+            .flat_map(|unit| &unit.experiments)
+        {
+            let [x, y] = recursion(facts, &problem, r, experiment.index);
+            let last = experiment.records.last().expect("reached");
+            assert!(
+                (last.dx2 - x).abs() < 1e-12 * x.max(1e-8),
+                "{} {x}",
+                last.dx2
+            );
+            assert!(
+                (last.dy2 - y).abs() < 1e-12 * y.max(1e-8),
+                "{} {y}",
+                last.dy2
+            );
         }
     }
 }

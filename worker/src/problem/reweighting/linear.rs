@@ -445,6 +445,10 @@ impl<R: Real> Problem for LinearReplicas<R> {
     ) -> Metrics {
         self.0.evaluate(&mut scratch.single, at, table, rows)
     }
+
+    fn inner_value(&self, scratch: &mut LinearScratch<R>, at: &Iterate<R>, batch: &[u32]) -> f64 {
+        self.0.inner_value(&mut scratch.single, at, batch)
+    }
 }
 
 /// What evaluations need.

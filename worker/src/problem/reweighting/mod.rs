@@ -78,6 +78,8 @@ impl<R: Real> Labelled<R> {
 pub struct Reweighting<R> {
     simd: Simd,
     network: Network,
+    /// Samples of S.
+    m2: usize,
     /// Weight of `|y|^2` in g.
     l2: f64,
     initial: Vec<R>,
@@ -119,6 +121,7 @@ impl<R: Real> Reweighting<R> {
         let validation = [deal.validation, deal.replacement].concat();
         Some(Self {
             simd,
+            m2: cell.m2 as usize,
             l2: spec.l2,
             initial: network.start(facts.seed, replicate),
             training: Labelled::new(data, &deal.training, deal.training_labels, layout),
@@ -152,6 +155,11 @@ impl<R: Real> Reweighting<R> {
     /// Whether replicas are best stepped in groups: where the network is linear and their tape is not too large.
     pub fn runs_in_groups(&self, shape: Shape) -> bool {
         runs_in_groups::<R>(&self.network, shape)
+    }
+
+    /// Which component of x weighs a training sample; a copy has its original's.
+    fn place(&self, row: u32) -> usize {
+        row as usize % self.m2
     }
 
     fn table(&self, table: Table) -> &Labelled<R> {
@@ -309,14 +317,14 @@ impl<R: Real> Problem for Reweighting<R> {
 
     fn dims(&self) -> Dims {
         Dims {
-            x: self.training.rows.rows(),
+            x: self.m2,
             y: self.network.len(),
         }
     }
 
     fn start(&self) -> Iterate<R> {
         Iterate {
-            x: vec![R::ZERO; self.training.rows.rows()],
+            x: vec![R::ZERO; self.m2],
             y: Aligned::from_slice(&self.initial),
         }
     }
@@ -343,7 +351,7 @@ impl<R: Real> Problem for Reweighting<R> {
         step.rows.extend_from_slice(batch);
         step.eta = R::from_f64(eta);
         step.weights.clear();
-        let logits = batch.iter().map(|&row| at.x[row as usize]);
+        let logits = batch.iter().map(|&row| at.x[self.place(row)]);
         step.weights.extend(logits);
         step.weights.resize(padded(batch.len()), R::ZERO);
         ops::sigmoids(self.simd, &mut step.weights);
@@ -403,6 +411,10 @@ impl<R: Real> Problem for Reweighting<R> {
             error: Some(error),
         }
     }
+
+    fn inner_value(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, batch: &[u32]) -> f64 {
+        self.weighted_loss(scratch, at, batch)
+    }
 }
 
 impl<R: Real> Reweighting<R> {
@@ -434,6 +446,7 @@ impl<R: Real> Reweighting<R> {
             network,
             training: &self.training,
             validation: &self.validation,
+            m2: self.m2,
             l2: self.l2,
             tape: &tape[..steps],
         };

@@ -38,7 +38,7 @@ impl<R: Real> Reweighting<R> {
     /// `sigmoid(x_b) / B` for each sample of a batch.
     fn shares(&self, at: &Iterate<R>, batch: &[u32]) -> Vec<R> {
         let count = R::from_f64(batch.len() as f64);
-        let share = |&row: &u32| elementary::sigmoid(at.x[row as usize]) / count;
+        let share = |&row: &u32| elementary::sigmoid(at.x[self.place(row)]) / count;
         batch.iter().map(share).collect()
     }
 
@@ -140,14 +140,14 @@ impl<R: Real> Oracle for Reweighting<R> {
                 .iter()
                 .zip(v)
                 .fold(R::ZERO, |sum, (g, v)| g.mul_add(*v, sum));
-            let weight = elementary::sigmoid(at.x[row as usize]);
-            out[row as usize] += weight * (R::ONE - weight) * along / count;
+            let weight = elementary::sigmoid(at.x[self.place(row)]);
+            out[self.place(row)] += weight * (R::ONE - weight) * along / count;
         }
     }
 
     fn inner_value(&self, at: &Iterate<R>, batch: &[u32]) -> f64 {
         let losses = self.losses(&at.y, &self.training, batch);
-        let weight = |&row: &u32| elementary::sigmoid(at.x[row as usize].to_f64());
+        let weight = |&row: &u32| elementary::sigmoid(at.x[self.place(row)].to_f64());
         let terms = losses
             .iter()
             .zip(batch)

@@ -61,7 +61,7 @@ impl<R: Real> Reweighting<R> {
     /// `sigmoid(x_b)` of a batch.
     fn weigh(&self, x: &[R], batch: &[u32], weights: &mut Vec<R>) {
         weights.clear();
-        weights.extend(batch.iter().map(|&row| x[row as usize]));
+        weights.extend(batch.iter().map(|&row| x[self.place(row)]));
         weights.resize(padded(batch.len()), R::ZERO);
         ops::sigmoids(self.simd, weights);
         weights.truncate(batch.len());
@@ -72,6 +72,36 @@ impl<R: Real> Reweighting<R> {
         if self.l2 != 0.0 {
             ops::add_multiple(self.simd, R::from_f64(2.0 * self.l2), v, out);
         }
+    }
+
+    /// g.
+    pub(super) fn weighted_loss(
+        &self,
+        scratch: &mut Scratch<R>,
+        at: &Iterate<R>,
+        batch: &[u32],
+    ) -> f64 {
+        let head = self.network.head();
+        let linear = &mut scratch.linear;
+        self.weigh(&at.x, batch, &mut linear.weights);
+        let mut sum = 0.0;
+        let weights = linear.weights.chunks(EVALUATION_BATCH);
+        for (rows, weights) in batch.chunks(EVALUATION_BATCH).zip(weights) {
+            let samples = self.training.batch(rows);
+            let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
+            pass::logits(self.simd, &self.network, &at.y, samples, columns, pass);
+            let logits = pass.p.chunks_exact(head.width);
+            for ((logits, &row), weight) in logits.zip(rows).zip(weights) {
+                let label = self.training.labels[row as usize];
+                let [loss, _] = ops::judge(self.simd, &logits[..head.outputs], label);
+                sum += weight.to_f64() * loss;
+            }
+        }
+        let ridge = match self.l2 {
+            0.0 => 0.0,
+            l2 => l2 * ops::dot(self.simd, &at.y, &at.y),
+        };
+        sum / batch.len() as f64 + ridge
     }
 
     /// Pushes `v` forward through where g is linearized; each sample's derivative along it is left in `along`.
@@ -110,30 +140,6 @@ fn share<R: Real>(weights: &[R], shares: &mut [R]) {
 }
 
 impl<R: Real> Smooth for Reweighting<R> {
-    fn inner_value(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, batch: &[u32]) -> f64 {
-        let head = self.network.head();
-        let linear = &mut scratch.linear;
-        self.weigh(&at.x, batch, &mut linear.weights);
-        let mut sum = 0.0;
-        let weights = linear.weights.chunks(EVALUATION_BATCH);
-        for (rows, weights) in batch.chunks(EVALUATION_BATCH).zip(weights) {
-            let samples = self.training.batch(rows);
-            let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
-            pass::logits(self.simd, &self.network, &at.y, samples, columns, pass);
-            let logits = pass.p.chunks_exact(head.width);
-            for ((logits, &row), weight) in logits.zip(rows).zip(weights) {
-                let label = self.training.labels[row as usize];
-                let [loss, _] = ops::judge(self.simd, &logits[..head.outputs], label);
-                sum += weight.to_f64() * loss;
-            }
-        }
-        let ridge = match self.l2 {
-            0.0 => 0.0,
-            l2 => l2 * ops::dot(self.simd, &at.y, &at.y),
-        };
-        sum / batch.len() as f64 + ridge
-    }
-
     fn inner_grad(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, batch: &[u32], out: &mut [R]) {
         let Scratch { linear, room, .. } = scratch;
         let Linearized {
@@ -229,7 +235,7 @@ impl<R: Real> Smooth for Reweighting<R> {
         let each = R::ONE / R::from_f64(linear.rows.len() as f64);
         let samples = linear.rows.iter().zip(&linear.weights);
         for ((&row, &weight), &along) in samples.zip(&scratch.along) {
-            out[row as usize] += each * (weight * (R::ONE - weight)) * along;
+            out[self.place(row)] += each * (weight * (R::ONE - weight)) * along;
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Unrolled<'a, R> {
     pub network: &'a Network,
     pub training: &'a Labelled<R>,
     pub validation: &'a Labelled<R>,
+    /// Samples of S.
+    pub m2: usize,
     /// Weight of `|y|^2` in g.
     pub l2: f64,
     /// The inner steps.
@@ -49,7 +51,7 @@ impl<R: Real> Unrolled<'_, R> {
                 &mut room.columns,
                 along,
             );
-            add_cross(step, along, out);
+            self.add_cross(step, along, out);
         }
     }
 
@@ -79,7 +81,7 @@ impl<R: Real> Unrolled<'_, R> {
                     [..step.rows.len() * network.layers[0].width];
                 adjoint.products(simd, sources, &step.rows, lane, &mut room.columns, z);
                 curvature::push_forward(simd, network, taken, &adjoint.upper, tangent, along);
-                add_cross(step, along, out);
+                self.add_cross(step, along, out);
                 if t > 0 {
                     self.pull_back(adjoint, step, taken, tangent, room, factors);
                 }
@@ -118,13 +120,13 @@ impl<R: Real> Unrolled<'_, R> {
         let (scaled, upper) = (&mut room.scaled, &mut adjoint.upper);
         curvature::add_upper_change(simd, network, taken, factors, tangent, scaled, upper);
     }
-}
 
-/// `out -= eta d_x d_y g lambda`, given every sample's `<grad loss_b, lambda>`.
-fn add_cross<R: Real>(step: &Step<R>, along: &[R], out: &mut [R]) {
-    let share = -(step.eta / R::from_f64(step.rows.len() as f64));
-    for ((&row, &weight), &along) in step.rows.iter().zip(&step.weights).zip(along) {
-        let slope = weight * (R::ONE - weight);
-        out[row as usize] += share * slope * along;
+    /// `out -= eta d_x d_y g lambda`, given every sample's `<grad loss_b, lambda>`.
+    fn add_cross(&self, step: &Step<R>, along: &[R], out: &mut [R]) {
+        let share = -(step.eta / R::from_f64(step.rows.len() as f64));
+        for ((&row, &weight), &along) in step.rows.iter().zip(&step.weights).zip(along) {
+            let slope = weight * (R::ONE - weight);
+            out[row as usize % self.m2] += share * slope * along;
+        }
     }
 }

@@ -2,46 +2,22 @@
 //!
 //! Each estimator leaves v in `room.adjoint`, given `d_y f` in `room.slope`.
 
-use bistable_common::spec::{AdjointStart, Implicit, Inverse, Tolerance};
+use bistable_common::{
+    draw,
+    spec::{AdjointStart, Implicit, Inverse, Tolerance, numbers::power},
+    sweep::Replace,
+};
 
 use super::General;
 use crate::{
     kernel::{Real, ops},
     problem::Smooth,
-    solver::{State, step_size},
+    solver::State,
 };
-
-/// The largest batch of a geometric Neumann series, 0 for others.
-pub(in crate::solver) fn largest_batch(implicit: &Implicit, m2: u32) -> u32 {
-    match implicit.inverse {
-        Inverse::Neumann {
-            steps, geometric, ..
-        } if geometric.is_some() => geometric_batch(implicit, m2, steps),
-        _ => 0,
-    }
-}
-
-/// `|B_j|` of product j, from 1: `ceil(B Q (1 - eta_v mu)^{Q - j})` (Ji21 Algorithm 3, whose `B_{Q+1-j}` is of
-/// `j - 1` powers), at most 65536; `B` where sizes are not geometric.
-fn geometric_batch(implicit: &Implicit, m2: u32, j: u32) -> u32 {
-    let batch = implicit.batch_v.size(m2);
-    match implicit.inverse {
-        Inverse::Neumann {
-            steps,
-            eta_v,
-            geometric: Some(mu),
-        } => {
-            let ratio = step_size::power(1.0 - eta_v * mu, u64::from(steps - j));
-            let size = (f64::from(batch) * f64::from(steps) * ratio).ceil();
-            (size as u32).clamp(1, bistable_common::sweep::MAX_BATCH)
-        }
-        _ => batch,
-    }
-}
 
 /// The tolerance of outer iteration `k`.
 pub(super) fn tolerance(tolerance: &Tolerance, k: u64) -> f64 {
-    tolerance.first * step_size::power(tolerance.ratio, k)
+    tolerance.first * power(tolerance.ratio, k)
 }
 
 impl<P: Smooth> General<'_, P> {
@@ -88,9 +64,10 @@ impl<P: Smooth> General<'_, P> {
         self.linearize(state);
     }
 
-    /// Prepares products on the batch in hand.
+    /// Prepares products on the batch in hand, as its run reads it.
     pub(super) fn linearize(&mut self, state: &State<P::Real>) {
-        let (scratch, rows) = (&mut self.scratch, &self.rows.products);
+        let (scratch, rows) = (&mut self.scratch, &mut self.rows.products);
+        self.counterparts.put(Replace::Training, self.twin, rows);
         self.problem.linearize(scratch, &state.at, rows);
         self.linearized = true;
     }
@@ -171,7 +148,7 @@ impl<P: Smooth> General<'_, P> {
         eta_v: f64,
         k: u64,
     ) {
-        let length = self.draws.truncation.stream(k, 0).below(steps);
+        let length = draw::truncation(&mut self.draws.truncation, k, steps);
         self.room.residual.copy_from_slice(&self.room.slope);
         for j in 1..=length {
             self.contract(state, implicit, eta_v, k, j);
@@ -192,8 +169,7 @@ impl<P: Smooth> General<'_, P> {
         j: u32,
     ) {
         if !self.is_linearized(implicit) {
-            let samples = self.draws.curvature.samples();
-            let size = geometric_batch(implicit, samples, j);
+            let size = implicit.product_batch(j, self.draws.curvature.samples());
             let rows = &mut self.rows.products;
             self.draws.curvature.batch_of(size, k, j, rows);
             self.linearize(state);

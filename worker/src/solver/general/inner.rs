@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use bistable_common::spec::{Method, StepRule};
+use bistable_common::{
+    spec::{Method, StepRule},
+    sweep::Replace,
+};
 
 use super::{General, implicit, rules, update};
 use crate::{
@@ -23,7 +26,9 @@ impl<P: Smooth> General<'_, P> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped);
             }
-            self.draws.inner.batch(k, t, &mut self.rows.inner);
+            let batch = &mut self.rows.inner;
+            self.draws.inner.batch(k, t, batch);
+            self.counterparts.put(Replace::Training, self.twin, batch);
             if self.steps_plainly() {
                 let eta = step_size::at(&self.solver.eta_y, k, t, self.context);
                 state.memory.steps_y.last = eta;

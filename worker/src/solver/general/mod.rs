@@ -16,17 +16,15 @@ use bistable_common::{
     draw::{Key, Level, Purpose, Sampler},
     ids::Replicate,
     spec::{Solver, Start, StepContext},
-    sweep::{Cell, Facts},
+    sweep::{Cell, Facts, Replace},
 };
 
 use self::lbfgs::Lbfgs;
-use super::{Health, Memory, Round, State, Stepper, Stopped, Twin, shape};
+use super::{Counterparts, Health, Memory, Round, State, Stepper, Stopped, Twin, shape};
 use crate::{
     kernel::{Aligned, Real, Simd},
     problem::{Dims, Iterate, Metrics, Smooth, Table},
 };
-
-pub(super) use implicit::largest_batch;
 
 /// Moves one replica at a time by any solver.
 pub struct General<'a, P: Smooth> {
@@ -34,7 +32,9 @@ pub struct General<'a, P: Smooth> {
     simd: Simd,
     solver: &'a Solver,
     context: StepContext,
-    m1: u32,
+    counterparts: Counterparts,
+    /// Whose data are read in this outer iteration.
+    twin: Twin,
     start: State<P::Real>,
     draws: Draws,
     rows: Rows,
@@ -136,7 +136,8 @@ impl<'a, P: Smooth> General<'a, P> {
                 outer_steps: cell.last_k(),
                 inner_steps: solver.schedule.inner_steps,
             },
-            m1: cell.m1,
+            counterparts: Counterparts::new(facts, cell),
+            twin: Twin::Base,
             draws: Draws {
                 outer: sampler(Level::Outer),
                 inner: sampler(Level::Inner),
@@ -161,13 +162,9 @@ impl<'a, P: Smooth> General<'a, P> {
 
     /// The outer batch of a round, as its run reads it.
     fn draw_outer(&mut self, round: Round<'_>) {
-        self.draws.outer.batch(round.k, 0, &mut self.rows.outer);
-        if let [Twin::Replaced(index)] = *round.twins {
-            for row in self.rows.outer.iter_mut().filter(|row| **row == index) {
-                // D~ stands behind D in the validation table.
-                *row += self.m1;
-            }
-        }
+        let batch = &mut self.rows.outer;
+        self.draws.outer.batch(round.k, 0, batch);
+        (self.counterparts).put(Replace::Validation, round.twins[0], batch);
     }
 
     /// f on the outer batch in hand.
@@ -202,6 +199,10 @@ impl<P: Smooth> Stepper for General<'_, P> {
         self.problem.evaluate(&mut self.scratch, at, table, rows)
     }
 
+    fn inner_value(&mut self, at: &Iterate<P::Real>, rows: &[u32]) -> f64 {
+        self.problem.inner_value(&mut self.scratch, at, rows)
+    }
+
     fn begin(&mut self, state: &mut State<P::Real>) {
         if self.solver.schedule.start == Start::Reinit {
             state.at.y.copy_from_slice(&self.start.at.y);
@@ -209,10 +210,12 @@ impl<P: Smooth> Stepper for General<'_, P> {
     }
 
     fn inner_steps(&mut self, state: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {
+        self.twin = round.twins[0];
         self.move_inner(state, round.k)
     }
 
     fn find_direction(&mut self, state: &mut State<P::Real>, round: Round<'_>) {
+        self.twin = round.twins[0];
         self.draw_outer(round);
         self.direct(state, round.k);
     }

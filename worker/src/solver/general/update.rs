@@ -1,10 +1,10 @@
 //! What becomes of a direction before a step along it.
 
-use bistable_common::spec::{Method, Update};
+use bistable_common::spec::{Method, Update, numbers::power};
 
 use crate::{
     kernel::{Real, Simd, ops},
-    solver::{state::Moments, step_size::power},
+    solver::state::Moments,
 };
 
 /// Shortens a direction that is longer than the update allows.

@@ -1,0 +1,167 @@
+use bistable_common::{
+    ids::Replicate,
+    spec::{Solver, presets::PRESETS},
+    sweep::{Facts, Format, SolverName, Source, parse},
+};
+use bistable_worker::{
+    kernel::Simd,
+    problem::{LinearReplicas, Plain, Problem},
+};
+
+use super::*;
+use crate::cli::catalog::LocalCatalog;
+
+fn example(text: &str) -> (Sweep, Option<Shape>) {
+    let source = Source {
+        name: "example",
+        text,
+        format: Format::Toml,
+    };
+    let wanted = bistable_common::sweep::data_source(&source).expect("a document");
+    let catalog =
+        LocalCatalog::load(wanted.as_ref(), std::path::Path::new("")).expect("bundled data");
+    let shape = catalog.dataset().map(|data| Shape::from(&**data));
+    (parse(&source, &catalog).expect("a sweep"), shape)
+}
+
+fn model<'a>(sweep: &'a Sweep, shape: Option<Shape>) -> Model<'a> {
+    Model {
+        facts: sweep.facts(),
+        shape: shape.unwrap_or_default(),
+    }
+}
+
+/// What is told before there is a problem is what the problem tells, cell by cell.
+fn assert_footprint<P: Problem>(
+    sweep: &Sweep,
+    shape_of_data: Option<Shape>,
+    make: impl Fn(&Cell) -> P,
+) {
+    let model = model(sweep, shape_of_data);
+    for cell in &sweep.facts().cells {
+        let problem = make(cell);
+        let bytes = |dims: Dims| ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
+        let told = Footprint {
+            state: bytes(problem.dims()),
+            replicas: P::REPLICAS,
+            group: bytes(problem.group_dims()),
+            scratch: problem.scratch_bytes(shape(cell)),
+        };
+        assert_eq!(model.problem_footprint(cell), told);
+        // Of groups, dimensions are those of one replica without padding.
+        if !cell.solver.is_fused() {
+            let words = Words::new(&cell.solver, problem.dims());
+            assert_eq!(model.words(cell, &told), words);
+        }
+    }
+}
+
+#[test]
+fn memory_is_counted_as_the_worker_allocates_it() {
+    let quickstart = include_str!("../../../../deploy/examples/quickstart.toml");
+    let linear = quickstart.replace(
+        "kind = \"reweighting\"",
+        "kind = \"reweighting\"\nhidden = []",
+    );
+    for text in [quickstart, &linear] {
+        let (sweep, shape) = example(text);
+        let facts = sweep.facts();
+        let data = Dataset::bundled();
+        let ProblemSpec::Reweighting(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        let make = |cell: &Cell| {
+            Reweighting::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &data)
+                .expect("it fits")
+        };
+        if spec.hidden.is_empty() {
+            assert_footprint(&sweep, shape, |cell| LinearReplicas::new(make(cell)));
+        } else {
+            assert_footprint(&sweep, shape, make);
+        }
+    }
+    let (sweep, shape) = example(include_str!("../../../../deploy/examples/quadratic.toml"));
+    let facts = sweep.facts();
+    let ProblemSpec::Quadratic(spec) = &facts.problem else {
+        panic!("another problem");
+    };
+    assert_footprint(&sweep, shape, |cell| {
+        QuadraticReplicas::new(Quadratic::new(spec, facts, cell, Replicate(0)), Simd::any())
+    });
+}
+
+/// Every preset that fits, with one K.
+fn of_every_preset(mut facts: Facts) -> Sweep {
+    let cell = facts.cells[0].clone();
+    let fits = |solver: &Solver| solver.fits(&facts.problem, &cell.ks).is_ok();
+    let solvers = PRESETS.map(|preset| preset.solver(preset.inner_steps.count()));
+    let general = solvers.into_iter().filter(|solver| !solver.is_fused());
+    facts.cells = general
+        .filter(fits)
+        .map(|solver| Cell {
+            solver,
+            ..cell.clone()
+        })
+        .collect();
+    assert!(facts.cells.len() > 10, "most presets");
+    let names = facts.cells.iter().map(|_| SolverName {
+        label: "any".to_owned(),
+        preset: "custom".to_owned(),
+    });
+    Sweep::new("all".to_owned(), 0.95, names.collect(), facts).expect("a sweep")
+}
+
+#[test]
+fn memory_of_general_solvers_is_counted_as_the_worker_allocates_it() {
+    let (sweep, data) = example(include_str!("../../../../deploy/examples/quickstart.toml"));
+    let hidden = Vec::new();
+    let facts = Facts {
+        problem: ProblemSpec::Reweighting(ReweightingSpec {
+            hidden,
+            ..ReweightingSpec::default()
+        }),
+        ..sweep.facts().clone()
+    };
+    let sweep = of_every_preset(facts);
+    let facts = sweep.facts();
+    let spec = facts.problem.classifier().expect("a classifier");
+    let images = Dataset::bundled();
+    assert_footprint(&sweep, data, |cell| {
+        Reweighting::<f32>::new(Simd::any(), &spec, facts, cell, Replicate(0), &images)
+            .expect("it fits")
+    });
+    let (sweep, data) = example(include_str!("../../../../deploy/examples/quadratic.toml"));
+    let sweep = of_every_preset(sweep.facts().clone());
+    let facts = sweep.facts();
+    let ProblemSpec::Quadratic(spec) = &facts.problem else {
+        panic!("another problem");
+    };
+    assert_footprint(&sweep, data, |cell| {
+        Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
+    });
+}
+
+#[test]
+fn the_reference_task_takes_what_was_measured() {
+    let (sweep, shape) = example(include_str!("../../../../deploy/examples/quickstart.toml"));
+    let model = model(&sweep, shape);
+    let mut cell = sweep.facts().cells[0].clone();
+    let mut at = |steps| {
+        cell.solver.schedule.inner_steps = steps;
+        iteration(&cell, &model.times(&cell, 1.0)) * 1e6
+    };
+    assert!((40.0..60.0).contains(&at(1)), "{}", at(1));
+    assert!((300.0..400.0).contains(&at(8)), "{}", at(8));
+    assert!((1200.0..1600.0).contains(&at(32)), "{}", at(32));
+}
+
+#[test]
+fn the_largest_sweep_has_a_cost() {
+    let (sweep, _) = example(
+        "name = \"huge\"\nreplicates = 10\nindices = \"all\"\n[problem]\nkind = \"quadratic\"\n\
+         dim_x = 1024\ndim_y = 1024\n[grid]\nm1 = 40000\nm2 = 40000\nK = 1099511627776\nT = 65536\n\
+         [[solvers]]\npreset = \"tsgd\"\nbatch_x = 65536\n",
+    );
+    let cost = Cost::of(&sweep, None);
+    assert!(cost.seconds > 1e9 && cost.bytes_per_thread > 1e9);
+}
