@@ -80,7 +80,7 @@ pub(super) struct Shape {
 
 impl From<&Dataset> for Shape {
     fn from(data: &Dataset) -> Self {
-        let nonzero = |sample| data.image(sample).iter().filter(|&&byte| byte != 0).count() as u64;
+        let nonzero = |sample| data.sparse::<f32>(sample).count() as u64;
         let all: u64 = (0..data.samples()).map(nonzero).sum();
         Self {
             features: f64::from(data.features()),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Described, Precision, Traits,
+    Described, Precision, Traits, fits_memory,
     parameters::{Conflict, Visitor, choice},
 };
 use crate::spec::numbers::{NOT_NEGATIVE, POSITIVE, PROBABILITY};
@@ -79,7 +79,19 @@ impl Described for ReweightingSpec {
     fn conflict(&self) -> Result<(), Conflict> {
         Conflict::weights("hidden", &self.hidden)
     }
+
+    fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+        if features > MAX_FEATURES {
+            return Err(format!(
+                "it computes on at most 2^16 features; the data set has {features}"
+            ));
+        }
+        fits_memory(*self.hidden.last().unwrap_or(&features), classes)
+    }
 }
+
+/// The kernels' rows have column numbers of 16 bits.
+const MAX_FEATURES: u32 = 1 << 16;
 
 /// A classifier of images whose training samples have weights.
 const CLASSIFIER: Traits = Traits {
@@ -143,6 +155,10 @@ impl Described for HyperCleaningSpec {
     fn parameters(&mut self, visitor: &mut dyn Visitor) {
         visitor.number("l2", &mut self.l2, POSITIVE);
         visitor.number("noise", &mut self.noise, PROBABILITY);
+    }
+
+    fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+        ReweightingSpec::from(self).fits_data(features, classes)
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) const PROBLEM: Schema = Schema {
 
 pub(super) const DATA: Schema = Schema {
     name: Cow::Borrowed("[data]"),
-    keys: Cow::Borrowed(&["source", "dir", "hash"]),
+    keys: Cow::Borrowed(&["source", "dir", "path", "hash", "format", "label"]),
 };
 
 pub(super) const GRID: Schema = Schema {

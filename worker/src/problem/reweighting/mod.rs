@@ -44,17 +44,17 @@ const EVALUATION_BATCH: usize = 16;
 #[derive(Debug)]
 struct Labelled<R> {
     rows: Rows<R>,
-    labels: Vec<u8>,
+    labels: Vec<u32>,
 }
 
 impl<R: Real> Labelled<R> {
     /// In the layout that suits them, or in a given one.
-    fn new(data: &Dataset, samples: &[u32], labels: Vec<u8>, layout: Option<Layout>) -> Self {
+    fn new(data: &Dataset, samples: &[u32], labels: Vec<u32>, layout: Option<Layout>) -> Self {
         let columns = data.features() as usize;
-        let images = samples.iter().map(|&sample| data.image(sample));
+        let samples = samples.iter().map(|&sample| data.sparse(sample));
         let rows = match layout {
-            None => Rows::from_bytes(columns, images),
-            Some(layout) => Rows::with_layout(columns, images, layout),
+            None => Rows::new(columns, samples),
+            Some(layout) => Rows::with_layout(columns, samples, layout),
         };
         Self { rows, labels }
     }
