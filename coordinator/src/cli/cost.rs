@@ -10,7 +10,7 @@ use bistable_common::{
     plan::{BLOCK, Plan},
     spec::{
         Growth, Implicit, Inverse, Method, Precision, ProblemSpec, ReweightingSpec, Schedule,
-        StepRule,
+        StepRule, Turns,
     },
     sweep::{Cell, Indices, Sweep},
     trajectory::curve_rounds,
@@ -18,7 +18,9 @@ use bistable_common::{
 use bistable_worker::{
     coupled,
     data::Dataset,
-    problem::{Dims, Footprint, Quadratic, QuadraticReplicas, Reweighting, Size},
+    problem::{
+        Auc, Dims, Footprint, Quadratic, QuadraticReplicas, Reweighting, RobustReweighting, Size,
+    },
     solver::{Words, shape},
 };
 
@@ -89,6 +91,24 @@ impl From<&Dataset> for Shape {
             nonzero: all as f64 / f64::from(data.samples()),
             bytes: data.content().len() as u64,
         }
+    }
+}
+
+impl Shape {
+    fn robust(&self, precision: Precision) -> Size {
+        let of = match precision {
+            Precision::F32 => RobustReweighting::<f32>::size,
+            Precision::F64 => RobustReweighting::<f64>::size,
+        };
+        of(self.features as usize, self.classes as usize, self.nonzero)
+    }
+
+    fn auc(&self, precision: Precision) -> Size {
+        let of = match precision {
+            Precision::F32 => Auc::<f32>::size,
+            Precision::F64 => Auc::<f64>::size,
+        };
+        of(self.features as usize, self.nonzero)
     }
 }
 
@@ -310,7 +330,11 @@ impl Model<'_> {
             Kind::Classifier(_) => {
                 let state = (problem.state as f64 / self.scalar()) as usize;
                 let x = cell.m2 as usize;
-                Dims { x, y: state - x }
+                Dims {
+                    x,
+                    y: state - x,
+                    z: 0,
+                }
             }
             Kind::Plain(size) => size.dims,
         };
@@ -322,6 +346,8 @@ impl Model<'_> {
             ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
             ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
             ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec)),
+            ProblemSpec::RobustReweighting(_) => Kind::Plain(self.shape.robust(self.precision)),
+            ProblemSpec::Auc(_) => Kind::Plain(self.shape.auc(self.precision)),
         }
     }
 
@@ -360,11 +386,22 @@ fn iteration(cell: &Cell, times: &Times) -> f64 {
         taped => taped * times.reverse_step,
     };
     let implicit = solver.direction.implicit();
-    steps * (times.inner_step + inner_extra(cell, times))
+    let ascents = ascents(cell, steps);
+    (steps + ascents) * times.inner_step
+        + steps * inner_extra(cell, times)
         + reverse
         + times.outer_step
         + implicit.map_or(0.0, |implicit| products(implicit) * times.product)
         + outer_extra(cell, times)
+}
+
+/// Steps of z in an outer iteration in which y takes `steps`; each about as long as one of y.
+fn ascents(cell: &Cell, steps: f64) -> f64 {
+    match cell.solver.ascent.map(|ascent| ascent.turns) {
+        None => 0.0,
+        Some(Turns::Pairs) => steps,
+        Some(Turns::Blocks { steps }) => f64::from(steps),
+    }
 }
 
 /// Inner steps of an outer iteration, the mean over `k` of them.
@@ -510,7 +547,7 @@ mod tests {
         let model = model(sweep, shape_of_data);
         for cell in &sweep.facts().cells {
             let problem = make(cell);
-            let bytes = |dims: Dims| ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
+            let bytes = |dims: Dims| (dims.all() * size_of::<P::Real>()) as u64;
             let told = Footprint {
                 state: bytes(problem.dims()),
                 replicas: P::REPLICAS,

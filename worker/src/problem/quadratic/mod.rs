@@ -55,7 +55,7 @@ impl Quadratic {
         let (x, y) = (spec.dim_x as usize, spec.dim_y as usize);
         let (joint, rows) = ((x + y) as f64, y as f64);
         Size {
-            dims: Dims { x, y },
+            dims: Dims { x, y, z: 0 },
             scalar: size_of::<f64>(),
             work: x + y,
             sample: joint * size_of::<f64>() as f64,
@@ -165,6 +165,7 @@ impl Oracle for Quadratic {
         Dims {
             x: self.spec.dim_x as usize,
             y: self.spec.dim_y as usize,
+            z: 0,
         }
     }
 
@@ -172,6 +173,7 @@ impl Oracle for Quadratic {
         Iterate {
             x: vec![0.0; self.spec.dim_x as usize],
             y: Aligned::zeros(self.spec.dim_y as usize),
+            z: Vec::new(),
         }
     }
 

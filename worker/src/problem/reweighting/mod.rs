@@ -311,6 +311,7 @@ impl<R: Real> Problem for Reweighting<R> {
         Dims {
             x: self.training.rows.rows(),
             y: self.network.len(),
+            z: 0,
         }
     }
 
@@ -318,6 +319,7 @@ impl<R: Real> Problem for Reweighting<R> {
         Iterate {
             x: vec![R::ZERO; self.training.rows.rows()],
             y: Aligned::from_slice(&self.initial),
+            z: Vec::new(),
         }
     }
 
