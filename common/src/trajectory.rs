@@ -49,10 +49,20 @@ pub struct Record {
     pub dx2: f64,
     /// `|y - y^(i)|^2`.
     pub dy2: f64,
+    /// `|z - z^(i)|^2`, of minimax problems.
+    pub dz2: Option<f64>,
     /// Outer losses.
     pub loss: ReplaceOne,
     /// 0-1 errors, for classification problems.
     pub error: Option<ReplaceOne>,
+}
+
+impl Record {
+    /// `d_i^2`: the squared distance in all variables.
+    pub fn d2(&self) -> f64 {
+        let d2 = self.dx2 + self.dy2;
+        self.dz2.map_or(d2, |dz2| d2 + dz2)
+    }
 }
 
 /// One replaced index.
@@ -91,7 +101,7 @@ pub struct CurvePoint {
 pub struct Trajectory {
     /// How the base run ended.
     pub base_stop: Stop,
-    /// BLAKE3 of the base state (x, then y, little-endian) at every K of the cell that was reached, in order.
+    /// BLAKE3 of the base state (x, then y, then z where there is one, little-endian) at every K of the cell that was reached, in order.
     pub base_states: Vec<[u8; 32]>,
     /// The base run's curve: at every K of the cell and at 50 evenly spaced rounds, as far as reached. In block 0; else
     /// empty.

@@ -39,6 +39,7 @@ fn group<P: Problem>(problem: &P) -> Iterate<P::Real> {
     let mut group = Iterate {
         x: vec![P::Real::default(); dims.x],
         y: Aligned::zeros(dims.y),
+        z: vec![P::Real::default(); dims.z],
     };
     let start = problem.start();
     (0..P::REPLICAS).for_each(|lane| problem.put(&start, lane, &mut group));

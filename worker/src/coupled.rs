@@ -115,10 +115,10 @@ fn check_memory<P: Problem>(problem: &P, setting: Setting<'_>) -> Result<u64, Ru
     let dims = problem.dims();
     let bytes = |words: usize| (words * size_of::<P::Real>()) as u64;
     let words = Words::new(&cell.solver, dims);
-    let state = bytes(dims.x + dims.y + words.memory);
+    let state = bytes(dims.all() + words.memory);
     let group = problem.group_dims();
     let needed = state * (cell.ks.len() as u64 + 3)
-        + 4 * bytes(group.x + group.y)
+        + 4 * bytes(group.all())
         + bytes(words.room)
         + problem.scratch_bytes(shape(cell));
     if needed > MAX_RUN_BYTES {

@@ -37,6 +37,7 @@ pub fn tsgd(inner_steps: u32) -> Solver {
         sampling: Sampling::Uniform,
         batch_x: Batch::Of(4),
         batch_y: Batch::Of(4),
+        ascent: None,
     }
 }
 
@@ -97,6 +98,7 @@ pub fn quadratic_solver() -> Solver {
         sampling: Sampling::Uniform,
         batch_x: Batch::Of(2),
         batch_y: Batch::Of(3),
+        ascent: None,
     }
 }
 

@@ -52,7 +52,8 @@ impl<'a> Reads<'a> {
     }
 
     fn training(&mut self, k: u64, batch: &mut Vec<u32>, read: &mut impl FnMut(u32)) {
-        for t in 0..self.solver.schedule.steps(k) {
+        let ascent = (self.solver.ascent).map_or(0, |ascent| ascent.turns.batches());
+        for t in 0..self.solver.schedule.steps(k) + ascent {
             self.inner.batch(k, t, batch);
             batch.iter().copied().for_each(&mut *read);
         }

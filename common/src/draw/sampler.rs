@@ -50,7 +50,7 @@ impl Sampler {
         let (purpose, samples, batch, steps_per_round) = match level {
             Level::Outer => (Purpose::Outer, cell.m1, solver.batch_x, 1),
             Level::Inner => {
-                let steps = solver.schedule.inner_steps;
+                let steps = solver.inner_batches();
                 (Purpose::Inner, cell.m2, solver.batch_y, steps)
             }
             Level::Curvature => (Purpose::Curvature, cell.m2, batch_v, 1),

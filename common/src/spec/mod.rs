@@ -3,6 +3,7 @@
 //! The numerics behind each value live in the worker. A value is its own description in the store, in the canonical
 //! sweep and on the wire.
 
+mod ascent;
 mod batch;
 mod direction;
 pub mod numbers;
@@ -15,11 +16,12 @@ mod update;
 
 pub mod presets;
 
+pub use ascent::{Ascent, Turns};
 pub use batch::{All, Batch, MAX_BATCH};
 pub use direction::{AdjointStart, Direction, Implicit, Inverse};
 pub use problem::{
-    Activation, HyperCleaningSpec, LabelNoise, Precision, ProblemSpec, QuadraticSpec,
-    ReweightingSpec, Traits, parameters,
+    Activation, AucSpec, HyperCleaningSpec, LabelNoise, Precision, ProblemSpec, QuadraticSpec,
+    ReweightingSpec, RobustReweightingSpec, Traits, parameters,
 };
 pub use sampling::Sampling;
 pub use schedule::{Growth, Order, Schedule, Start, Tolerance};

@@ -1,8 +1,8 @@
 //! Named algorithms: rows of data, with the defaults of the papers that brought them.
 
 use super::{
-    AdjointStart, Batch, Bound, Clock, Direction, Growth, Implicit, Inverse, Method, Order, Reset,
-    Sampling, Schedule, Solver, Start, StepRule, StepSize, Tolerance, Update,
+    AdjointStart, Ascent, Batch, Bound, Clock, Direction, Growth, Implicit, Inverse, Method, Order,
+    Reset, Sampling, Schedule, Solver, Start, StepRule, StepSize, Tolerance, Turns, Update,
 };
 
 /// T, as a preset has it.
@@ -50,6 +50,8 @@ pub struct Preset {
     pub batch_x: Batch,
     /// B_y.
     pub batch_y: Batch,
+    /// How z ascends.
+    pub ascent: Option<Ascent>,
 }
 
 impl Preset {
@@ -72,6 +74,7 @@ impl Preset {
             sampling,
             batch_x,
             batch_y,
+            ascent,
         } = *self;
         Solver {
             schedule: Schedule {
@@ -89,6 +92,7 @@ impl Preset {
             sampling,
             batch_x,
             batch_y,
+            ascent,
         }
     }
 }
@@ -132,6 +136,7 @@ const SBO: Preset = Preset {
     sampling: Sampling::Uniform,
     batch_x: Batch::Of(8),
     batch_y: Batch::Of(8),
+    ascent: None,
 };
 
 /// What the deterministic algorithms of Ji21's hyper-cleaning have in common.
@@ -217,8 +222,29 @@ const fn single_polyak(divisor: f64, bound: Bound) -> StepSize {
     step(1.0, rule, Clock::Outer)
 }
 
+/// Steps of z as large as those of y.
+const fn ascent(turns: Turns, clock: Clock) -> Option<Ascent> {
+    Some(Ascent {
+        turns,
+        eta_z: constant(0.01, clock),
+        update_z: Update::PLAIN,
+    })
+}
+
+/// What BMO's algorithms have in common: x first, along the gradient of f where it is.
+const BMO: Preset = Preset {
+    name: "tsgda-1",
+    summary: "two-timescale minimax: x first, then T pairs of a step of y down and a step of z up",
+    source: "BMO Algorithm 2 (TSGDA-1)",
+    order: Order::OuterFirst,
+    direction: Direction::Partial,
+    eta_x: constant(0.01, Clock::Outer),
+    ascent: ascent(Turns::Pairs, Clock::Inner),
+    ..SBO
+};
+
 /// Every preset.
-pub const PRESETS: [Preset; 21] = [
+pub const PRESETS: [Preset; 24] = [
     Preset {
         name: "ssgd",
         summary: "single-timescale SGD: one inner step, then one outer step",
@@ -435,6 +461,23 @@ pub const PRESETS: [Preset; 21] = [
             Clock::Outer,
         ),
         ..SINGLE
+    },
+    Preset {
+        name: "ssgda",
+        summary: "single-timescale minimax: x first, then a step of y down and a step of z up",
+        source: "BMO Algorithm 1 (SSGDA)",
+        inner_steps: InnerSteps::Fixed(1),
+        eta_y: constant(0.01, Clock::Outer),
+        ascent: ascent(Turns::Pairs, Clock::Outer),
+        ..BMO
+    },
+    BMO,
+    Preset {
+        name: "tsgda-2",
+        summary: "two-timescale minimax: x first, then T steps of y down, then Q steps of z up",
+        source: "BMO Algorithm 3 (TSGDA-2)",
+        ascent: ascent(Turns::Blocks { steps: 1 }, Clock::Inner),
+        ..BMO
     },
 ];
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Batch, Direction, Implicit, Inverse, Method, Order, ProblemSpec, Sampling, Schedule, Start,
-    StepRule, StepSize, Update,
+    Ascent, Batch, Direction, Implicit, Inverse, Method, Order, ProblemSpec, Sampling, Schedule,
+    Start, StepRule, StepSize, Turns, Update,
 };
 
 /// A bilevel optimizer: orthogonal parts, read by one loop.
@@ -30,6 +30,9 @@ pub struct Solver {
     pub batch_x: Batch,
     /// Training samples an inner step, B_y.
     pub batch_y: Batch,
+    /// How z ascends, of problems that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ascent: Option<Ascent>,
 }
 
 /// Parts that mean nothing together, with the reason.
@@ -114,6 +117,39 @@ pub enum Misfit {
     /// L-BFGS has no place above.
     #[error("L-BFGS is a method of the inner level; leave it out of update_x")]
     LbfgsBelow,
+    /// A minimax problem whose z stays where it is.
+    #[error(
+        "this problem's inner level is a minimax, argmin_y max_z g: say how z ascends, ascent = \"pairs\" or \"blocks\", or begin with ssgda, tsgda-1 or tsgda-2"
+    )]
+    MinimaxNeedsAscent,
+    /// An ascent of nothing.
+    #[error(
+        "this problem has no z that could ascend: leave ascent out, or take a preset without one"
+    )]
+    AscentNeedsMinimax,
+    /// Hypergradients of a saddle point have two more blocks of second derivatives.
+    #[error(
+        "of a minimax problem x follows f's own gradient: implicit and unrolled directions differentiate an argmin_y, not a saddle point in (y, z); use direction = \"partial\""
+    )]
+    MinimaxNeedsPartial,
+    /// Rules that measure how far an objective fell.
+    #[error(
+        "this rule of eta_z is about an objective that falls, and z climbs g; use a constant step or one that decays by counting"
+    )]
+    AscentCounts,
+    /// A small gradient in y says nothing of z.
+    #[error(
+        "a tolerance looks at the gradient in y alone, which says nothing of how far z is; leave it out where z ascends"
+    )]
+    AscentNeedsKnownT,
+    /// L-BFGS on a function that z changes.
+    #[error(
+        "L-BFGS compares gradients of one function, and z changes it after every step; use ascent = \"blocks\""
+    )]
+    LbfgsNeedsBlocks,
+    /// L-BFGS minimizes.
+    #[error("L-BFGS is a method of y; leave it out of update_z")]
+    LbfgsUp,
 }
 
 impl Solver {
@@ -130,10 +166,18 @@ impl Solver {
             && self.update_y.is_plain()
             && !self.eta_x.adapts()
             && !self.eta_y.adapts()
+            && self.ascent.is_none()
+    }
+
+    /// Batches of S that the inner steps of an outer iteration draw, where T is fixed.
+    pub fn inner_batches(&self) -> u32 {
+        let own = self.ascent.map_or(0, |ascent| ascent.turns.batches());
+        self.schedule.inner_steps + own
     }
 
     /// Refuses combinations that mean nothing for `problem` at any of `ks`.
     pub fn fits(&self, problem: &ProblemSpec, ks: &[u64]) -> Result<(), Misfit> {
+        self.ascent_fits(problem)?;
         self.direction_fits(problem)?;
         self.schedule_fits()?;
         self.updates_fit()?;
@@ -142,6 +186,32 @@ impl Solver {
 
     fn inner_first(&self) -> bool {
         self.schedule.order == Order::InnerFirst
+    }
+
+    fn ascent_fits(&self, problem: &ProblemSpec) -> Result<(), Misfit> {
+        let ascent = match (&self.ascent, problem.traits().is_minimax) {
+            (None, false) => return Ok(()),
+            (None, true) => return Err(Misfit::MinimaxNeedsAscent),
+            (Some(_), false) => return Err(Misfit::AscentNeedsMinimax),
+            (Some(ascent), true) => ascent,
+        };
+        if self.direction != Direction::Partial {
+            return Err(Misfit::MinimaxNeedsPartial);
+        }
+        if ascent.eta_z.adapts() || ascent.eta_z.depends_on_k() {
+            return Err(Misfit::AscentCounts);
+        }
+        if self.schedule.tolerance.is_some() {
+            return Err(Misfit::AscentNeedsKnownT);
+        }
+        let lbfgs = |update: &Update| matches!(update.method, Method::Lbfgs { .. });
+        if lbfgs(&ascent.update_z) {
+            return Err(Misfit::LbfgsUp);
+        }
+        if lbfgs(&self.update_y) && ascent.turns == Turns::Pairs {
+            return Err(Misfit::LbfgsNeedsBlocks);
+        }
+        Ok(())
     }
 
     fn direction_fits(&self, problem: &ProblemSpec) -> Result<(), Misfit> {

@@ -4,8 +4,8 @@ use std::{borrow::Cow, ops::RangeInclusive};
 
 use super::facts::{Cell, InvalidFacts, MAX_K, MAX_SAMPLES, MAX_T, require};
 use crate::spec::{
-    Batch, Direction, Inverse, MAX_BATCH, Method, ProblemSpec, Reset, Schedule, StepRule, StepSize,
-    Tolerance, Update,
+    Ascent, Batch, Direction, Inverse, MAX_BATCH, Method, ProblemSpec, Reset, Schedule, StepRule,
+    StepSize, Tolerance, Turns, Update,
     numbers::Numbers,
     parameters::{MAX_LAYERS, MAX_WIDTH, Visitor},
 };
@@ -110,7 +110,8 @@ pub(super) fn check_cell(cell: &Cell) -> Checked {
     check_batch("batch_x", solver.batch_x)?;
     check_batch("batch_y", solver.batch_y)?;
     check_step("eta_x", &solver.eta_x)?;
-    check_step("eta_y", &solver.eta_y)
+    check_step("eta_y", &solver.eta_y)?;
+    solver.ascent.as_ref().map_or(Ok(()), check_ascent)
 }
 
 fn check_samples(field: &'static str, samples: u32) -> Checked {
@@ -169,6 +170,15 @@ fn check_schedule(schedule: &Schedule, last_k: u64) -> Checked {
         Some(tolerance) => check_tolerance(tolerance),
         None => Ok(()),
     }
+}
+
+fn check_ascent(ascent: &Ascent) -> Checked {
+    if let Turns::Blocks { steps } = ascent.turns {
+        let expected = "at least 1 and at most 65536 steps of z";
+        require((1..=MAX_T).contains(&steps), "Q", steps, expected)?;
+    }
+    check_step("eta_z", &ascent.eta_z)?;
+    check_update("update_z", &ascent.update_z)
 }
 
 fn check_tolerance(tolerance: Tolerance) -> Checked {

@@ -8,9 +8,9 @@ use std::{
 
 use super::Replace;
 use crate::spec::{
-    AdjointStart, Batch, Bound, Clock, Direction, Growth, Inverse, Method, Order, ProblemSpec,
-    Reset, Sampling, Schedule, Solver, Start, StepRule, StepSize, Tolerance, Update,
-    numbers::Numbers, parameters::Visitor,
+    AdjointStart, Ascent, Batch, Bound, Clock, Direction, Growth, Inverse, Method, Order,
+    ProblemSpec, Reset, Sampling, Schedule, Solver, Start, StepRule, StepSize, Tolerance, Turns,
+    Update, numbers::Numbers, parameters::Visitor,
 };
 
 /// A part of a solver: which one it is, with its parameters.
@@ -303,6 +303,13 @@ pub fn step(size: &StepSize) -> Phrase {
     }
 }
 
+/// The same with its scale, where no axis of results has it.
+pub fn scaled_step(size: &StepSize) -> Phrase {
+    let mut phrase = step(size);
+    phrase.parameters.insert(0, ("c", Term::Number(size.scale)));
+    phrase
+}
+
 pub(super) fn rule(rule: &StepRule) -> Phrase {
     let named = |word| Phrase::new("rule", word);
     match *rule {
@@ -353,6 +360,15 @@ pub(super) fn rule(rule: &StepRule) -> Phrase {
             .with("reset", reset(begins))
             .number("slack", slack),
         StepRule::Hoag => named("hoag"),
+    }
+}
+
+/// When z steps.
+pub fn turns(turns: Turns) -> Phrase {
+    let named = |word| Phrase::new("ascent", word);
+    match turns {
+        Turns::Pairs => named("pairs"),
+        Turns::Blocks { steps } => named("blocks").count("Q", steps),
     }
 }
 
@@ -454,6 +470,7 @@ pub fn spelled_out(label: &str, solver: &Solver) -> String {
         sampling: drawn,
         batch_x,
         batch_y,
+        ascent,
     } = solver;
     let mut text = format!("[[solvers]]\nlabel = {label:?}\nT = {inner_steps}\n");
     let mut line = |key: &str, value: String| {
@@ -471,10 +488,29 @@ pub fn spelled_out(label: &str, solver: &Solver) -> String {
     line("direction", direction(way).to_toml());
     line("eta_x", step_toml(eta_x, Clock::Outer));
     line("eta_y", step_toml(eta_y, Clock::Inner));
-    for (key, rule) in [("update_x", update_x), ("update_y", update_y)] {
+    let dual = ascent.as_ref().map(|ascent| ("update_z", &ascent.update_z));
+    let updates = [("update_x", update_x), ("update_y", update_y)];
+    for (key, rule) in updates.into_iter().chain(dual) {
         if !rule.is_plain() {
             line(key, update(rule).to_toml());
         }
+    }
+    if let Some(Ascent {
+        turns: when,
+        eta_z,
+        update_z: _,
+    }) = ascent
+    {
+        let Phrase {
+            key,
+            word,
+            parameters,
+        } = turns(*when);
+        line(key, quoted(word));
+        for (key, term) in parameters {
+            line(key, term.to_toml());
+        }
+        line("eta_z", step_toml(eta_z, Clock::Inner));
     }
     line("sampling", quoted(sampling(*drawn)));
     line("batch_x", Term::Samples(*batch_x).to_toml());

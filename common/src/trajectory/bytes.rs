@@ -20,6 +20,9 @@ pub enum InvalidTrajectory {
 }
 
 const NONE: u64 = u64::MAX;
+/// Parts that a record may have, as bits of its tag, in the order in which they follow it.
+const ERROR: u64 = 1;
+const DZ2: u64 = 2;
 
 /// Appends words.
 pub(super) struct Writer<'a>(pub &'a mut Vec<u8>);
@@ -61,9 +64,18 @@ impl Writer<'_> {
         self.float(record.dx2);
         self.float(record.dy2);
         self.replace_one(&record.loss);
-        self.int(u64::from(record.error.is_some()));
+        let tags = [(record.error.is_some(), ERROR), (record.dz2.is_some(), DZ2)];
+        self.int(
+            tags.iter()
+                .filter(|(has, _)| *has)
+                .map(|(_, tag)| tag)
+                .sum(),
+        );
         if let Some(error) = &record.error {
             self.replace_one(error);
+        }
+        if let Some(dz2) = record.dz2 {
+            self.float(dz2);
         }
     }
 
@@ -163,15 +175,21 @@ impl Reader<'_> {
     }
 
     fn record(&mut self) -> Result<Record, InvalidTrajectory> {
+        let distances = [self.float("a distance")?, self.float("a distance")?];
+        let loss = self.replace_one("a loss")?;
+        let tag = self.int()?;
+        if tag & !(ERROR | DZ2) != 0 {
+            return Err(InvalidTrajectory::Tag(tag));
+        }
+        let error = (tag & ERROR != 0).then(|| self.replace_one("an error"));
+        let error = error.transpose()?;
+        let dz2 = (tag & DZ2 != 0).then(|| self.float("a distance"));
         Ok(Record {
-            dx2: self.float("a distance")?,
-            dy2: self.float("a distance")?,
-            loss: self.replace_one("a loss")?,
-            error: if self.flag()? {
-                Some(self.replace_one("an error")?)
-            } else {
-                None
-            },
+            dx2: distances[0],
+            dy2: distances[1],
+            dz2: dz2.transpose()?,
+            loss,
+            error,
         })
     }
 
@@ -279,6 +297,7 @@ mod tests {
                     records: vec![Record {
                         dx2: 0.0,
                         dy2: 1e-300,
+                        dz2: None,
                         loss: quad,
                         error: Some(quad),
                     }],
@@ -296,6 +315,42 @@ mod tests {
     #[test]
     fn decode_inverts_encode() {
         assert_eq!(Trajectory::decode(&sample().encode()), Ok(sample()));
+    }
+
+    /// With any of the parts that a record may have.
+    fn saddles() -> [Trajectory; 3] {
+        [(Some(0.25), true), (Some(0.0), false), (None, false)].map(|(dz2, errors)| {
+            let mut trajectory = sample();
+            let record = &mut trajectory.experiments[0].records[0];
+            record.dz2 = dz2;
+            record.error = record.error.filter(|_| errors);
+            trajectory
+        })
+    }
+
+    #[test]
+    fn a_distance_in_z_comes_back_and_costs_a_word() {
+        for trajectory in saddles() {
+            let bytes = trajectory.encode();
+            assert_eq!(Trajectory::decode(&bytes), Ok(trajectory.clone()));
+            for end in 0..bytes.len() {
+                assert!(Trajectory::decode(&bytes[..end]).is_err(), "{end}");
+            }
+        }
+        let [with, ..] = saddles();
+        assert_eq!(with.encode().len(), sample().encode().len() + 8);
+    }
+
+    #[test]
+    fn an_unknown_part_of_a_record_is_refused() {
+        let mut trajectory = sample();
+        trajectory.experiments.truncate(1);
+        let record = &mut trajectory.experiments[0].records[0];
+        record.error = None;
+        let mut bytes = trajectory.encode();
+        let tag = bytes.len() - 8;
+        bytes[tag] = 4;
+        assert_eq!(Trajectory::decode(&bytes), Err(InvalidTrajectory::Tag(4)));
     }
 
     #[test]

@@ -55,6 +55,7 @@ fn record(k: u64, record: Record) -> v1::DistanceRecord {
     let Record {
         dx2,
         dy2,
+        dz2,
         loss,
         error,
     } = record;
@@ -62,6 +63,7 @@ fn record(k: u64, record: Record) -> v1::DistanceRecord {
         k,
         dx2,
         dy2,
+        dz2,
         loss: Some(loss.into()),
         error: error.map(Into::into),
     }

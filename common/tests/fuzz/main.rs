@@ -204,8 +204,13 @@ fn trajectory() -> Trajectory {
     let record = |error| Record {
         dx2: 0.5,
         dy2: 0.25,
+        dz2: None,
         loss: losses,
         error,
+    };
+    let saddle = Record {
+        dz2: Some(0.125),
+        ..record(None)
     };
     let experiment = |index, records| Experiment {
         index,
@@ -227,7 +232,7 @@ fn trajectory() -> Trajectory {
         curve: vec![point(None), point(Some(0.5))],
         experiments: vec![
             experiment(0, vec![record(None); 3]),
-            experiment(5, vec![record(Some(losses))]),
+            experiment(5, vec![record(Some(losses)), saddle]),
             experiment(9, vec![]),
         ],
     }

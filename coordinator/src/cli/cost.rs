@@ -19,7 +19,9 @@ use bistable_common::{
 use bistable_worker::{
     coupled,
     data::Dataset,
-    problem::{Dims, Footprint, Quadratic, QuadraticReplicas, Reweighting, Size},
+    problem::{
+        Auc, Dims, Footprint, Quadratic, QuadraticReplicas, Reweighting, RobustReweighting, Size,
+    },
     solver::{Words, shape},
 };
 
@@ -88,6 +90,24 @@ impl From<&Dataset> for Shape {
             nonzero: all as f64 / f64::from(data.samples()),
             bytes: data.content().len() as u64,
         }
+    }
+}
+
+impl Shape {
+    fn robust(&self, precision: Precision) -> Size {
+        let of = match precision {
+            Precision::F32 => RobustReweighting::<f32>::size,
+            Precision::F64 => RobustReweighting::<f64>::size,
+        };
+        of(self.features as usize, self.classes as usize, self.nonzero)
+    }
+
+    fn auc(&self, precision: Precision) -> Size {
+        let of = match precision {
+            Precision::F32 => Auc::<f32>::size,
+            Precision::F64 => Auc::<f64>::size,
+        };
+        of(self.features as usize, self.nonzero)
     }
 }
 
@@ -295,7 +315,11 @@ impl Model<'_> {
             Kind::Classifier(_) => {
                 let state = (problem.state as f64 / self.scalar()) as usize;
                 let x = cell.m2 as usize;
-                Dims { x, y: state - x }
+                Dims {
+                    x,
+                    y: state - x,
+                    z: 0,
+                }
             }
             Kind::Plain(size) => size.dims,
         };
@@ -307,6 +331,10 @@ impl Model<'_> {
             ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
             ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
             ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec)),
+            ProblemSpec::RobustReweighting(_) => {
+                Kind::Plain(self.shape.robust(self.facts.precision))
+            }
+            ProblemSpec::Auc(_) => Kind::Plain(self.shape.auc(self.facts.precision)),
         }
     }
 

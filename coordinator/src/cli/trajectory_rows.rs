@@ -45,7 +45,10 @@ const PLACE: [&str; 10] = [
     "replicate",
 ];
 
-const DISTANCES: [&str; 15] = [
+/// A column that only minimax problems have.
+const DZ2: &str = "dz2";
+
+const DISTANCES: [&str; 16] = [
     "block",
     "index",
     "first_drawn",
@@ -53,6 +56,7 @@ const DISTANCES: [&str; 15] = [
     "K",
     "dx2",
     "dy2",
+    DZ2,
     "loss_perturbed_at_original",
     "loss_base_at_original",
     "loss_base_at_replacement",
@@ -76,12 +80,14 @@ const CURVES: [&str; 7] = [
 type Row<'a> = Vec<Value<'a>>;
 
 impl What {
-    fn columns(self) -> impl Iterator<Item = &'static str> {
+    fn columns(self, sweep: &Sweep) -> impl Iterator<Item = &'static str> {
+        let minimax = is_minimax(sweep);
         let own: &[&str] = match self {
             Self::Distances => &DISTANCES,
             Self::Curves => &CURVES,
         };
-        PLACE.iter().chain(own).copied()
+        let all = PLACE.iter().chain(own).copied();
+        all.filter(move |&name| minimax || name != DZ2)
     }
 
     fn rows<'a>(self, sweep: &'a Sweep, unit: &v1::StreamTrajectoriesResponse) -> Vec<Row<'a>> {
@@ -96,7 +102,7 @@ impl What {
         let own = match self {
             Self::Distances => experiments
                 .iter()
-                .flat_map(|experiment| distance_rows(key.block, experiment))
+                .flat_map(|experiment| distance_rows(is_minimax(sweep), key.block, experiment))
                 .collect(),
             Self::Curves if key.block == 0 => curve_rows(*base_diverged_at, curve),
             Self::Curves => Vec::new(),
@@ -141,7 +147,11 @@ fn count(number: u32) -> Value<'static> {
     Value::Count(u64::from(number))
 }
 
-fn distance_rows(block: u32, experiment: &v1::Experiment) -> Vec<Row<'static>> {
+fn is_minimax(sweep: &Sweep) -> bool {
+    sweep.facts().problem.traits().is_minimax
+}
+
+fn distance_rows(minimax: bool, block: u32, experiment: &v1::Experiment) -> Vec<Row<'static>> {
     let v1::Experiment {
         index,
         first_drawn,
@@ -158,6 +168,8 @@ fn distance_rows(block: u32, experiment: &v1::Experiment) -> Vec<Row<'static>> {
             record.map(|record| record.dx2).into(),
             record.map(|record| record.dy2).into(),
         ];
+        let dz2 = record.and_then(|record| record.dz2);
+        row.extend(minimax.then_some(Value::from(dz2)));
         row.extend(replace_one(record.and_then(|record| record.loss)));
         row.extend(replace_one(record.and_then(|record| record.error)));
         row
@@ -205,13 +217,13 @@ fn curve_rows(diverged_at: Option<u64>, curve: &[v1::CurvePoint]) -> Vec<Row<'st
 }
 
 /// A row with the names of its columns.
-struct Named<'a>(What, &'a Row<'a>);
+struct Named<'a>(What, &'a Sweep, &'a Row<'a>);
 
 impl Serialize for Named<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(what, row) = self;
+        let Self(what, sweep, row) = self;
         let mut map = serializer.serialize_map(Some(row.len()))?;
-        for (name, value) in what.columns().zip(row.iter()) {
+        for (name, value) in what.columns(sweep).zip(row.iter()) {
             map.serialize_entry(name, value)?;
         }
         map.end()
@@ -233,7 +245,7 @@ impl<'a, W: Write> TrajectoryRows<'a, W> {
     /// If `out` fails.
     pub fn new(mut out: W, sweep: &'a Sweep, what: What, format: Format) -> io::Result<Self> {
         if format == Format::Csv {
-            let names = what.columns().map(Value::Text);
+            let names = what.columns(sweep).map(Value::Text);
             out.write_all(csv_line(names).as_bytes())?;
         }
         Ok(Self {
@@ -253,7 +265,7 @@ impl<'a, W: Write> TrajectoryRows<'a, W> {
             match self.format {
                 Format::Csv => self.out.write_all(csv_line(row).as_bytes())?,
                 Format::JsonLines => {
-                    serde_json::to_writer(&mut self.out, &Named(self.what, &row))?;
+                    serde_json::to_writer(&mut self.out, &Named(self.what, self.sweep, &row))?;
                     self.out.write_all(b"\n")?;
                 }
             }
@@ -286,6 +298,7 @@ mod tests {
             k,
             dx2: 1e-20,
             dy2: 0.0,
+            dz2: None,
             loss: Some(quad),
             error: None,
         };

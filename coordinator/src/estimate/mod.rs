@@ -61,12 +61,16 @@ pub struct Estimate {
     pub beta1_x: Option<Interval>,
     /// Its y-part.
     pub beta1_y: Option<Interval>,
+    /// Its z-part, of minimax problems.
+    pub beta1_z: Option<Interval>,
     /// l2 stability squared, `E[1/m1 sum_i d_i^2]`.
     pub beta2_sq: Option<Interval>,
     /// Its x-part.
     pub beta2_sq_x: Option<Interval>,
     /// Its y-part.
     pub beta2_sq_y: Option<Interval>,
+    /// Its z-part, of minimax problems.
+    pub beta2_sq_z: Option<Interval>,
     /// Outer loss on D.
     pub val_loss: Option<Interval>,
     /// Outer loss on the test set.

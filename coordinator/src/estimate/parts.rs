@@ -1,7 +1,7 @@
 //! What a solver is made of, in the words of sweep files: results say which algorithm ran.
 
 use bistable_common::{
-    spec::{Schedule, Solver},
+    spec::{Ascent, Schedule, Solver},
     sweep::words,
 };
 use serde::Serialize;
@@ -29,6 +29,15 @@ pub struct Parts {
     pub update_x: String,
     /// What becomes of the inner gradient.
     pub update_y: String,
+    /// When z steps; empty where there is no z, as are the next two.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub ascent: String,
+    /// The rule of z's step size, with its scale.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub step_z: String,
+    /// What becomes of the gradient in z.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub update_z: String,
 }
 
 impl From<&Solver> for Parts {
@@ -50,7 +59,12 @@ impl From<&Solver> for Parts {
             sampling,
             batch_x: _,
             batch_y: _,
+            ascent,
         } = solver;
+        let of_z = |word: fn(&Ascent) -> words::Phrase| {
+            let phrase = ascent.as_ref().map(word);
+            phrase.map_or(String::new(), |phrase| phrase.to_string())
+        };
         Self {
             start: words::start(*start).to_owned(),
             order: words::order(*order).to_owned(),
@@ -62,6 +76,9 @@ impl From<&Solver> for Parts {
             tolerance: tolerance.as_ref().map(words::falling).unwrap_or_default(),
             update_x: words::update(update_x).to_string(),
             update_y: words::update(update_y).to_string(),
+            ascent: of_z(|ascent| words::turns(ascent.turns)),
+            step_z: of_z(|ascent| words::scaled_step(&ascent.eta_z)),
+            update_z: of_z(|ascent| words::update(&ascent.update_z)),
         }
     }
 }
@@ -103,5 +120,9 @@ mod tests {
             "adam(beta1=0.9, beta2=0.999, epsilon=1e-8)"
         );
         assert_eq!(parts("tsgd").step_y, "constant");
+        let own = |parts: Parts| [parts.ascent, parts.step_z, parts.update_z];
+        let tsgda = own(parts("tsgda-2"));
+        assert_eq!(tsgda, ["blocks(Q=1)", "constant(c=0.01)", "plain"]);
+        assert_eq!(own(parts("tsgd")), ["", "", ""]);
     }
 }

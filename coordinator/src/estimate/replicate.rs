@@ -165,15 +165,17 @@ impl Measured<'_> {
 
     /// SBO, Definition 5.
     fn set_stability(&self, values: &mut Values, records: &[&Record]) {
-        let mut set = |quantity, value: fn(&Record) -> f64| {
-            values.set(quantity, self.mean(records, |record| Some(value(record))));
+        let mut set = |quantity, value: fn(&Record) -> Option<f64>| {
+            values.set(quantity, self.mean(records, value));
         };
-        set(Quantity::Beta1, |r| (r.dx2 + r.dy2).sqrt());
-        set(Quantity::Beta1X, |r| r.dx2.sqrt());
-        set(Quantity::Beta1Y, |r| r.dy2.sqrt());
-        set(Quantity::Beta2Sq, |r| r.dx2 + r.dy2);
-        set(Quantity::Beta2SqX, |r| r.dx2);
-        set(Quantity::Beta2SqY, |r| r.dy2);
+        set(Quantity::Beta1, |r| Some(r.d2().sqrt()));
+        set(Quantity::Beta1X, |r| Some(r.dx2.sqrt()));
+        set(Quantity::Beta1Y, |r| Some(r.dy2.sqrt()));
+        set(Quantity::Beta1Z, |r| r.dz2.map(f64::sqrt));
+        set(Quantity::Beta2Sq, |r| Some(r.d2()));
+        set(Quantity::Beta2SqX, |r| Some(r.dx2));
+        set(Quantity::Beta2SqY, |r| Some(r.dy2));
+        set(Quantity::Beta2SqZ, |r| r.dz2);
     }
 
     fn set_replace_one(&self, values: &mut Values, records: &[&Record]) {

@@ -123,9 +123,11 @@ impl From<Estimate> for v1::Estimate {
             beta1,
             beta1_x,
             beta1_y,
+            beta1_z,
             beta2_sq,
             beta2_sq_x,
             beta2_sq_y,
+            beta2_sq_z,
             val_loss,
             test_loss,
             val_error,
@@ -151,6 +153,9 @@ impl From<Estimate> for v1::Estimate {
             tolerance,
             update_x,
             update_y,
+            ascent,
+            step_z,
+            update_z,
         } = parts.unwrap_or_default();
         Self {
             label,
@@ -170,9 +175,11 @@ impl From<Estimate> for v1::Estimate {
             beta1: beta1.map(Into::into),
             beta1_x: beta1_x.map(Into::into),
             beta1_y: beta1_y.map(Into::into),
+            beta1_z: beta1_z.map(Into::into),
             beta2_sq: beta2_sq.map(Into::into),
             beta2_sq_x: beta2_sq_x.map(Into::into),
             beta2_sq_y: beta2_sq_y.map(Into::into),
+            beta2_sq_z: beta2_sq_z.map(Into::into),
             val_loss: val_loss.map(Into::into),
             test_loss: test_loss.map(Into::into),
             val_error: val_error.map(Into::into),
@@ -196,6 +203,9 @@ impl From<Estimate> for v1::Estimate {
             tolerance,
             update_x,
             update_y,
+            ascent,
+            step_z,
+            update_z,
         }
     }
 }
@@ -267,6 +277,7 @@ mod tests {
             label: "a".to_owned(),
             k: Some(7),
             beta1: interval(1.0),
+            beta1_z: interval(3.0),
             gap_replace_one_plain_error: interval(2.0),
             gap_width_ratio: Some(300.0),
             missing: 5,
@@ -279,6 +290,8 @@ mod tests {
         assert_eq!(message.gap_width_ratio, Some(300.0));
         let plain = message.gap_replace_one_plain_error.expect("an interval");
         assert_eq!((plain.mean, plain.lo, plain.hi), (2.0, Some(1.0), None));
-        assert_eq!(message.val_loss, None);
+        let z = message.beta1_z.expect("an interval");
+        assert_eq!((z.mean, z.lo, z.hi), (3.0, Some(2.0), None));
+        assert_eq!((message.val_loss, message.beta2_sq_z), (None, None));
     }
 }

@@ -126,6 +126,7 @@ fn trajectory(sweep: &Sweep, replicate: u32) -> Trajectory {
     let record = Record {
         dx2: 0.5,
         dy2: 0.25,
+        dz2: None,
         loss: losses,
         error: None,
     };

@@ -4,6 +4,7 @@
 use bistable_common::{
     ids::UnitKey,
     plan::Plan,
+    spec::Traits,
     sweep::{Cell, Replace, Sweep},
     trajectory::{CurvePoint, Experiment, Stop, Trajectory, curve_rounds},
 };
@@ -31,6 +32,8 @@ pub(super) enum Misshapen {
     Curve,
     #[error("0-1 errors belong to classification problems, and to all of their records")]
     Errors,
+    #[error("distances in z belong to minimax problems, and to all of their records")]
+    Dual,
     #[error("a squared distance is negative")]
     Negative,
 }
@@ -49,7 +52,8 @@ impl Expected<'_> {
             return Err(Misshapen::NoSuchUnit);
         }
         let cell = self.sweep.cell(unit.cell);
-        let errors = self.sweep.facts().problem.traits().is_classification;
+        let traits = self.sweep.facts().problem.traits();
+        let errors = traits.is_classification;
         self.check_indices(unit, &trajectory.experiments)?;
         check_stop(cell, trajectory.base_stop)?;
         check_reached(
@@ -67,8 +71,11 @@ impl Expected<'_> {
         }
         let mut experiments = trajectory.experiments.iter();
         // Of a training sample, a record has its part of the inner objective alone.
-        let errors = errors && self.sweep.facts().replace == Replace::Validation;
-        experiments.try_for_each(|experiment| check_experiment(cell, experiment, errors))
+        let of_records = Traits {
+            is_classification: errors && self.sweep.facts().replace == Replace::Validation,
+            ..traits
+        };
+        experiments.try_for_each(|experiment| check_experiment(cell, experiment, &of_records))
     }
 
     /// A unit's experiments replace the indices at its positions of the run's order, of which there may be fewer than
@@ -139,13 +146,20 @@ fn check_curve(cell: &Cell, unit: UnitKey, trajectory: &Trajectory) -> Result<()
     }
 }
 
-fn check_experiment(cell: &Cell, experiment: &Experiment, errors: bool) -> Result<(), Misshapen> {
+fn check_experiment(
+    cell: &Cell,
+    experiment: &Experiment,
+    traits: &Traits,
+) -> Result<(), Misshapen> {
     check_stop(cell, experiment.stop)?;
     check_reached("records", cell, experiment.stop, experiment.records.len())?;
     experiment.records.iter().try_for_each(|record| {
-        if record.error.is_some() != errors {
+        let distances = [Some(record.dx2), Some(record.dy2), record.dz2];
+        if record.error.is_some() != traits.is_classification {
             Err(Misshapen::Errors)
-        } else if record.dx2 < 0.0 || record.dy2 < 0.0 {
+        } else if record.dz2.is_some() != traits.is_minimax {
+            Err(Misshapen::Dual)
+        } else if distances.iter().flatten().any(|&d2| d2 < 0.0) {
             Err(Misshapen::Negative)
         } else {
             Ok(())
@@ -174,6 +188,7 @@ mod tests {
         let record = Record {
             dx2: 0.0,
             dy2: 0.0,
+            dz2: None,
             loss: one,
             error: None,
         };
@@ -258,5 +273,7 @@ mod tests {
             t.experiments[0].records[0].error = Some(loss);
         };
         assert_eq!(verdict(1, errors), Err(Misshapen::Errors));
+        let dual = |t: &mut Trajectory| t.experiments[0].records[0].dz2 = Some(0.0);
+        assert_eq!(verdict(1, dual), Err(Misshapen::Dual));
     }
 }

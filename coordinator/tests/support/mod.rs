@@ -332,6 +332,7 @@ pub fn trajectory(sweep: &Sweep, unit: UnitKey, distance: f64) -> Trajectory {
     let record = Record {
         dx2: distance,
         dy2: distance,
+        dz2: None,
         loss: losses,
         error: None,
     };

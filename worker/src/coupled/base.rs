@@ -129,13 +129,14 @@ impl<R: Real> Base<R> {
     }
 }
 
-/// BLAKE3 of a state: x, then y, as little-endian floats.
+/// BLAKE3 of a state: x, then y, then z, as little-endian floats.
 fn hash<R: Real>(state: &Iterate<R>, bytes: &mut Vec<u8>) -> [u8; 32] {
     bytes.clear();
     state
         .x
         .iter()
         .chain(&*state.y)
+        .chain(&state.z)
         .for_each(|value| value.put_le(bytes));
     Hash::of(bytes).0
 }

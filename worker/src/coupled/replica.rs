@@ -175,6 +175,7 @@ fn record<S: Stepper>(
     let record = Record {
         dx2: distance2(setting.simd, &base.x, &perturbed.x),
         dy2: distance2(setting.simd, &base.y, &perturbed.y),
+        dz2: (!base.z.is_empty()).then(|| distance2(setting.simd, &base.z, &perturbed.z)),
         loss: four(|metrics| Some(metrics.loss))?,
         error: four(|metrics| metrics.error),
     };
@@ -182,6 +183,7 @@ fn record<S: Stepper>(
     let numbers = [
         record.dx2,
         record.dy2,
+        record.dz2.unwrap_or(0.0),
         losses.perturbed_at_original,
         losses.base_at_original,
         losses.base_at_replacement,

@@ -6,6 +6,7 @@
 mod plain;
 pub mod quadratic;
 pub mod reweighting;
+mod saddle;
 mod size;
 #[cfg(test)]
 mod tests;
@@ -13,17 +14,27 @@ mod tests;
 pub use plain::Plain;
 pub use quadratic::{Quadratic, QuadraticReplicas};
 pub use reweighting::{LinearReplicas, Reweighting};
+pub use saddle::{Auc, RobustReweighting};
 pub use size::{Size, Work};
 
 use crate::kernel::{Aligned, Real};
 
-/// Lengths of the two variables' slices.
+/// Lengths of the variables' slices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dims {
     /// Of x.
     pub x: usize,
     /// Of y (padding included, which stays zero).
     pub y: usize,
+    /// Of z; 0 where the inner level is no minimax.
+    pub z: usize,
+}
+
+impl Dims {
+    /// Of x, y and z together.
+    pub fn all(&self) -> usize {
+        self.x + self.y + self.z
+    }
 }
 
 /// The state of a run: what is forked and whose distance is measured.
@@ -33,19 +44,27 @@ pub struct Iterate<R: Real> {
     pub x: Vec<R>,
     /// The inner variable.
     pub y: Aligned<R>,
+    /// What maximizes g where the inner level is `argmin_y max_z g`; else empty.
+    pub z: Vec<R>,
 }
 
 impl<R: Real> Iterate<R> {
     /// Overwrites this state by another of the same shape, without allocating.
     pub fn copy_from(&mut self, other: &Self) {
         self.x.copy_from_slice(&other.x);
+        self.copy_inner(other);
+    }
+
+    /// The same of what the inner level moves.
+    pub fn copy_inner(&mut self, other: &Self) {
         self.y.copy_from_slice(&other.y);
+        self.z.copy_from_slice(&other.z);
     }
 
     /// Whether every component is a finite number.
     pub fn is_finite(&self) -> bool {
         let finite = |values: &[R]| values.iter().all(|value| value.to_f64().is_finite());
-        finite(&self.x) && finite(&self.y)
+        finite(&self.x) && finite(&self.y) && finite(&self.z)
     }
 }
 
@@ -115,7 +134,7 @@ pub trait Oracle: Sync {
     /// The type of its parameters.
     type Real: Real;
 
-    /// Lengths of x and y.
+    /// Lengths of the variables.
     fn dims(&self) -> Dims;
     /// The initial point.
     fn start(&self) -> Iterate<Self::Real>;
@@ -129,6 +148,16 @@ pub trait Oracle: Sync {
         out: &mut [Self::Real],
         work: &mut [Self::Real],
     );
+    /// `out = d_z g`, of length z: of problems that have a z.
+    fn dual_grad(
+        &self,
+        _at: &Iterate<Self::Real>,
+        _batch: &[u32],
+        out: &mut [Self::Real],
+        _work: &mut [Self::Real],
+    ) {
+        assert!(out.is_empty(), "a problem with z has a gradient in z");
+    }
     /// `gx = d_x f` and `gy = d_y f`.
     fn outer_grads(
         &self,
@@ -198,11 +227,11 @@ pub trait Problem: Sync {
     /// Replicas of a group: 1, or [`crate::kernel::LANES`], which then alternate in `x` (`[component][replica]`).
     const REPLICAS: usize;
 
-    /// Lengths of x and y.
+    /// Lengths of the variables.
     fn dims(&self) -> Dims;
     /// The initial point.
     fn start(&self) -> Iterate<Self::Real>;
-    /// Lengths of x and y of a group.
+    /// The same of a group.
     fn group_dims(&self) -> Dims {
         self.dims()
     }
@@ -266,6 +295,16 @@ pub trait Smooth: Problem {
         batch: &[u32],
         out: &mut [Self::Real],
     );
+    /// `out = d_z g`: of problems that have a z.
+    fn dual_grad(
+        &self,
+        _scratch: &mut Self::Scratch,
+        _at: &Iterate<Self::Real>,
+        _batch: &[u32],
+        out: &mut [Self::Real],
+    ) {
+        assert!(out.is_empty(), "a problem with z has a gradient in z");
+    }
     /// `gx = d_x f` and `gy = d_y f`.
     fn outer_grads(
         &self,

@@ -42,7 +42,7 @@ impl<O: Oracle> Problem for Plain<O> {
     }
 
     fn scratch(&self, shape: Shape) -> Self::Scratch {
-        let Dims { x, y } = self.dims();
+        let Dims { x, y, z: _ } = self.dims();
         let zero = O::Real::ZERO;
         let step = |_| Step {
             y: vec![zero; y],
@@ -107,6 +107,7 @@ impl<O: Oracle> Problem for Plain<O> {
         // Reverse mode through the inner steps (Ji21 Proposition 2): lambda is the adjoint of y_t. The start of the
         // inner steps does not depend on x, so the adjoint of y_0 is never needed.
         before.x.copy_from_slice(&at.x);
+        before.z.copy_from_slice(&at.z);
         for (t, step) in tape[..steps].iter().enumerate().rev() {
             before.y.copy_from_slice(&step.y);
             self.0.cross_vp(before, &step.batch, lambda, gx, work);
@@ -142,6 +143,16 @@ impl<O: Oracle> Smooth for Plain<O> {
         out: &mut [O::Real],
     ) {
         self.0.inner_grad(at, batch, out, &mut scratch.work);
+    }
+
+    fn dual_grad(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &Iterate<O::Real>,
+        batch: &[u32],
+        out: &mut [O::Real],
+    ) {
+        self.0.dual_grad(at, batch, out, &mut scratch.work);
     }
 
     fn outer_grads(

@@ -21,7 +21,7 @@ impl Work {
 /// A problem's dimensions and what its derivatives take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Size {
-    /// Lengths of x and y.
+    /// Lengths of the variables.
     pub dims: Dims,
     /// Bytes of a parameter.
     pub scalar: usize,
@@ -39,7 +39,7 @@ impl Size {
     /// What [`Plain`](super::Plain) allocates.
     pub fn footprint(&self, shape: Shape) -> Footprint {
         let bytes = |words: usize| (words * self.scalar) as u64;
-        let state = bytes(self.dims.x + self.dims.y);
+        let state = bytes(self.dims.all());
         Footprint {
             state,
             replicas: 1,
@@ -51,5 +51,5 @@ impl Size {
 
 /// Words of the scratch space of [`Plain`](super::Plain).
 pub(super) fn scratch_words(dims: Dims, work: usize, shape: Shape) -> usize {
-    (shape.tape + 4) * dims.y + 3 * dims.x + work
+    (shape.tape + 4) * dims.y + 3 * dims.x + 2 * dims.z + work
 }

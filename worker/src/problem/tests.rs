@@ -2,11 +2,12 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Activation, ProblemSpec, ReweightingSpec},
+    spec::{Activation, AucSpec, ProblemSpec, ReweightingSpec, RobustReweightingSpec},
 };
 
 use super::{
-    Iterate, Oracle, OuterBatch, Plain, Problem, Quadratic, Reweighting, Shape, Smooth, Table,
+    Auc, Iterate, Oracle, OuterBatch, Plain, Problem, Quadratic, Reweighting, RobustReweighting,
+    Shape, Smooth, Table,
 };
 use crate::{
     data::Dataset,
@@ -58,6 +59,9 @@ fn somewhere<O: Oracle<Real = f64>>(problem: &O) -> Iterate<f64> {
     for (j, x) in at.x.iter_mut().enumerate() {
         *x += ((j * 37 % 11) as f64 - 5.0) / 7.0;
     }
+    for (j, z) in at.z.iter_mut().enumerate() {
+        *z += ((j * 5 % 7) as f64 - 2.0) / 9.0;
+    }
     let generated = at.y.iter().all(|&y| y == 0.0);
     for (j, y) in
         at.y.iter_mut()
@@ -87,6 +91,7 @@ fn moved(at: &Iterate<f64>, dx: &[f64], dy: &[f64], step: f64) -> Iterate<f64> {
     Iterate {
         x: along(&at.x, dx),
         y: Aligned::from_slice(&along(&at.y, dy)),
+        z: at.z.clone(),
     }
 }
 
@@ -103,6 +108,16 @@ fn slope(
 ) -> f64 {
     let h = 1e-5;
     (f(&moved(at, dx, dy, h)) - f(&moved(at, dx, dy, -h))) / (2.0 * h)
+}
+
+/// Central difference of `f` along dz.
+fn slope_in_z(at: &Iterate<f64>, dz: &[f64], f: impl Fn(&Iterate<f64>) -> f64) -> f64 {
+    let h = 1e-5;
+    let moved = |step: f64| {
+        let z = at.z.iter().zip(dz).map(|(z, d)| z + step * d).collect();
+        Iterate { z, ..at.clone() }
+    };
+    (f(&moved(h)) - f(&moved(-h))) / (2.0 * h)
 }
 
 #[track_caller]
@@ -128,6 +143,16 @@ fn check_oracle<O: Oracle<Real = f64>>(problem: &O) {
     close(
         dot(&gradient, &u),
         slope(&at, &zero_x, &u, |at| problem.inner_value(at, &BATCH)),
+        1e-6,
+    );
+
+    let nz = at.z.len();
+    let dz: Vec<f64> = (0..nz).map(|j| 1.0 - (j * 3 % 5) as f64 / 2.0).collect();
+    let mut dual = vec![0.0; nz];
+    problem.dual_grad(&at, &BATCH, &mut dual, work);
+    close(
+        dot(&dual, &dz),
+        slope_in_z(&at, &dz, |at| problem.inner_value(at, &BATCH)),
         1e-6,
     );
 
@@ -168,6 +193,32 @@ fn derivatives_with_a_ridge_are_finite_differences() {
     for hidden in [&[][..], &[17, 6]] {
         check_oracle(&with_ridge(hidden, Activation::Tanh, 0.3));
     }
+}
+
+fn robust() -> RobustReweighting<f64> {
+    let facts = testing::facts_with(6, 12);
+    let spec = RobustReweightingSpec {
+        l2: 0.02,
+        l2_x: 0.3,
+        rho: 1.7,
+        noise: 0.5,
+    };
+    let (cell, data) = (&facts.cells[0], Dataset::bundled());
+    RobustReweighting::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data).expect("fits")
+}
+
+fn auc(positive: u32) -> Auc<f64> {
+    let facts = testing::facts_with(6, 12);
+    let spec = AucSpec { positive, l2: 0.02 };
+    let (cell, data) = (&facts.cells[0], Dataset::bundled());
+    Auc::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data).expect("fits")
+}
+
+#[test]
+fn minimax_derivatives_are_finite_differences() {
+    check_oracle(&robust());
+    // Each sample is positive once.
+    (0..10).map(auc).for_each(|auc| check_oracle(&auc));
 }
 
 #[test]

@@ -57,6 +57,7 @@ impl<'a, P: Problem> Fused<'a, P> {
         let mut group_start = Iterate {
             x: vec![P::Real::ZERO; group.x],
             y: Aligned::zeros(group.y),
+            z: vec![P::Real::ZERO; group.z],
         };
         (0..P::REPLICAS).for_each(|lane| problem.put(&start, lane, &mut group_start));
         let state = |at| State {
@@ -135,7 +136,7 @@ impl<P: Problem> Stepper for Fused<'_, P> {
 
     fn begin(&mut self, group: &mut State<P::Real>) {
         if self.solver.schedule.start == Start::Reinit {
-            group.at.y.copy_from_slice(&self.group_start.at.y);
+            group.at.copy_inner(&self.group_start.at);
         }
     }
 

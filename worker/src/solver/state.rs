@@ -10,7 +10,7 @@ use crate::{
 /// The state of a replica, or of a group of replicas.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State<R: Real> {
-    /// (x, y): what distances are taken of.
+    /// (x, y, z): what distances are taken of.
     pub at: Iterate<R>,
     /// What the solver remembers.
     pub memory: Memory<R>,
@@ -25,6 +25,8 @@ pub struct Memory<R: Real> {
     pub moments_x: Moments<R>,
     /// Of the inner update.
     pub moments_y: Moments<R>,
+    /// Of the update of z.
+    pub moments_z: Moments<R>,
     /// Of the outer step rule.
     pub steps_x: StepMemory,
     /// Of the inner step rule.
@@ -70,6 +72,7 @@ impl<R: Real> Memory<R> {
             adjoint: Aligned::zeros(adjoint_words(solver, dims)),
             moments_x: Moments::new(&solver.update_x, dims.x),
             moments_y: Moments::new(&solver.update_y, dims.y),
+            moments_z: Moments::new(&update_z(solver), dims.z),
             steps_x: StepMemory::default(),
             steps_y: StepMemory::default(),
         }
@@ -80,6 +83,7 @@ impl<R: Real> Memory<R> {
         self.adjoint.copy_from_slice(&other.adjoint);
         self.moments_x.copy_from(&other.moments_x);
         self.moments_y.copy_from(&other.moments_y);
+        self.moments_z.copy_from(&other.moments_z);
         (self.steps_x, self.steps_y) = (other.steps_x, other.steps_y);
     }
 }
@@ -93,6 +97,12 @@ pub(super) fn memory_words(solver: &Solver, dims: Dims) -> usize {
     adjoint_words(solver, dims)
         + moments(&solver.update_x, dims.x)
         + moments(&solver.update_y, dims.y)
+        + moments(&update_z(solver), dims.z)
+}
+
+fn update_z(solver: &Solver) -> Update {
+    let ascent = solver.ascent.as_ref();
+    ascent.map_or(Update::PLAIN, |ascent| ascent.update_z)
 }
 
 fn adjoint_words(solver: &Solver, dims: Dims) -> usize {

@@ -4,7 +4,9 @@ use std::{ops::Range, sync::atomic::AtomicBool};
 
 use bistable_common::{
     ids::Block,
-    spec::{Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
+    spec::{
+        AucSpec, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec, RobustReweightingSpec,
+    },
     sweep::Replace,
     trajectory::Trajectory,
 };
@@ -15,7 +17,8 @@ use crate::{
     data::Dataset,
     kernel::Real,
     problem::{
-        LinearReplicas, Oracle, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting, Smooth,
+        Auc, LinearReplicas, Oracle, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting,
+        RobustReweighting, Smooth,
     },
     solver::shape,
 };
@@ -35,6 +38,8 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::Reweighting(spec) => reweighting::<R>(spec, job),
         ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
         ProblemSpec::Quadratic(spec) => quadratic(spec, job),
+        ProblemSpec::RobustReweighting(spec) => robust_reweighting::<R>(spec, job),
+        ProblemSpec::Auc(spec) => auc::<R>(spec, job),
     }
 }
 
@@ -108,4 +113,31 @@ fn quadratic(spec: &QuadraticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
         true => job.fused(&QuadraticReplicas::new(problem, simd)),
         false => job.oracle(problem),
     }
+}
+
+fn robust_reweighting<R: Real>(
+    spec: &RobustReweightingSpec,
+    job: &mut Job<'_>,
+) -> Result<(), RunError> {
+    let Setting {
+        facts,
+        replicate,
+        simd,
+        ..
+    } = job.setting;
+    let cell = job.setting.cell();
+    let problem = RobustReweighting::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
+    job.oracle(problem.ok_or(RunError::Data)?)
+}
+
+fn auc<R: Real>(spec: &AucSpec, job: &mut Job<'_>) -> Result<(), RunError> {
+    let Setting {
+        facts,
+        replicate,
+        simd,
+        ..
+    } = job.setting;
+    let cell = job.setting.cell();
+    let problem = Auc::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
+    job.oracle(problem.ok_or(RunError::Data)?)
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, atomic::AtomicBool};
 use bistable_common::{
     ids::{CellId, Hash, Replicate},
     spec::{
-        Activation, Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec, QuadraticSpec,
-        ReweightingSpec, Sampling, StepRule,
+        Activation, AucSpec, Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec,
+        QuadraticSpec, ReweightingSpec, RobustReweightingSpec, Sampling, StepRule,
         presets::{InnerSteps, PRESETS, Preset},
     },
     sweep::{Cell, Facts, Indices, Replace, SCHEME, SolverName, Sweep},
@@ -76,6 +76,16 @@ fn sweeps() -> Vec<Sweep> {
         l2: 0.01,
         noise: 0.3,
     });
+    let robust = ProblemSpec::RobustReweighting(RobustReweightingSpec {
+        l2: 0.01,
+        l2_x: 0.1,
+        rho: 2.0,
+        noise: 0.3,
+    });
+    let auc = ProblemSpec::Auc(AucSpec {
+        positive: 1,
+        l2: 0.01,
+    });
     vec![
         sweep(quadratic, Precision::F64, 0.1),
         sweep(reweighting(Activation::Elu, &[20]), Precision::F32, 5.0),
@@ -86,6 +96,8 @@ fn sweeps() -> Vec<Sweep> {
         ),
         sweep(reweighting(Activation::Tanh, &[16]), Precision::F64, 5.0),
         sweep(cleaning, Precision::F32, 5.0),
+        sweep(robust, Precision::F32, 0.1),
+        sweep(auc, Precision::F64, 0.1),
     ]
 }
 

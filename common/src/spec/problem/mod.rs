@@ -3,17 +3,21 @@
 //! A problem is a value with its parameters, and says of itself what the rest needs to know ([`Described`]): reading,
 //! writing and checking it are each written once, for all problems.
 
+mod auc;
 pub mod parameters;
 mod quadratic;
 mod reweighting;
+mod robust_reweighting;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use auc::AucSpec;
 use parameters::{Conflict, Visitor};
 pub use quadratic::QuadraticSpec;
 pub use reweighting::{Activation, HyperCleaningSpec, LabelNoise, ReweightingSpec};
+pub use robust_reweighting::RobustReweightingSpec;
 
 /// The floating-point type of parameters. Distances, losses and metrics are always accumulated in f64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,6 +42,8 @@ pub struct Traits {
     pub needs_data: bool,
     /// Whether the outer objective depends on x directly, not only through y.
     pub outer_depends_on_x: bool,
+    /// Whether the inner level is `argmin_y max_z g(x, y, z)`, so that there is a z.
+    pub is_minimax: bool,
     /// Whether there is a 0-1 error.
     pub is_classification: bool,
     /// The precision it is computed in unless the sweep says otherwise.
@@ -85,6 +91,10 @@ pub enum ProblemSpec {
     HyperCleaning(HyperCleaningSpec),
     /// A generated quadratic.
     Quadratic(QuadraticSpec),
+    /// Class weights against an adversary over the classes.
+    RobustReweighting(RobustReweightingSpec),
+    /// AUC maximization as a saddle point.
+    Auc(AucSpec),
 }
 
 impl ProblemSpec {
@@ -94,6 +104,8 @@ impl ProblemSpec {
             Self::Reweighting(ReweightingSpec::default()),
             Self::HyperCleaning(HyperCleaningSpec::default()),
             Self::Quadratic(QuadraticSpec::default()),
+            Self::RobustReweighting(RobustReweightingSpec::default()),
+            Self::Auc(AucSpec::default()),
         ]
     }
 
@@ -102,6 +114,8 @@ impl ProblemSpec {
             Self::Reweighting(spec) => spec,
             Self::HyperCleaning(spec) => spec,
             Self::Quadratic(spec) => spec,
+            Self::RobustReweighting(spec) => spec,
+            Self::Auc(spec) => spec,
         }
     }
 
@@ -131,6 +145,8 @@ impl ProblemSpec {
             Self::Reweighting(spec) => spec.parameters(visitor),
             Self::HyperCleaning(spec) => spec.parameters(visitor),
             Self::Quadratic(spec) => spec.parameters(visitor),
+            Self::RobustReweighting(spec) => spec.parameters(visitor),
+            Self::Auc(spec) => spec.parameters(visitor),
         }
     }
 
@@ -139,7 +155,7 @@ impl ProblemSpec {
         match self {
             Self::Reweighting(spec) => Some(Cow::Borrowed(spec)),
             Self::HyperCleaning(spec) => Some(Cow::Owned(spec.into())),
-            Self::Quadratic(_) => None,
+            Self::Quadratic(_) | Self::RobustReweighting(_) | Self::Auc(_) => None,
         }
     }
 }

@@ -62,6 +62,7 @@ impl Described for QuadraticSpec {
             source: "SBO section 3: where its theorems are exact",
             needs_data: false,
             outer_depends_on_x: true,
+            is_minimax: false,
             is_classification: false,
             precision: Precision::F64,
             smoothness: Some(self.l_f.max(self.l_g)),

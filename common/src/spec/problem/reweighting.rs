@@ -100,6 +100,7 @@ const CLASSIFIER: Traits = Traits {
     source: "",
     needs_data: true,
     outer_depends_on_x: false,
+    is_minimax: false,
     is_classification: true,
     precision: Precision::F32,
     smoothness: None,

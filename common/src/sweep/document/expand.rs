@@ -121,6 +121,7 @@ fn solvers(template: &Template) -> Vec<Solver> {
                         sampling: template.sampling,
                         batch_x,
                         batch_y,
+                        ascent: template.ascent,
                     }));
                 }
             }

@@ -5,6 +5,7 @@
 //! and `step`); `expand` multiplies solvers by the grid. A mistake carries its place, so that the error can show it.
 //! Nothing here opens a file: a [`Catalog`] says what a data source is.
 
+mod ascent;
 mod axis;
 mod check;
 mod choice;

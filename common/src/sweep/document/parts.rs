@@ -2,17 +2,18 @@
 
 use crate::{
     spec::{
-        Batch, Clock, Direction, Growth, ProblemSpec, StepSize, Tolerance, Update,
+        Ascent, Batch, Direction, Growth, ProblemSpec, StepSize, Tolerance, Update,
         presets::{self, InnerSteps, PRESETS, Preset},
     },
     sweep::SolverName,
 };
 
 use super::{
+    ascent,
     axis::Axis,
     direction,
     grid::{Grid, INNER_STEPS, batch},
-    keys::{SOLVER, nearest},
+    keys::{GRID, SOLVER, nearest},
     mistake::{Mistake, Read},
     scalar::{integer, text, word},
     step::{self, Level, Step},
@@ -147,6 +148,22 @@ impl<'n> Parts<'n> {
         }
     }
 
+    /// How z ascends.
+    pub fn ascent(&self) -> Read<Option<Ascent>> {
+        let preset = self.preset.and_then(|preset| preset.ascent);
+        let default = preset.map(|ascent| ascent.eta_z);
+        ascent::read(&self.table, preset, || {
+            if default.is_none() {
+                self.table.require("eta_z", "eta_z = 0.01")?;
+            }
+            let step = self.step(Level::Dual, default)?;
+            let scale = step.scale.or(default.map(|default| default.scale));
+            scale
+                .map(|scale| step.with_scale(scale))
+                .ok_or_else(|| self.no_scale(Level::Dual))
+        })
+    }
+
     /// Batch sizes at one level.
     pub fn batches(
         &self,
@@ -163,37 +180,45 @@ impl<'n> Parts<'n> {
     }
 
     /// Step sizes at one level: the solver's rule, with its own scale, else the axis's, else the preset's.
-    pub fn step_sizes(&self, level: Level) -> Read<Vec<StepSize>> {
-        let (axis, default, clock) = match level {
-            Level::Outer => (&self.grid.eta_x, self.preset.map(|p| p.eta_x), Clock::Outer),
-            Level::Inner => (&self.grid.eta_y, self.preset.map(|p| p.eta_y), Clock::Inner),
-        };
-        let clock = default.map_or(clock, |step| step.clock);
-        let written = self.table.get(level.key());
-        let step = match (written, default) {
-            (Some(node), _) => step::read(node, level, default, clock, self.problem)?,
-            (None, Some(default)) => Step::of_preset(default),
-            (None, None) => Step::constant(clock),
-        };
+    pub fn step_sizes(
+        &self,
+        level: Level,
+        axis: Option<&Axis<f64>>,
+        of_preset: fn(&Preset) -> StepSize,
+    ) -> Read<Vec<StepSize>> {
+        let default = self.preset.map(of_preset);
+        let step = self.step(level, default)?;
         let scales = match (step.scale, axis, default) {
             (Some(scale), _, _) => vec![scale],
             (None, Some(axis), _) => axis.values(),
             (None, None, Some(default)) => vec![default.scale],
-            (None, None, None) => return Err(self.no_scale(level, written)),
+            (None, None, None) => return Err(self.no_scale(level)),
         };
         Ok(scales.into_iter().map(|c| step.with_scale(c)).collect())
     }
 
-    fn no_scale(&self, level: Level, written: Option<&Node>) -> Mistake {
-        let Some(node) = written else {
+    /// A step size whose scale may be left to others.
+    fn step(&self, level: Level, default: Option<StepSize>) -> Read<Step> {
+        let clock = default.map_or(level.clock(), |step| step.clock);
+        match (self.table.get(level.key()), default) {
+            (Some(node), _) => step::read(node, level, default, clock, self.problem),
+            (None, Some(default)) => Ok(Step::of_preset(default)),
+            (None, None) => Ok(Step::constant(clock)),
+        }
+    }
+
+    fn no_scale(&self, level: Level) -> Mistake {
+        let key = level.key();
+        let Some(node) = self.table.get(key) else {
             return self.incomplete();
         };
-        Mistake::new(format!("{} has no scale", level.key()))
+        let help = match GRID.keys.contains(&key) {
+            true => format!("give it `c`, or the grid an axis `{key}`"),
+            false => "give it `c`".to_owned(),
+        };
+        Mistake::new(format!("{key} has no scale"))
             .at(&node.span, "`c` is missing here")
-            .help(format!(
-                "give it `c`, or the grid an axis `{}`",
-                level.key()
-            ))
+            .help(help)
     }
 
     /// Lists everything that is missing, not only what was looked for.

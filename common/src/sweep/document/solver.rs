@@ -2,7 +2,8 @@
 
 use crate::{
     spec::{
-        Batch, Direction, Growth, Order, ProblemSpec, Sampling, Start, StepSize, Tolerance, Update,
+        Ascent, Batch, Direction, Growth, Order, ProblemSpec, Sampling, Start, StepSize, Tolerance,
+        Update,
     },
     sweep::SolverName,
 };
@@ -39,6 +40,7 @@ pub(super) struct Template {
     pub direction: Direction,
     pub update_x: Update,
     pub update_y: Update,
+    pub ascent: Option<Ascent>,
     pub sampling: Sampling,
     pub ts: Vec<u32>,
     pub eta_x: Vec<StepSize>,
@@ -82,10 +84,11 @@ pub(super) fn read(node: &Node, grid: &Grid, problem: &ProblemSpec) -> Read<Temp
         direction: parts.direction()?,
         update_x: parts.update("update_x", |preset| preset.update_x)?,
         update_y: parts.update("update_y", |preset| preset.update_y)?,
+        ascent: parts.ascent()?,
         sampling: parts.word("sampling", &SAMPLINGS, |preset| preset.sampling)?,
         ts: parts.inner_steps()?,
-        eta_x: parts.step_sizes(Level::Outer)?,
-        eta_y: parts.step_sizes(Level::Inner)?,
+        eta_x: parts.step_sizes(Level::Outer, grid.eta_x.as_ref(), |preset| preset.eta_x)?,
+        eta_y: parts.step_sizes(Level::Inner, grid.eta_y.as_ref(), |preset| preset.eta_y)?,
         batch_x: parts.batches("batch_x", grid.batch_x.as_ref(), |preset| preset.batch_x)?,
         batch_y: parts.batches("batch_y", grid.batch_y.as_ref(), |preset| preset.batch_y)?,
     })

@@ -68,11 +68,13 @@ const OWNERS: [Owner; 11] = [
     ("slack", &["bilevel_armijo"]),
 ];
 
-/// Which of the two step sizes.
+/// Which of the step sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
     Outer,
     Inner,
+    /// Of z.
+    Dual,
 }
 
 impl Level {
@@ -81,6 +83,15 @@ impl Level {
         match self {
             Self::Outer => "eta_x",
             Self::Inner => "eta_y",
+            Self::Dual => "eta_z",
+        }
+    }
+
+    /// What it counts where nobody says another.
+    pub fn clock(self) -> Clock {
+        match self {
+            Self::Outer => Clock::Outer,
+            Self::Inner | Self::Dual => Clock::Inner,
         }
     }
 }
@@ -188,7 +199,7 @@ fn read_clock(node: &Node, level: Level) -> Read<Clock> {
     if level == Level::Outer && clock == Clock::Inner {
         return Err(
             Mistake::new("eta_x counts outer iterations: it is used once in each")
-                .at(&node.span, "only eta_y can count inner steps")
+                .at(&node.span, "only eta_y and eta_z can count inner steps")
                 .help("leave the clock out"),
         );
     }

@@ -1,7 +1,7 @@
 //! How long an outer iteration takes, given how long its operations do.
 
 use bistable_common::{
-    spec::{Growth, Implicit, Inverse, Method, Schedule, StepRule},
+    spec::{Growth, Implicit, Inverse, Method, Schedule, StepRule, Turns},
     sweep::Cell,
 };
 
@@ -30,11 +30,21 @@ pub(super) fn iteration(cell: &Cell, times: &Times) -> f64 {
         taped => taped * times.reverse_step,
     };
     let implicit = solver.direction.implicit();
-    steps * (times.inner_step + inner_extra(cell, times))
+    (steps + ascents(cell, steps)) * times.inner_step
+        + steps * inner_extra(cell, times)
         + reverse
         + times.outer_step
         + implicit.map_or(0.0, |implicit| products(implicit) * times.product)
         + outer_extra(cell, times)
+}
+
+/// Steps of z in an outer iteration in which y takes `steps`; each about as long as one of y.
+fn ascents(cell: &Cell, steps: f64) -> f64 {
+    match cell.solver.ascent.map(|ascent| ascent.turns) {
+        None => 0.0,
+        Some(Turns::Pairs) => steps,
+        Some(Turns::Blocks { steps }) => f64::from(steps),
+    }
 }
 
 /// Inner steps of an outer iteration, the mean over `k` of them.

@@ -40,7 +40,7 @@ fn assert_footprint<P: Problem>(
     let model = model(sweep, shape_of_data);
     for cell in &sweep.facts().cells {
         let problem = make(cell);
-        let bytes = |dims: Dims| ((dims.x + dims.y) * size_of::<P::Real>()) as u64;
+        let bytes = |dims: Dims| (dims.all() * size_of::<P::Real>()) as u64;
         let told = Footprint {
             state: bytes(problem.dims()),
             replicas: P::REPLICAS,

@@ -1,7 +1,10 @@
 //! The fields of an estimate by the names that results give them, in the order of the sweep's axes and then of the
 //! quantities.
 
-use bistable_common::wire::v1::{Estimate, Interval};
+use bistable_common::{
+    spec::ProblemSpec,
+    wire::v1::{Estimate, Interval},
+};
 
 use super::Value;
 
@@ -25,7 +28,7 @@ pub(super) const AXES: [GetValue; 12] = [
 ];
 
 /// Which algorithm ran.
-pub(super) const PARTS: [GetValue; 10] = [
+const PARTS: [GetValue; 13] = [
     ("start", |e| Value::Text(&e.start)),
     ("order", |e| Value::Text(&e.order)),
     ("direction", |e| Value::Text(&e.direction)),
@@ -36,6 +39,9 @@ pub(super) const PARTS: [GetValue; 10] = [
     ("tolerance", |e| Value::Text(&e.tolerance)),
     ("update_x", |e| Value::Text(&e.update_x)),
     ("update_y", |e| Value::Text(&e.update_y)),
+    ("ascent", |e| Value::Text(&e.ascent)),
+    ("step_z", |e| Value::Text(&e.step_z)),
+    ("update_z", |e| Value::Text(&e.update_z)),
 ];
 
 /// What is behind an estimate.
@@ -43,13 +49,15 @@ pub(super) const SUPPORT: [Get<u64>; 2] =
     [("replicates", |e| e.replicates), ("indices", |e| e.indices)];
 
 /// What was estimated.
-pub(super) const QUANTITIES: [Get<Option<Interval>>; 16] = [
+const QUANTITIES: [Get<Option<Interval>>; 18] = [
     ("beta1", |e| e.beta1),
     ("beta1_x", |e| e.beta1_x),
     ("beta1_y", |e| e.beta1_y),
+    ("beta1_z", |e| e.beta1_z),
     ("beta2_sq", |e| e.beta2_sq),
     ("beta2_sq_x", |e| e.beta2_sq_x),
     ("beta2_sq_y", |e| e.beta2_sq_y),
+    ("beta2_sq_z", |e| e.beta2_sq_z),
     ("val_loss", |e| e.val_loss),
     ("test_loss", |e| e.test_loss),
     ("val_error", |e| e.val_error),
@@ -71,3 +79,41 @@ pub(super) const WIDTH_RATIO: Get<Option<f64>> = ("gap_width_ratio", |e| e.gap_w
 
 /// What is not behind an estimate.
 pub(super) const LOSSES: [Get<u64>; 2] = [("diverged", |e| e.diverged), ("missing", |e| e.missing)];
+
+/// Fields that only estimates of minimax problems have.
+const OF_Z: [&str; 5] = ["ascent", "step_z", "update_z", "beta1_z", "beta2_sq_z"];
+
+/// The fields of the estimates of one answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields {
+    minimax: bool,
+}
+
+impl Fields {
+    /// Those of `estimates`.
+    pub fn of(estimates: &[Estimate]) -> Self {
+        let names: Vec<_> = (ProblemSpec::defaults().iter().map(ProblemSpec::traits))
+            .filter(|traits| traits.is_minimax)
+            .map(|traits| traits.name)
+            .collect();
+        let minimax = |estimate: &Estimate| names.contains(&&*estimate.problem);
+        Self {
+            minimax: estimates.iter().any(minimax),
+        }
+    }
+
+    fn has(self, name: &str) -> bool {
+        self.minimax || !OF_Z.contains(&name)
+    }
+
+    /// Which algorithm ran.
+    pub fn parts(self) -> impl Iterator<Item = GetValue> {
+        PARTS.into_iter().filter(move |(name, _)| self.has(name))
+    }
+
+    /// What was estimated.
+    pub fn quantities(self) -> impl Iterator<Item = Get<Option<Interval>>> {
+        let all = QUANTITIES.into_iter();
+        all.filter(move |(name, _)| self.has(name))
+    }
+}

@@ -4,7 +4,7 @@ use bistable_common::wire::v1;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
-    fields::{AXES, LOSSES, PARTS, QUANTITIES, SUPPORT, WIDTH_RATIO},
+    fields::{AXES, Fields, LOSSES, SUPPORT, WIDTH_RATIO},
     troubles::Troubles,
 };
 
@@ -20,6 +20,8 @@ pub fn json(response: &v1::QueryEstimatesResponse) -> String {
         units_conflicting: _,
         troubles: _,
     } = response;
+    let fields = Fields::of(estimates);
+    let row = |estimate| Row { estimate, fields };
     let answer = Answer {
         digest: digest.as_deref(),
         sweep: Sweep {
@@ -28,7 +30,7 @@ pub fn json(response: &v1::QueryEstimatesResponse) -> String {
             confidence: *confidence,
         },
         troubles: response.into(),
-        estimates: estimates.iter().map(Row).collect(),
+        estimates: estimates.iter().map(row).collect(),
     };
     serde_json::to_string_pretty(&answer).expect("strings, numbers and string keys are JSON")
 }
@@ -48,7 +50,10 @@ struct Sweep<'a> {
     confidence: f64,
 }
 
-struct Row<'a>(&'a v1::Estimate);
+struct Row<'a> {
+    estimate: &'a v1::Estimate,
+    fields: Fields,
+}
 
 #[derive(Serialize)]
 struct Ends {
@@ -66,15 +71,15 @@ impl From<v1::Interval> for Ends {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(estimate) = self;
+        let Self { estimate, fields } = self;
         let mut map = serializer.serialize_map(None)?;
-        for (name, get) in AXES.into_iter().chain(PARTS) {
+        for (name, get) in AXES.into_iter().chain(fields.parts()) {
             map.serialize_entry(name, &get(estimate))?;
         }
         for (name, get) in SUPPORT {
             map.serialize_entry(name, &get(estimate))?;
         }
-        for (name, get) in QUANTITIES {
+        for (name, get) in fields.quantities() {
             map.serialize_entry(name, &get(estimate).map(Ends::from))?;
         }
         let (name, get) = WIDTH_RATIO;
@@ -120,6 +125,20 @@ mod tests {
             serde_json::json!({"mean": 0.0159, "lo": 0.015, "hi": 0.0168})
         );
         assert_eq!(row["val_error"], Value::Null);
+    }
+
+    #[test]
+    fn a_minimax_problem_has_keys_of_z() {
+        let value: Value = serde_json::from_str(&json(&samples::minimax())).expect("JSON");
+        for row in value["estimates"].as_array().expect("a list") {
+            assert_eq!(row["beta1_z"]["mean"], 0.25);
+            assert_eq!(
+                (&row["ascent"], &row["update_z"]),
+                (&"pairs".into(), &"plain".into())
+            );
+            assert_eq!(row["step_z"], "constant(c=0.01)");
+            assert_eq!(row.get("beta2_sq_z"), Some(&Value::Null));
+        }
     }
 
     #[test]

@@ -52,6 +52,19 @@ pub fn estimate(m1: u64, k: u64) -> v1::Estimate {
     }
 }
 
+/// The same of a minimax problem.
+pub fn minimax() -> v1::QueryEstimatesResponse {
+    let mut response = response();
+    for estimate in &mut response.estimates {
+        estimate.problem = "auc".to_owned();
+        estimate.beta1_z = interval(0.25, 0.01);
+        estimate.ascent = "pairs".to_owned();
+        estimate.step_z = "constant(c=0.01)".to_owned();
+        estimate.update_z = "plain".to_owned();
+    }
+    response
+}
+
 pub fn response() -> v1::QueryEstimatesResponse {
     v1::QueryEstimatesResponse {
         digest: None,

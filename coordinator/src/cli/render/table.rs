@@ -19,10 +19,11 @@ fn show(interval: Option<Interval>) -> Option<String> {
     interval.as_ref().map(measured)
 }
 
-const STABILITY: [Column; 4] = [
+const STABILITY: [Column; 5] = [
     ("β₁", |e| show(e.beta1)),
     ("its x-part", |e| show(e.beta1_x)),
     ("its y-part", |e| show(e.beta1_y)),
+    ("its z-part", |e| show(e.beta1_z)),
     ("β₂²", |e| show(e.beta2_sq)),
 ];
 
@@ -133,6 +134,9 @@ fn rarer_parts(e: &Estimate) -> String {
         ("inner tolerance", &e.tolerance, ""),
         ("update_x", &e.update_x, "plain"),
         ("update_y", &e.update_y, "plain"),
+        ("ascent", &e.ascent, ""),
+        ("eta_z", &e.step_z, ""),
+        ("update_z", &e.update_z, "plain"),
     ];
     let rarer = parts
         .iter()
@@ -344,6 +348,14 @@ mod tests {
         let text = table(&response);
         assert!(text.contains("replace = training"));
         assert!(text.contains("replace-one gaps are of the inner objective."));
+    }
+
+    #[test]
+    fn z_is_said_where_there_is_one() {
+        let text = table(&samples::minimax());
+        assert!(text.contains("its z-part") && text.contains("0.25"));
+        assert!(text.contains(", ascent pairs, eta_z constant(c=0.01)\n"));
+        assert!(!table(&samples::response()).contains("z-part"));
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub fn record(dx2: f64, dy2: f64) -> Record {
     Record {
         dx2,
         dy2,
+        dz2: None,
         loss: quad([1.5, 1.0, 3.0, 2.75]),
         error: Some(quad([1.0, 0.0, 1.0, 1.0])),
     }
@@ -75,6 +76,7 @@ pub fn never_drawn(index: u32, ks: usize) -> Experiment {
     let zero = Record {
         dx2: 0.0,
         dy2: 0.0,
+        dz2: None,
         loss: quad([1.0; 4]),
         error: Some(quad([0.0; 4])),
     };

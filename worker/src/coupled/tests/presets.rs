@@ -1,7 +1,8 @@
 //! Every preset on every problem that it fits: the laws of coupling, and digests that show a change of behaviour.
 
 use bistable_common::spec::{
-    Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec, Solver,
+    AucSpec, Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec, RobustReweightingSpec,
+    Solver,
     presets::{InnerSteps, PRESETS, Preset},
 };
 use bistable_common::sweep::{Facts, Indices, Replace};
@@ -38,7 +39,12 @@ fn problems() -> Vec<Facts> {
     cleaning.precision = Precision::F64;
     let mut quadratic = testing::quadratic_facts(24, 30);
     quadratic.cells[0].solver.eta_x.scale = 0.1;
-    let mut all = vec![network, cleaning, quadratic];
+    let mut robust = network.clone();
+    robust.problem = ProblemSpec::RobustReweighting(RobustReweightingSpec::default());
+    let mut auc = network.clone();
+    auc.problem = ProblemSpec::Auc(AucSpec::default());
+    auc.precision = Precision::F64;
+    let mut all = vec![network, cleaning, quadratic, robust, auc];
     for facts in &mut all {
         facts.test = 20;
         facts.cells[0].ks = vec![1, 3, 5];
@@ -103,6 +109,10 @@ fn forked_and_naive_runs_of_every_preset_agree_bit_for_bit() {
         let experiments = forked.iter().flat_map(|unit| &unit.experiments);
         let moved = experiments.filter(|e| e.records.last().is_some_and(|r| r.dx2 > 0.0));
         assert!(moved.count() > 0, "{name}: some experiments must differ");
+        let records = forked.iter().flat_map(|unit| &unit.experiments);
+        let ascended = records.filter_map(|e| e.records.last()?.dz2);
+        let ascended = ascended.filter(|&dz2| dz2 > 0.0).count() > 0;
+        assert_eq!(ascended, facts.problem.traits().is_minimax, "{name}");
     }
 }
 
@@ -116,6 +126,10 @@ fn equal_data_give_distance_exactly_zero_with_every_preset() {
                 spec.noise = 0.0;
                 facts.data = Some(data.hash());
             }
+            ProblemSpec::RobustReweighting(spec) => {
+                spec.noise = 0.0;
+                facts.data = Some(data.hash());
+            }
             _ => facts.data = Some(data.hash()),
         }
         let units = units(&work(&facts, &data, Mode::Naive));
@@ -123,7 +137,9 @@ fn equal_data_give_distance_exactly_zero_with_every_preset() {
         let records: Vec<_> = experiments.flat_map(|e| &e.records).collect();
         assert!(!records.is_empty(), "{name}");
         for record in records {
-            assert_eq!((record.dx2, record.dy2), (0.0, 0.0), "{name}");
+            let dz2 = facts.problem.traits().is_minimax.then_some(0.0);
+            let distances = (record.dx2, record.dy2, record.dz2);
+            assert_eq!(distances, (0.0, 0.0, dz2), "{name}");
         }
     }
 }

@@ -59,7 +59,7 @@ impl Quadratic {
         let (x, y) = (spec.dim_x as usize, spec.dim_y as usize);
         let (joint, rows) = ((x + y) as f64, y as f64);
         Size {
-            dims: Dims { x, y },
+            dims: Dims { x, y, z: 0 },
             scalar: size_of::<f64>(),
             work: x + y,
             sample: joint * size_of::<f64>() as f64,
@@ -169,6 +169,7 @@ impl Oracle for Quadratic {
         Dims {
             x: self.spec.dim_x as usize,
             y: self.spec.dim_y as usize,
+            z: 0,
         }
     }
 
@@ -176,6 +177,7 @@ impl Oracle for Quadratic {
         Iterate {
             x: vec![0.0; self.spec.dim_x as usize],
             y: Aligned::zeros(self.spec.dim_y as usize),
+            z: Vec::new(),
         }
     }
 

@@ -108,10 +108,11 @@ impl Problem for QuadraticReplicas {
     }
 
     fn group_dims(&self) -> Dims {
-        let Dims { x, y } = self.dims();
+        let Dims { x, y, z } = self.dims();
         Dims {
             x: x * LANES,
             y: y * LANES,
+            z,
         }
     }
 
@@ -126,7 +127,7 @@ impl Problem for QuadraticReplicas {
     }
 
     fn scratch(&self, shape: Shape) -> QuadraticScratch {
-        let Dims { x, y } = self.group_dims();
+        let Dims { x, y, z: _ } = self.group_dims();
         QuadraticScratch {
             tape: vec![0.0; shape.tape],
             offset: Aligned::zeros(x + y),

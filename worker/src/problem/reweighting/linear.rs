@@ -317,6 +317,7 @@ impl<R: Real> Problem for LinearReplicas<R> {
         Dims {
             x: Problem::dims(&self.0).x * LANES,
             y: (self.inputs() + 1) * self.width(),
+            z: 0,
         }
     }
 

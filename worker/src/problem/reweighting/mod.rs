@@ -319,6 +319,7 @@ impl<R: Real> Problem for Reweighting<R> {
         Dims {
             x: self.m2,
             y: self.network.len(),
+            z: 0,
         }
     }
 
@@ -326,6 +327,7 @@ impl<R: Real> Problem for Reweighting<R> {
         Iterate {
             x: vec![R::ZERO; self.m2],
             y: Aligned::from_slice(&self.initial),
+            z: Vec::new(),
         }
     }
 

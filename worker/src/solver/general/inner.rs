@@ -1,4 +1,4 @@
-//! The inner loop: where y goes, and when it stops.
+//! The inner loop: where y goes, and when it stops. Where z ascends is in [`ascent`](super::ascent).
 
 use std::sync::atomic::Ordering;
 
@@ -34,6 +34,7 @@ impl<P: Smooth> General<'_, P> {
                 state.memory.steps_y.last = eta;
                 self.fused_step(state, eta, t.saturating_sub(forgotten));
                 self.taken = t + 1;
+                self.ascend_in_pair(state, k, t);
                 continue;
             }
             let (scratch, gradient) = (&mut self.scratch, &mut self.room.gradient);
@@ -56,8 +57,9 @@ impl<P: Smooth> General<'_, P> {
             }
             update::clamp(&self.solver.update_y, &mut state.at.y);
             self.taken = t + 1;
+            self.ascend_in_pair(state, k, t);
         }
-        Ok(())
+        self.ascend_in_block(state, k, steps)
     }
 
     /// Whether an inner step is along the gradient on its batch, as far as is known beforehand.

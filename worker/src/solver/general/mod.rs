@@ -1,5 +1,6 @@
 //! Every solver, one replica at a time: implicit directions, steps that adapt, updates that remember.
 
+mod ascent;
 mod direction;
 mod implicit;
 mod inner;
@@ -61,11 +62,13 @@ struct Draws {
 struct Rows {
     outer: Vec<u32>,
     inner: Vec<u32>,
+    /// Of steps of z that have one of their own.
+    dual: Vec<u32>,
     /// Of products with second derivatives.
     products: Vec<u32>,
 }
 
-/// Vectors in hand, of x's and y's lengths.
+/// Vectors in hand, of the variables' lengths.
 struct Room<R: Real> {
     /// The outer direction h, then what x moves along.
     direction: Vec<R>,
@@ -73,6 +76,9 @@ struct Room<R: Real> {
     /// The inner gradient, and what y moves along.
     gradient: Aligned<R>,
     along_y: Aligned<R>,
+    /// The gradient in z, and what z moves along.
+    dual: Vec<R>,
+    along_z: Vec<R>,
     /// `d_y f`.
     slope: Aligned<R>,
     /// v, and what its iteration needs beside it.
@@ -89,11 +95,14 @@ impl<R: Real> Room<R> {
     fn new(start: &Iterate<R>) -> Self {
         let x = || vec![R::ZERO; start.x.len()];
         let y = || Aligned::zeros(start.y.len());
+        let z = || vec![R::ZERO; start.z.len()];
         Self {
             direction: x(),
             along_x: x(),
             gradient: y(),
             along_y: y(),
+            dual: z(),
+            along_z: z(),
             slope: y(),
             adjoint: y(),
             residual: y(),
@@ -107,7 +116,7 @@ impl<R: Real> Room<R> {
 
 /// Words of the room of a loop.
 pub(super) fn room_words(solver: &Solver, dims: Dims) -> usize {
-    4 * dims.x + 8 * dims.y + lbfgs::words(&solver.update_y, dims.y)
+    4 * dims.x + 8 * dims.y + 3 * dims.z + lbfgs::words(&solver.update_y, dims.y)
 }
 
 impl<'a, P: Smooth> General<'a, P> {
@@ -148,6 +157,7 @@ impl<'a, P: Smooth> General<'a, P> {
             rows: Rows {
                 outer: Vec::with_capacity(shape.batch_x),
                 inner: Vec::with_capacity(shape.batch_y),
+                dual: Vec::with_capacity(shape.batch_y),
                 products: Vec::with_capacity(shape.products),
             },
             taken: 0,
@@ -205,7 +215,7 @@ impl<P: Smooth> Stepper for General<'_, P> {
 
     fn begin(&mut self, state: &mut State<P::Real>) {
         if self.solver.schedule.start == Start::Reinit {
-            state.at.y.copy_from_slice(&self.start.at.y);
+            state.at.copy_inner(&self.start.at);
         }
     }
 

@@ -56,7 +56,7 @@ impl Bowls {
             }
         };
         Self {
-            dims: Dims { x, y },
+            dims: Dims { x, y, z: 0 },
             q: 0.1,
             training: (0..12).map(training).collect(),
             validation: (0..20).map(validation).collect(),
@@ -149,6 +149,7 @@ impl Oracle for Bowls {
         Iterate {
             x: vec![0.2; self.dims.x],
             y: Aligned::from_slice(&vec![-0.3; self.dims.y]),
+            z: Vec::new(),
         }
     }
 

@@ -1,0 +1,1 @@
+//! Derivatives against finite differences, and the formulas against their plain words.
