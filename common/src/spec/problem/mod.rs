@@ -62,6 +62,10 @@ trait Described {
     fn conflict(&self) -> Result<(), Conflict> {
         Ok(())
     }
+    /// A class of the data's that a parameter names, with its key.
+    fn class(&self) -> Option<(&'static str, u32)> {
+        None
+    }
 }
 
 /// A bilevel problem.
@@ -115,6 +119,11 @@ impl ProblemSpec {
     /// Whether its parameters are right together, given that each is by itself.
     pub fn conflict(&self) -> Result<(), Conflict> {
         self.described().conflict()
+    }
+
+    /// A class of the data's that a parameter names, with its key.
+    pub fn class(&self) -> Option<(&'static str, u32)> {
+        self.described().class()
     }
 
     /// Tells `visitor` all its parameters.

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Catalog, DataSource, Format, MAX_DOCUMENT_BYTES, Source,
+    Catalog, DataInfo, DataSource, Format, MAX_DOCUMENT_BYTES, Source,
     data::{self, Data},
     expand::{Cells, expand},
     fit,
@@ -58,7 +58,11 @@ pub(super) fn sweep(source: &Source, catalog: &dyn Catalog) -> Result<Sweep, Vec
     else {
         return Err(mistakes.0);
     };
-    let hash = mistakes.note(resolve(data.as_ref(), &grid, header.test, catalog));
+    let resolved = resolve(data.as_ref(), &grid, header.test, catalog)
+        .and_then(|info| read_class(&top, &problem, info.as_ref()).map(|()| info));
+    let hash = mistakes
+        .note(resolved)
+        .map(|info| info.map(|info| info.hash));
     match hash {
         Some(hash) if mistakes.0.is_empty() => {
             join(header, problem, hash, cells).map_err(|mistake| vec![mistake])
@@ -144,13 +148,23 @@ fn read_cells(
     }
 }
 
+/// Checks that the data has the class that a problem's parameter names.
+fn read_class(top: &Table, problem: &ProblemSpec, info: Option<&DataInfo>) -> Read<()> {
+    let (Some((key, class)), Some(info)) = (problem.class(), info) else {
+        return Ok(());
+    };
+    let table = top.get("problem").map(|node| Table::unchecked(node, &TOP));
+    let written = table.transpose()?.and_then(|table| table.get(key));
+    fit::class((key, class), written, info)
+}
+
 /// Asks the catalog for the data, and checks that there is enough.
 fn resolve(
     data: Option<&Data>,
     grid: &Grid,
     test: u32,
     catalog: &dyn Catalog,
-) -> Read<Option<Hash>> {
+) -> Read<Option<DataInfo>> {
     let Some(data) = data else {
         return Ok(None);
     };
@@ -158,7 +172,7 @@ fn resolve(
         .resolve(&data.source)
         .map_err(|reason| Mistake::new(reason).at_maybe(data.span.as_ref(), "this data set"))?;
     fit::samples(grid, test, &info)?;
-    Ok(Some(info.hash))
+    Ok(Some(info))
 }
 
 fn join(header: Header, problem: ProblemSpec, data: Option<Hash>, cells: Cells) -> Read<Sweep> {

@@ -11,6 +11,7 @@ use super::{
     grid::Grid,
     mistake::{Mistake, Read},
     solver::Template,
+    tree::Node,
 };
 
 /// Checks that test set, S, D and D~ can be disjoint for every m1 and m2 of the grid.
@@ -37,6 +38,23 @@ pub(super) fn samples(grid: &Grid, test: u32, data: &DataInfo) -> Read<()> {
             "the largest m1 that fits is {room} (with m2 = {m2} and test = {test})"
         )),
     })
+}
+
+/// Checks that the data has a class that a key names; `written` is where it does so, if it is written.
+pub(super) fn class(
+    (key, class): (&str, u32),
+    written: Option<&Node>,
+    data: &DataInfo,
+) -> Read<()> {
+    if class < data.classes {
+        return Ok(());
+    }
+    let message = format!(
+        "the data set has {} classes, 0 to {}, and `{key}` is none of them",
+        data.classes,
+        data.classes.saturating_sub(1)
+    );
+    Err(Mistake::new(message).at_maybe(written.map(|node| &node.span), "no such class"))
 }
 
 /// Checks that a cell's parts mean something together.
