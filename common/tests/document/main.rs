@@ -1,5 +1,6 @@
 //! Sweep documents: what they mean, and what is said about wrong ones.
 
+mod ascent;
 mod garbage;
 mod meaning;
 mod misfits;

@@ -152,16 +152,27 @@ impl Show for Entries {
                 inner_steps(entry),
                 entry.summary.to_owned(),
                 entry.source.to_owned(),
-                match entry.misfits.is_empty() {
-                    true => "every problem".to_owned(),
-                    false => entry.fits.join(", "),
-                },
+                fits(&entry.fits),
             ]);
         }
         format!(
             "{}\n\n{SBO}\n`bistable solvers NAME` spells one out and says why it does not fit a problem.\n",
             table.trim_fmt()
         )
+    }
+}
+
+/// Which problems, in a few words where there are some.
+fn fits(names: &[&str]) -> String {
+    let of = |minimax| {
+        let all = ProblemSpec::defaults().into_iter();
+        all.filter(move |problem| problem.traits().is_minimax == minimax)
+            .map(|problem| problem.name())
+    };
+    match names.iter().copied() {
+        names if names.clone().eq(of(false)) => "every problem without z".to_owned(),
+        names if names.eq(of(true)) => "every minimax problem".to_owned(),
+        _ => names.join(", "),
     }
 }
 
@@ -186,18 +197,20 @@ pub(super) fn run(args: &SolversArgs) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use bistable_common::sweep::{Format, Source, parse};
+    use bistable_common::sweep::{DataSource, Format, Source, parse};
 
     use super::*;
     use crate::cli::catalog::LocalCatalog;
 
     #[test]
     fn what_is_shown_can_be_pasted() {
-        let catalog = LocalCatalog::load(None, std::path::Path::new("")).expect("no data");
+        let bundled = Some(&DataSource::Bundled);
+        let catalog = LocalCatalog::load(bundled, std::path::Path::new("")).expect("bundled data");
         for preset in &PRESETS {
-            let shown = Entry::from(preset).text();
+            let entry = Entry::from(preset);
+            let (shown, problem) = (entry.text(), entry.fits.last().expect("a problem"));
             let text = format!(
-                "name = \"pasted\"\nreplicates = 1\n[problem]\nkind = \"quadratic\"\n[grid]\nm1 = 9\nm2 = 9\nK = 9\n{shown}"
+                "name = \"pasted\"\nreplicates = 1\n[problem]\nkind = \"{problem}\"\n[grid]\nm1 = 9\nm2 = 9\nK = 9\n{shown}"
             );
             let source = Source {
                 name: "pasted.toml",
@@ -219,7 +232,14 @@ mod tests {
             text.contains("# not hyper_cleaning: the partial direction never moves x here"),
             "{text}"
         );
-        assert!(Entry::from(&PRESETS[0]).misfits.is_empty());
+        let others = |problem: &ProblemSpec| !problem.traits().is_minimax;
+        let others = ProblemSpec::defaults().into_iter().filter(others);
+        assert!(
+            Entry::from(&PRESETS[0])
+                .fits
+                .into_iter()
+                .eq(others.map(|p| p.name()))
+        );
         let all = Entries(PRESETS.iter().map(Entry::from).collect()).text();
         for preset in &PRESETS {
             assert!(all.contains(&format!("\n {} ", preset.name)), "{all}");

@@ -48,4 +48,8 @@ impl Described for AucSpec {
         visitor.integer("positive", &mut self.positive, 0..=MAX_CLASS);
         visitor.number("l2", &mut self.l2, POSITIVE);
     }
+
+    fn class(&self) -> Option<(&'static str, u32)> {
+        Some(("positive", self.positive))
+    }
 }

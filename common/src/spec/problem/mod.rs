@@ -66,6 +66,11 @@ trait Described {
     fn fits_data(&self, _features: u32, _classes: u32) -> Result<(), String> {
         Ok(())
     }
+
+    /// A class of the data's that a parameter names, with its key.
+    fn class(&self) -> Option<(&'static str, u32)> {
+        None
+    }
 }
 
 /// Whether a linear map may have so many inputs and classes.
@@ -137,6 +142,11 @@ impl ProblemSpec {
     /// Whether it can compute on data of so many features and classes; if not, why.
     pub fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
         self.described().fits_data(features, classes)
+    }
+
+    /// A class of the data's that a parameter names, with its key.
+    pub fn class(&self) -> Option<(&'static str, u32)> {
+        self.described().class()
     }
 
     /// Tells `visitor` all its parameters.

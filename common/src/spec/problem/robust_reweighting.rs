@@ -16,7 +16,7 @@ use crate::spec::numbers::{NOT_NEGATIVE, POSITIVE, PROBABILITY};
 pub struct RobustReweightingSpec {
     /// Weight of `|y|^2` in g, positive.
     pub l2: f64,
-    /// Twice the weight of `|x|^2` in f, at least 0.
+    /// Twice the weight of `|x|^2` in f, at least 0. Where it is small x gives all weight to the easiest class.
     pub l2_x: f64,
     /// Twice the adversary's price of `|z|^2`, positive.
     pub rho: f64,
@@ -28,7 +28,7 @@ impl Default for RobustReweightingSpec {
     fn default() -> Self {
         Self {
             l2: 0.001,
-            l2_x: 0.01,
+            l2_x: 0.1,
             rho: 1.0,
             noise: 0.4,
         }

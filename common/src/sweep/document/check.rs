@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Catalog, DataSource, Format, MAX_DOCUMENT_BYTES, Source,
+    Catalog, DataInfo, DataSource, Format, MAX_DOCUMENT_BYTES, Source,
     data::{self, Data},
     expand::{Cells, expand},
     fit,
@@ -58,7 +58,11 @@ pub(super) fn sweep(source: &Source, catalog: &dyn Catalog) -> Result<Sweep, Vec
     else {
         return Err(mistakes.0);
     };
-    let hash = mistakes.note(resolve(data.as_ref(), &problem, &grid, &header, catalog));
+    let resolved = resolve(data.as_ref(), &problem, &grid, &header, catalog)
+        .and_then(|info| read_class(&top, &problem, info.as_ref()).map(|()| info));
+    let hash = mistakes
+        .note(resolved)
+        .map(|info| info.map(|info| info.hash));
     match hash {
         Some(hash) if mistakes.0.is_empty() => {
             join(header, problem, hash, cells).map_err(|mistake| vec![mistake])
@@ -144,6 +148,16 @@ fn read_cells(
     }
 }
 
+/// Checks that the data has the class that a problem's parameter names.
+fn read_class(top: &Table, problem: &ProblemSpec, info: Option<&DataInfo>) -> Read<()> {
+    let (Some((key, class)), Some(info)) = (problem.class(), info) else {
+        return Ok(());
+    };
+    let table = top.get("problem").map(|node| Table::unchecked(node, &TOP));
+    let written = table.transpose()?.and_then(|table| table.get(key));
+    fit::class((key, class), written, info)
+}
+
 /// Asks the catalog for the data, and checks that there is enough.
 fn resolve(
     data: Option<&Data>,
@@ -151,7 +165,7 @@ fn resolve(
     grid: &Grid,
     header: &Header,
     catalog: &dyn Catalog,
-) -> Read<Option<Hash>> {
+) -> Read<Option<DataInfo>> {
     let Some(data) = data else {
         return Ok(None);
     };
@@ -161,7 +175,7 @@ fn resolve(
     fit::samples(grid, header, &info)?;
     fit::features(problem, &info)
         .map_err(|mistake| mistake.at_maybe(data.span.as_ref(), "this data set"))?;
-    Ok(Some(info.hash))
+    Ok(Some(info))
 }
 
 fn join(header: Header, problem: ProblemSpec, data: Option<Hash>, cells: Cells) -> Read<Sweep> {

@@ -3,7 +3,9 @@
 mod bowls;
 mod fused;
 mod inverses;
+mod minimax;
 mod rules;
+mod saddles;
 mod shapes;
 mod textbook;
 mod traces;

@@ -502,7 +502,8 @@ fn slsb() {
 #[test]
 fn no_preset_is_without_a_trace() {
     let source = include_str!("traces.rs");
-    for preset in PRESETS {
+    // Those of minimax problems are in a file of their own.
+    for preset in PRESETS.iter().filter(|preset| preset.ascent.is_none()) {
         let named = format!("\"{}\"", preset.name);
         assert!(source.contains(&named), "{}", preset.name);
     }
