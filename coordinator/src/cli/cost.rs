@@ -18,7 +18,9 @@ use bistable_common::{
 use bistable_worker::{
     coupled,
     data::Dataset,
-    problem::{Dims, Footprint, Quadratic, QuadraticReplicas, Reweighting, Size},
+    problem::{
+        BinaryLogistic, Dims, Footprint, Logistic, Quadratic, QuadraticReplicas, Reweighting, Size,
+    },
     solver::{Words, shape},
 };
 
@@ -63,6 +65,8 @@ const STATE: f64 = 0.3e-9;
 const ENTRY: f64 = 0.15e-9;
 /// The same where single samples are looked at.
 const LOOK: f64 = 2e-9;
+/// The same of sparse samples.
+const SPARSE_LOOK: f64 = 0.5e-9;
 /// To draw a batch.
 const DRAW: f64 = 0.3e-6;
 /// Trials of a line search: a guess, since they depend on the run.
@@ -237,10 +241,21 @@ impl Model<'_> {
                 inner_step: draw + size.gradient.on(inner) * ENTRY,
                 reverse_step: size.product.on(inner) * ENTRY,
                 outer_step: draw + size.gradient.on(outer) * ENTRY,
-                evaluation: size.gradient.on(1.0) * LOOK,
+                evaluation: self.look(&size),
                 product: draw + size.product.on(batch_v) * ENTRY,
                 pass: size.dims.y as f64 * STATE,
             },
+        }
+    }
+
+    /// Seconds to evaluate f on one sample.
+    fn look(&self, size: &Size) -> f64 {
+        match self.problem {
+            // Only what is done for the sample itself: the penalty is no part of f, or costs little.
+            ProblemSpec::Logistic(_) | ProblemSpec::BinaryLogistic(_) => {
+                size.gradient.per_sample * SPARSE_LOOK
+            }
+            _ => size.gradient.on(1.0) * LOOK,
         }
     }
 
@@ -296,7 +311,9 @@ impl Model<'_> {
                 of(&spec, data, cell.m2 as usize, shape(cell))
             }
             Kind::Plain(size) => match self.problem {
-                ProblemSpec::Quadratic(spec) if cell.solver.is_fused() => {
+                ProblemSpec::Quadratic(spec)
+                    if cell.solver.is_fused() && spec.has_constant_hessians() =>
+                {
                     QuadraticReplicas::footprint(spec, shape(cell))
                 }
                 _ => size.footprint(shape(cell)),
@@ -322,6 +339,20 @@ impl Model<'_> {
             ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
             ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
             ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec)),
+            ProblemSpec::Logistic(_) => {
+                let data = (self.shape.features as usize, self.shape.classes as usize);
+                Kind::Plain(match self.precision {
+                    Precision::F32 => Logistic::<f32>::size(data, self.shape.nonzero),
+                    Precision::F64 => Logistic::<f64>::size(data, self.shape.nonzero),
+                })
+            }
+            ProblemSpec::BinaryLogistic(_) => {
+                let features = self.shape.features as usize;
+                Kind::Plain(match self.precision {
+                    Precision::F32 => BinaryLogistic::<f32>::size(features, self.shape.nonzero),
+                    Precision::F64 => BinaryLogistic::<f64>::size(features, self.shape.nonzero),
+                })
+            }
         }
     }
 

@@ -4,7 +4,9 @@ use std::{ops::Range, sync::atomic::AtomicBool};
 
 use bistable_common::{
     ids::Block,
-    spec::{Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
+    spec::{
+        BinaryLogisticSpec, LogisticSpec, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec,
+    },
     trajectory::Trajectory,
 };
 
@@ -14,7 +16,8 @@ use crate::{
     data::Dataset,
     kernel::Real,
     problem::{
-        LinearReplicas, Oracle, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting, Smooth,
+        BinaryLogistic, LinearReplicas, Logistic, Oracle, Plain, Problem, Quadratic,
+        QuadraticReplicas, Reweighting, Smooth,
     },
     solver::shape,
 };
@@ -34,6 +37,8 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::Reweighting(spec) => reweighting::<R>(spec, job),
         ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
         ProblemSpec::Quadratic(spec) => quadratic(spec, job),
+        ProblemSpec::Logistic(spec) => logistic::<R>(spec, job),
+        ProblemSpec::BinaryLogistic(spec) => binary_logistic::<R>(spec, job),
     }
 }
 
@@ -98,8 +103,33 @@ fn quadratic(spec: &QuadraticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
         return Err(RunError::Precision);
     }
     let problem = Quadratic::new(spec, facts, job.setting.cell(), replicate);
-    match job.is_fused() {
+    // A group keeps no tape of states, which second derivatives would depend on.
+    match job.is_fused() && spec.has_constant_hessians() {
         true => job.fused(&QuadraticReplicas::new(problem, simd)),
         false => job.oracle(problem),
     }
+}
+
+fn logistic<R: Real>(spec: &LogisticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
+    let Setting {
+        facts,
+        replicate,
+        simd,
+        ..
+    } = job.setting;
+    let cell = job.setting.cell();
+    let problem = Logistic::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
+    job.oracle(problem.ok_or(RunError::Data)?)
+}
+
+fn binary_logistic<R: Real>(spec: &BinaryLogisticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
+    let Setting {
+        facts,
+        replicate,
+        simd,
+        ..
+    } = job.setting;
+    let cell = job.setting.cell();
+    let problem = BinaryLogistic::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
+    job.oracle(problem.ok_or(RunError::Data)?)
 }

@@ -3,6 +3,7 @@
 //! A problem is a value with its parameters, and says of itself what the rest needs to know ([`Described`]): reading,
 //! writing and checking it are each written once, for all problems.
 
+mod logistic;
 pub mod parameters;
 mod quadratic;
 mod reweighting;
@@ -11,8 +12,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use logistic::{BinaryLogisticSpec, LogisticSpec};
 use parameters::{Conflict, Visitor};
-pub use quadratic::QuadraticSpec;
+pub use quadratic::{Family, QuadraticSpec};
 pub use reweighting::{Activation, HyperCleaningSpec, LabelNoise, ReweightingSpec};
 
 /// The floating-point type of parameters. Distances, losses and metrics are always accumulated in f64.
@@ -60,6 +62,10 @@ trait Described {
     fn fits_data(&self, _features: u32, _classes: u32) -> Result<(), String> {
         Ok(())
     }
+    /// Whether there is nothing but x and f.
+    fn is_single_level(&self) -> bool {
+        false
+    }
 }
 
 /// Whether a linear map may have so many inputs and classes.
@@ -85,6 +91,10 @@ pub enum ProblemSpec {
     HyperCleaning(HyperCleaningSpec),
     /// A generated quadratic.
     Quadratic(QuadraticSpec),
+    /// Logistic regression with a penalty for every feature.
+    Logistic(LogisticSpec),
+    /// Logistic regression of two classes, without an inner level.
+    BinaryLogistic(BinaryLogisticSpec),
 }
 
 impl ProblemSpec {
@@ -94,6 +104,8 @@ impl ProblemSpec {
             Self::Reweighting(ReweightingSpec::default()),
             Self::HyperCleaning(HyperCleaningSpec::default()),
             Self::Quadratic(QuadraticSpec::default()),
+            Self::Logistic(LogisticSpec::default()),
+            Self::BinaryLogistic(BinaryLogisticSpec::default()),
         ]
     }
 
@@ -102,6 +114,8 @@ impl ProblemSpec {
             Self::Reweighting(spec) => spec,
             Self::HyperCleaning(spec) => spec,
             Self::Quadratic(spec) => spec,
+            Self::Logistic(spec) => spec,
+            Self::BinaryLogistic(spec) => spec,
         }
     }
 
@@ -125,12 +139,19 @@ impl ProblemSpec {
         self.described().fits_data(features, classes)
     }
 
+    /// Whether there is nothing but x and f: no inner level, no y.
+    pub fn is_single_level(&self) -> bool {
+        self.described().is_single_level()
+    }
+
     /// Tells `visitor` all its parameters.
     pub fn parameters(&mut self, visitor: &mut dyn Visitor) {
         match self {
             Self::Reweighting(spec) => spec.parameters(visitor),
             Self::HyperCleaning(spec) => spec.parameters(visitor),
             Self::Quadratic(spec) => spec.parameters(visitor),
+            Self::Logistic(spec) => spec.parameters(visitor),
+            Self::BinaryLogistic(spec) => spec.parameters(visitor),
         }
     }
 
@@ -139,7 +160,7 @@ impl ProblemSpec {
         match self {
             Self::Reweighting(spec) => Some(Cow::Borrowed(spec)),
             Self::HyperCleaning(spec) => Some(Cow::Owned(spec.into())),
-            Self::Quadratic(_) => None,
+            Self::Quadratic(_) | Self::Logistic(_) | Self::BinaryLogistic(_) => None,
         }
     }
 }
