@@ -78,6 +78,11 @@ pub enum Misfit {
         "with T = 0 no training sample is ever read, so none can be replaced; use replace = \"validation\""
     )]
     NothingReplaced,
+    /// A problem without an inner level.
+    #[error(
+        "this problem has no inner level, its objective depends on x alone; use T = 0 with direction = \"partial\""
+    )]
+    SingleLevel,
     /// Theorem 3's step is zero at T = 1.
     #[error(
         "the step size of Theorem 3 has the factor ln(T), which is zero at T = 1; use theorem2"
@@ -177,6 +182,9 @@ impl Solver {
 
     /// Refuses combinations that mean nothing for `problem` at any of `ks`.
     pub fn fits(&self, problem: &ProblemSpec, ks: &[u64]) -> Result<(), Misfit> {
+        if problem.is_single_level() && self.schedule.inner_steps > 0 {
+            return Err(Misfit::SingleLevel);
+        }
         self.ascent_fits(problem)?;
         self.direction_fits(problem)?;
         self.schedule_fits()?;

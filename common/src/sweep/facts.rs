@@ -130,7 +130,7 @@ pub enum InvalidFacts {
         expected: Cow<'static, str>,
     },
     /// Parameters of the problem that are not right together.
-    #[error("{}: {}", .0.message, .0.help)]
+    #[error("{}", .0.message)]
     Conflict(Conflict),
     /// Parts that do not fit together.
     #[error("cell {cell}: {misfit}")]

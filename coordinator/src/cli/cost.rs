@@ -20,7 +20,8 @@ use bistable_worker::{
     coupled,
     data::Dataset,
     problem::{
-        Auc, Dims, Footprint, Quadratic, QuadraticReplicas, Reweighting, RobustReweighting, Size,
+        Auc, BinaryLogistic, Dims, Footprint, Logistic, Quadratic, QuadraticReplicas, Reweighting,
+        RobustReweighting, Size,
     },
     solver::{Words, shape},
 };
@@ -66,6 +67,8 @@ const STATE: f64 = 0.3e-9;
 const ENTRY: f64 = 0.15e-9;
 /// The same where single samples are looked at.
 const LOOK: f64 = 2e-9;
+/// The same of sparse samples.
+const SPARSE_LOOK: f64 = 0.5e-9;
 /// To draw a batch.
 const DRAW: f64 = 0.3e-6;
 
@@ -231,10 +234,21 @@ impl Model<'_> {
                 inner_step: draw + size.gradient.on(inner) * ENTRY,
                 reverse_step: size.product.on(inner) * ENTRY,
                 outer_step: draw + size.gradient.on(outer) * ENTRY,
-                evaluation: size.gradient.on(1.0) * LOOK,
+                evaluation: self.look(&size),
                 product: draw + size.product.on(batch_v) * ENTRY,
                 pass: size.dims.y as f64 * STATE,
             },
+        }
+    }
+
+    /// Seconds to evaluate f on one sample.
+    fn look(&self, size: &Size) -> f64 {
+        match &self.facts.problem {
+            // Only what is done for the sample itself: the penalty is no part of f, or costs little.
+            ProblemSpec::Logistic(_) | ProblemSpec::BinaryLogistic(_) => {
+                size.gradient.per_sample * SPARSE_LOOK
+            }
+            _ => size.gradient.on(1.0) * LOOK,
         }
     }
 
@@ -301,7 +315,9 @@ impl Model<'_> {
                 of(&spec, data, cell.m2 as usize, shape(cell))
             }
             Kind::Plain(size) => match &self.facts.problem {
-                ProblemSpec::Quadratic(spec) if self.groups(cell) => {
+                ProblemSpec::Quadratic(spec)
+                    if self.groups(cell) && spec.has_constant_hessians() =>
+                {
                     QuadraticReplicas::footprint(spec, shape(cell))
                 }
                 _ => size.footprint(shape(cell)),
@@ -335,6 +351,20 @@ impl Model<'_> {
                 Kind::Plain(self.shape.robust(self.facts.precision))
             }
             ProblemSpec::Auc(_) => Kind::Plain(self.shape.auc(self.facts.precision)),
+            ProblemSpec::Logistic(_) => {
+                let data = (self.shape.features as usize, self.shape.classes as usize);
+                Kind::Plain(match self.facts.precision {
+                    Precision::F32 => Logistic::<f32>::size(data, self.shape.nonzero),
+                    Precision::F64 => Logistic::<f64>::size(data, self.shape.nonzero),
+                })
+            }
+            ProblemSpec::BinaryLogistic(_) => {
+                let features = self.shape.features as usize;
+                Kind::Plain(match self.facts.precision {
+                    Precision::F32 => BinaryLogistic::<f32>::size(features, self.shape.nonzero),
+                    Precision::F64 => BinaryLogistic::<f64>::size(features, self.shape.nonzero),
+                })
+            }
         }
     }
 

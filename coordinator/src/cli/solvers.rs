@@ -164,15 +164,20 @@ impl Show for Entries {
 
 /// Which problems, in a few words where there are some.
 fn fits(names: &[&str]) -> String {
-    let of = |minimax| {
-        let all = ProblemSpec::defaults().into_iter();
-        all.filter(move |problem| problem.traits().is_minimax == minimax)
-            .map(|problem| problem.name())
-    };
-    match names.iter().copied() {
-        names if names.clone().eq(of(false)) => "every problem without z".to_owned(),
-        names if names.eq(of(true)) => "every minimax problem".to_owned(),
-        _ => names.join(", "),
+    let (mut bilevel, mut minimax) = (Vec::new(), Vec::new());
+    for problem in ProblemSpec::defaults() {
+        if problem.traits().is_minimax {
+            minimax.push(problem.name());
+        } else if !problem.is_single_level() {
+            bilevel.push(problem.name());
+        }
+    }
+    if names == bilevel {
+        "every bilevel problem".to_owned()
+    } else if names == minimax {
+        "every minimax problem".to_owned()
+    } else {
+        names.join(", ")
     }
 }
 

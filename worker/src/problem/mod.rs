@@ -3,21 +3,26 @@
 //! To add a problem, implement [`Oracle`] on flat slices and wrap it in [`Plain`]; if it is worth it, implement the fused
 //! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
 
+mod binary_logistic;
+mod logistic;
 mod plain;
 pub mod quadratic;
 pub mod reweighting;
 mod saddle;
+mod samples;
 mod size;
 #[cfg(test)]
 mod tests;
 
+pub use binary_logistic::BinaryLogistic;
+pub use logistic::Logistic;
 pub use plain::Plain;
 pub use quadratic::{Quadratic, QuadraticReplicas};
 pub use reweighting::{LinearReplicas, Reweighting};
 pub use saddle::{Auc, RobustReweighting};
 pub use size::{Size, Work};
 
-use crate::kernel::{Aligned, Real};
+use crate::kernel::{Aligned, Real, Simd};
 
 /// Lengths of the variables' slices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +98,9 @@ pub struct Constants {
     pub l_f: f64,
     /// Smoothness of g.
     pub l_g: f64,
-    /// Strong convexity of f.
+    /// Strong convexity of f; negative where it is not convex: its Hessian's smallest eigenvalue.
     pub mu_f: f64,
-    /// Strong convexity of g.
+    /// The same of g.
     pub mu_g: f64,
 }
 
@@ -134,6 +139,10 @@ pub trait Oracle: Sync {
     /// The type of its parameters.
     type Real: Real;
 
+    /// What [`Plain`] may step with; the same bits come of it as without.
+    fn simd(&self) -> Option<Simd> {
+        None
+    }
     /// Lengths of the variables.
     fn dims(&self) -> Dims;
     /// The initial point.

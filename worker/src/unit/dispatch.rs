@@ -4,9 +4,7 @@ use std::{ops::Range, sync::atomic::AtomicBool};
 
 use bistable_common::{
     ids::Block,
-    spec::{
-        AucSpec, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec, RobustReweightingSpec,
-    },
+    spec::{Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
     sweep::Replace,
     trajectory::Trajectory,
 };
@@ -17,8 +15,8 @@ use crate::{
     data::Dataset,
     kernel::Real,
     problem::{
-        Auc, LinearReplicas, Oracle, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting,
-        RobustReweighting, Smooth,
+        Auc, BinaryLogistic, LinearReplicas, Logistic, Oracle, Plain, Problem, Quadratic,
+        QuadraticReplicas, Reweighting, RobustReweighting, Smooth,
     },
     solver::shape,
 };
@@ -38,8 +36,18 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::Reweighting(spec) => reweighting::<R>(spec, job),
         ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
         ProblemSpec::Quadratic(spec) => quadratic(spec, job),
-        ProblemSpec::RobustReweighting(spec) => robust_reweighting::<R>(spec, job),
-        ProblemSpec::Auc(spec) => auc::<R>(spec, job),
+        ProblemSpec::RobustReweighting(spec) => job.on_data(|at, data| {
+            RobustReweighting::<R>::new(at.simd, spec, at.facts, at.cell(), at.replicate, data)
+        }),
+        ProblemSpec::Auc(spec) => job.on_data(|at, data| {
+            Auc::<R>::new(at.simd, spec, at.facts, at.cell(), at.replicate, data)
+        }),
+        ProblemSpec::Logistic(spec) => job.on_data(|at, data| {
+            Logistic::<R>::new(at.simd, spec, at.facts, at.cell(), at.replicate, data)
+        }),
+        ProblemSpec::BinaryLogistic(spec) => job.on_data(|at, data| {
+            BinaryLogistic::<R>::new(at.simd, spec, at.facts, at.cell(), at.replicate, data)
+        }),
     }
 }
 
@@ -49,7 +57,7 @@ impl<'a> Job<'a> {
         let problem = &self.setting.facts.problem;
         problem
             .fits_data(data.features(), data.classes())
-            .map_err(RunError::Unfit)?;
+            .map_err(|conflict| RunError::Unfit(conflict.message))?;
         Ok(data)
     }
 
@@ -74,6 +82,15 @@ impl<'a> Job<'a> {
         }
         let blocks = self.blocks.clone();
         coupled::run_general(problem, self.setting, blocks, self.stop, self.done)
+    }
+
+    /// A problem that is made of dealt data, if there is enough of it.
+    fn on_data<O: Oracle>(
+        &mut self,
+        make: impl FnOnce(&Setting<'_>, &Dataset) -> Option<O>,
+    ) -> Result<(), RunError> {
+        let oracle = make(&self.setting, self.data()?);
+        self.oracle(oracle.ok_or(RunError::Data)?)
     }
 
     fn oracle<O: Oracle>(&mut self, oracle: O) -> Result<(), RunError> {
@@ -109,35 +126,9 @@ fn quadratic(spec: &QuadraticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
         return Err(RunError::Precision);
     }
     let problem = Quadratic::new(spec, facts, job.setting.cell(), replicate);
-    match job.groups() {
+    // A group keeps no tape of states, which second derivatives would depend on.
+    match job.groups() && spec.has_constant_hessians() {
         true => job.fused(&QuadraticReplicas::new(problem, simd)),
         false => job.oracle(problem),
     }
-}
-
-fn robust_reweighting<R: Real>(
-    spec: &RobustReweightingSpec,
-    job: &mut Job<'_>,
-) -> Result<(), RunError> {
-    let Setting {
-        facts,
-        replicate,
-        simd,
-        ..
-    } = job.setting;
-    let cell = job.setting.cell();
-    let problem = RobustReweighting::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
-    job.oracle(problem.ok_or(RunError::Data)?)
-}
-
-fn auc<R: Real>(spec: &AucSpec, job: &mut Job<'_>) -> Result<(), RunError> {
-    let Setting {
-        facts,
-        replicate,
-        simd,
-        ..
-    } = job.setting;
-    let cell = job.setting.cell();
-    let problem = Auc::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
-    job.oracle(problem.ok_or(RunError::Data)?)
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Described, Precision, Traits, parameters::Visitor};
+use super::{
+    Described, Precision, Traits,
+    parameters::{Conflict, Visitor},
+};
 use crate::spec::numbers::POSITIVE;
 
 /// AUC maximization in saddle form (Ying et al. 2016) with a gate for every feature: a sample v has the score
@@ -49,7 +52,17 @@ impl Described for AucSpec {
         visitor.number("l2", &mut self.l2, POSITIVE);
     }
 
-    fn class(&self) -> Option<(&'static str, u32)> {
-        Some(("positive", self.positive))
+    fn fits_data(&self, _: u32, classes: u32) -> Result<(), Conflict> {
+        if self.positive < classes {
+            return Ok(());
+        }
+        let last = classes.saturating_sub(1);
+        let message = format!(
+            "the data set has {classes} classes, 0 to {last}, and `positive` is none of them"
+        );
+        Err(Conflict {
+            keys: vec![("positive", "no such class")],
+            ..Conflict::new(message)
+        })
     }
 }

@@ -4,6 +4,7 @@
 //! writing and checking it are each written once, for all problems.
 
 mod auc;
+mod logistic;
 pub mod parameters;
 mod quadratic;
 mod reweighting;
@@ -14,8 +15,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 pub use auc::AucSpec;
+pub use logistic::{BinaryLogisticSpec, LogisticSpec};
 use parameters::{Conflict, Visitor};
-pub use quadratic::QuadraticSpec;
+pub use quadratic::{Family, QuadraticSpec};
 pub use reweighting::{Activation, HyperCleaningSpec, LabelNoise, ReweightingSpec};
 pub use robust_reweighting::RobustReweightingSpec;
 
@@ -63,24 +65,24 @@ trait Described {
         Ok(())
     }
     /// Whether it can compute on data of so many features and classes; if not, why.
-    fn fits_data(&self, _features: u32, _classes: u32) -> Result<(), String> {
+    fn fits_data(&self, _features: u32, _classes: u32) -> Result<(), Conflict> {
         Ok(())
     }
 
-    /// A class of the data's that a parameter names, with its key.
-    fn class(&self) -> Option<(&'static str, u32)> {
-        None
+    /// Whether there is nothing but x and f.
+    fn is_single_level(&self) -> bool {
+        false
     }
 }
 
 /// Whether a linear map may have so many inputs and classes.
-fn fits_memory(inputs: u32, classes: u32) -> Result<(), String> {
+fn fits_memory(inputs: u32, classes: u32) -> Result<(), Conflict> {
     if u64::from(inputs) * u64::from(classes) <= MAX_MATRIX {
         return Ok(());
     }
-    Err(format!(
+    Err(Conflict::new(format!(
         "{inputs} inputs times {classes} classes are more than 2^28 parameters; use fewer"
-    ))
+    )))
 }
 
 /// The largest matrix of parameters.
@@ -100,6 +102,10 @@ pub enum ProblemSpec {
     RobustReweighting(RobustReweightingSpec),
     /// AUC maximization as a saddle point.
     Auc(AucSpec),
+    /// Logistic regression with a penalty for every feature.
+    Logistic(LogisticSpec),
+    /// Logistic regression of two classes, without an inner level.
+    BinaryLogistic(BinaryLogisticSpec),
 }
 
 impl ProblemSpec {
@@ -111,6 +117,8 @@ impl ProblemSpec {
             Self::Quadratic(QuadraticSpec::default()),
             Self::RobustReweighting(RobustReweightingSpec::default()),
             Self::Auc(AucSpec::default()),
+            Self::Logistic(LogisticSpec::default()),
+            Self::BinaryLogistic(BinaryLogisticSpec::default()),
         ]
     }
 
@@ -121,6 +129,8 @@ impl ProblemSpec {
             Self::Quadratic(spec) => spec,
             Self::RobustReweighting(spec) => spec,
             Self::Auc(spec) => spec,
+            Self::Logistic(spec) => spec,
+            Self::BinaryLogistic(spec) => spec,
         }
     }
 
@@ -140,13 +150,13 @@ impl ProblemSpec {
     }
 
     /// Whether it can compute on data of so many features and classes; if not, why.
-    pub fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+    pub fn fits_data(&self, features: u32, classes: u32) -> Result<(), Conflict> {
         self.described().fits_data(features, classes)
     }
 
-    /// A class of the data's that a parameter names, with its key.
-    pub fn class(&self) -> Option<(&'static str, u32)> {
-        self.described().class()
+    /// Whether there is nothing but x and f: no inner level, no y.
+    pub fn is_single_level(&self) -> bool {
+        self.described().is_single_level()
     }
 
     /// Tells `visitor` all its parameters.
@@ -157,6 +167,8 @@ impl ProblemSpec {
             Self::Quadratic(spec) => spec.parameters(visitor),
             Self::RobustReweighting(spec) => spec.parameters(visitor),
             Self::Auc(spec) => spec.parameters(visitor),
+            Self::Logistic(spec) => spec.parameters(visitor),
+            Self::BinaryLogistic(spec) => spec.parameters(visitor),
         }
     }
 
@@ -165,7 +177,11 @@ impl ProblemSpec {
         match self {
             Self::Reweighting(spec) => Some(Cow::Borrowed(spec)),
             Self::HyperCleaning(spec) => Some(Cow::Owned(spec.into())),
-            Self::Quadratic(_) | Self::RobustReweighting(_) | Self::Auc(_) => None,
+            Self::Quadratic(_)
+            | Self::RobustReweighting(_)
+            | Self::Auc(_)
+            | Self::Logistic(_)
+            | Self::BinaryLogistic(_) => None,
         }
     }
 }

@@ -28,6 +28,10 @@ pub trait Visitor {
         value: &mut Option<f64>,
         range: Numbers,
     );
+    /// A number with a fraction that may be left out.
+    fn optional(&mut self, key: &'static str, value: &mut Option<f64>, range: Numbers);
+    /// Two keys that are not written together: the first is another way to say the second.
+    fn exclude(&mut self, _key: &'static str, _other: &'static str) {}
     /// One of `words`, by its position.
     fn word(&mut self, key: &'static str, words: &[&'static str], chosen: &mut usize);
     /// The widths of a network's hidden layers, at most [`MAX_LAYERS`], each at most [`MAX_WIDTH`].
@@ -56,10 +60,19 @@ pub struct Conflict {
     /// The keys, each with a few words about its value.
     pub keys: Vec<(&'static str, &'static str)>,
     /// What would be right.
-    pub help: String,
+    pub help: Option<String>,
 }
 
 impl Conflict {
+    /// One that no key is to blame for.
+    pub fn new(message: String) -> Self {
+        Self {
+            message,
+            keys: Vec::new(),
+            help: None,
+        }
+    }
+
     /// Strong convexity cannot exceed smoothness.
     pub fn unordered(mu: (&'static str, f64), l: (&'static str, f64)) -> Result<(), Self> {
         if mu.1 <= l.1 {
@@ -68,7 +81,7 @@ impl Conflict {
         Err(Self {
             message: format!("{} = {} is above {} = {}", mu.0, mu.1, l.0, l.1),
             keys: vec![(mu.0, "smallest eigenvalue"), (l.0, "largest eigenvalue")],
-            help: format!("expected 0 < {} <= {}", mu.0, l.0),
+            help: Some(format!("expected 0 < {} <= {}", mu.0, l.0)),
         })
     }
 
@@ -84,7 +97,7 @@ impl Conflict {
         Err(Self {
             message: format!("{key} = {widths:?} has {weights} weights between hidden layers"),
             keys: vec![(key, "these layers")],
-            help: "expected at most 2^26".to_owned(),
+            help: Some("expected at most 2^26".to_owned()),
         })
     }
 }

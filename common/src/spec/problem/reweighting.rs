@@ -80,11 +80,11 @@ impl Described for ReweightingSpec {
         Conflict::weights("hidden", &self.hidden)
     }
 
-    fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+    fn fits_data(&self, features: u32, classes: u32) -> Result<(), Conflict> {
         if features > MAX_FEATURES {
-            return Err(format!(
+            return Err(Conflict::new(format!(
                 "it computes on at most 2^16 features; the data set has {features}"
-            ));
+            )));
         }
         fits_memory(*self.hidden.last().unwrap_or(&features), classes)
     }
@@ -158,7 +158,7 @@ impl Described for HyperCleaningSpec {
         visitor.number("noise", &mut self.noise, PROBABILITY);
     }
 
-    fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+    fn fits_data(&self, features: u32, classes: u32) -> Result<(), Conflict> {
         ReweightingSpec::from(self).fits_data(features, classes)
     }
 }

@@ -58,11 +58,13 @@ pub(super) fn sweep(source: &Source, catalog: &dyn Catalog) -> Result<Sweep, Vec
     else {
         return Err(mistakes.0);
     };
-    let resolved = resolve(data.as_ref(), &problem, &grid, &header, catalog)
-        .and_then(|info| read_class(&top, &problem, info.as_ref()).map(|()| info));
-    let hash = mistakes
-        .note(resolved)
-        .map(|info| info.map(|info| info.hash));
+    let hash = resolve(data.as_ref(), &grid, &header, catalog).and_then(|info| {
+        let fits = (info.as_ref()).map(|info| problem.fits_data(info.features, info.classes));
+        let told = |conflict| problem::unfit(&top, data.as_ref(), problem.name(), conflict);
+        fits.unwrap_or(Ok(())).map_err(told)?;
+        Ok(info.map(|info| info.hash))
+    });
+    let hash = mistakes.note(hash);
     match hash {
         Some(hash) if mistakes.0.is_empty() => {
             join(header, problem, hash, cells).map_err(|mistake| vec![mistake])
@@ -148,20 +150,9 @@ fn read_cells(
     }
 }
 
-/// Checks that the data has the class that a problem's parameter names.
-fn read_class(top: &Table, problem: &ProblemSpec, info: Option<&DataInfo>) -> Read<()> {
-    let (Some((key, class)), Some(info)) = (problem.class(), info) else {
-        return Ok(());
-    };
-    let table = top.get("problem").map(|node| Table::unchecked(node, &TOP));
-    let written = table.transpose()?.and_then(|table| table.get(key));
-    fit::class((key, class), written, info)
-}
-
 /// Asks the catalog for the data, and checks that there is enough.
 fn resolve(
     data: Option<&Data>,
-    problem: &ProblemSpec,
     grid: &Grid,
     header: &Header,
     catalog: &dyn Catalog,
@@ -173,8 +164,6 @@ fn resolve(
         .resolve(&data.source)
         .map_err(|reason| Mistake::new(reason).at_maybe(data.span.as_ref(), "this data set"))?;
     fit::samples(grid, header, &info)?;
-    fit::features(problem, &info)
-        .map_err(|mistake| mistake.at_maybe(data.span.as_ref(), "this data set"))?;
     Ok(Some(info))
 }
 

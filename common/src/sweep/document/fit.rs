@@ -12,7 +12,6 @@ use super::{
     header::Header,
     mistake::{Mistake, Read},
     solver::Template,
-    tree::Node,
 };
 
 /// Checks that test set, S, D and the copy of one of them can be disjoint for every m1 and m2 of the grid.
@@ -43,27 +42,6 @@ pub(super) fn samples(grid: &Grid, header: &Header, data: &DataInfo) -> Read<()>
             "the largest {key} that fits is {room} (with {other} = {beside} and test = {test})"
         )),
     })
-}
-
-/// Checks that the problem can compute on data of this shape.
-pub(super) fn features(problem: &ProblemSpec, data: &DataInfo) -> Read<()> {
-    let fits = problem.fits_data(data.features, data.classes);
-    fits.map_err(|reason| Mistake::new(format!("the problem `{}`: {reason}", problem.name())))
-/// Checks that the data has a class that a key names; `written` is where it does so, if it is written.
-pub(super) fn class(
-    (key, class): (&str, u32),
-    written: Option<&Node>,
-    data: &DataInfo,
-) -> Read<()> {
-    if class < data.classes {
-        return Ok(());
-    }
-    let message = format!(
-        "the data set has {} classes, 0 to {}, and `{key}` is none of them",
-        data.classes,
-        data.classes.saturating_sub(1)
-    );
-    Err(Mistake::new(message).at_maybe(written.map(|node| &node.span), "no such class"))
 }
 
 /// Checks that a cell's parts mean something together.

@@ -150,6 +150,10 @@ impl Visitor for Keys {
         self.0.push(key);
     }
 
+    fn optional(&mut self, key: &'static str, _: &mut Option<f64>, _: Numbers) {
+        self.0.push(key);
+    }
+
     fn word(&mut self, key: &'static str, _: &[&'static str], _: &mut usize) {
         self.0.push(key);
     }

@@ -9,6 +9,7 @@ use crate::spec::{
 };
 
 use super::{
+    data::Data,
     keys::{self, PROBLEM},
     mistake::{Mistake, Read},
     scalar::{integer, number, one_of, word},
@@ -30,7 +31,7 @@ pub(super) fn read(node: &Node) -> Read<ProblemSpec> {
     }
     problem
         .conflict()
-        .map_err(|conflict| told(&table, conflict))?;
+        .map_err(|conflict| point(&table, conflict))?;
     Ok(problem)
 }
 
@@ -46,12 +47,38 @@ fn kind(node: &Node) -> Read<ProblemSpec> {
     word("kind", kind, &words).cloned()
 }
 
-fn told(table: &Table, conflict: Conflict) -> Mistake {
+/// What is wrong, with the places of the parameters that are to blame.
+fn point(table: &Table, conflict: Conflict) -> Mistake {
     let mut mistake = Mistake::new(conflict.message);
     for (key, label) in conflict.keys {
         mistake = mistake.at_maybe(table.get(key).map(|node| &node.span), label);
     }
-    mistake.help(conflict.help)
+    match conflict.help {
+        Some(help) => mistake.help(help),
+        None => mistake,
+    }
+}
+
+/// That a problem cannot compute on its data: because of its parameters, or else of the data.
+pub(super) fn unfit(
+    top: &Table,
+    data: Option<&Data>,
+    name: &str,
+    mut conflict: Conflict,
+) -> Mistake {
+    conflict.message = format!("the problem `{name}`: {}", conflict.message);
+    let no_key = conflict.keys.is_empty();
+    let table = top
+        .get("problem")
+        .map(|node| Table::unchecked(node, &PROBLEM));
+    let mistake = match table {
+        Some(Ok(table)) => point(&table, conflict),
+        _ => Mistake::new(conflict.message),
+    };
+    match data.and_then(|data| data.span.as_ref()) {
+        Some(span) if no_key => mistake.at(span, "this data set"),
+        _ => mistake,
+    }
 }
 
 /// Reads the parameters that are written; the others keep their values.
@@ -100,6 +127,25 @@ impl Visitor for Reader<'_, '_> {
                 Err(Mistake::value(key, node, expected))
             }
         });
+    }
+
+    fn optional(&mut self, key: &'static str, value: &mut Option<f64>, range: Numbers) {
+        self.read(key, value, |node| number(key, node, range).map(Some));
+    }
+
+    fn exclude(&mut self, key: &'static str, other: &'static str) {
+        if let (Some(one), Some(second), None) = (
+            self.table.entry(key),
+            self.table.entry(other),
+            &self.mistake,
+        ) {
+            self.mistake = Some(
+                Mistake::new(format!("`{key}` is another way to write `{other}`"))
+                    .at(&one.key_span, "one")
+                    .at(&second.key_span, "another")
+                    .help("leave one of them out"),
+            );
+        }
     }
 
     fn word(&mut self, key: &'static str, words: &[&'static str], chosen: &mut usize) {

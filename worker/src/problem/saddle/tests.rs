@@ -26,14 +26,14 @@ fn dealt(noise: f64) -> Deal {
 
 fn pixels(sample: u32) -> Vec<f64> {
     let data = Dataset::bundled();
-    let image = data.image(sample).iter();
+    let image = data.image(sample).expect("bytes").iter();
     image.map(|&byte| f64::from(byte) / 255.0).collect()
 }
 
 /// A row of S, with its label as it was dealt.
 fn trained(deal: &Deal, row: u32) -> (Vec<f64>, usize) {
     let row = row as usize;
-    let label = usize::from(deal.training_labels[row]);
+    let label = deal.training_labels[row] as usize;
     (pixels(deal.training[row]), label)
 }
 
@@ -41,7 +41,7 @@ fn trained(deal: &Deal, row: u32) -> (Vec<f64>, usize) {
 fn validated(deal: &Deal, row: u32) -> (Vec<f64>, usize) {
     let all = [&deal.validation[..], &deal.replacement].concat();
     let sample = all[row as usize];
-    let label = usize::from(Dataset::bundled().label(sample));
+    let label = Dataset::bundled().label(sample) as usize;
     (pixels(sample), label)
 }
 
