@@ -9,22 +9,23 @@ use bistable_common::{
     sweep::{Catalog, DataInfo, DataSource, Format, Source, parse},
 };
 
-/// The data sets that the samples name: the bundled one, and full MNIST in a folder.
+/// The data sets that the samples name: the bundled one, the file beside them, and full MNIST in a folder.
 struct Shelf;
 
 impl Catalog for Shelf {
     fn resolve(&self, source: &DataSource) -> Result<DataInfo, String> {
-        let samples = match source {
-            DataSource::Bundled => 5000,
-            DataSource::Path(..) => 60000,
+        let (samples, features, classes) = match source {
+            DataSource::Bundled => (5000, 784, 10),
+            DataSource::Path(path, _) if path.ends_with("a8a-1000.libsvm.gz") => (1000, 119, 2),
+            DataSource::Path(..) => (60000, 784, 10),
             DataSource::Hash(_) => return Err("a sample names its data".to_owned()),
         };
         Ok(DataInfo {
             hash: Hash::of(&[]),
             samples,
-            features: 784,
-            classes: 10,
-            name: "mnist".to_owned(),
+            features,
+            classes,
+            name: "any".to_owned(),
         })
     }
 }
@@ -84,7 +85,9 @@ fn every_example_is_right() -> Result<(), Box<dyn Error>> {
         names.push(stem);
     }
     let pinned = PINNED.iter().map(|(name, ..)| *name);
-    let samples: Vec<_> = pinned.chain(["hyper-cleaning"]).collect();
+    let samples: Vec<_> = pinned
+        .chain(["hyper-cleaning", "logistic", "binary-logistic"])
+        .collect();
     assert!(
         samples.iter().all(|name| names.iter().any(|n| n == name)),
         "{names:?}"
@@ -95,14 +98,18 @@ fn every_example_is_right() -> Result<(), Box<dyn Error>> {
 #[test]
 fn the_readme_has_every_preset_in_its_order() {
     let readme = include_str!("../../README.md");
-    let quadratic = &ProblemSpec::defaults()[2..];
+    let (single, bilevel): (Vec<_>, Vec<_>) =
+        (ProblemSpec::defaults().into_iter()).partition(ProblemSpec::is_single_level);
     let rows = PRESETS.map(|preset| {
         let solver = preset.solver(preset.inner_steps.count());
-        let fits = |problem: &ProblemSpec| solver.fits(problem, &[1000]).is_ok();
-        assert!(quadratic.iter().all(fits), "{}", preset.name);
-        let fits = match ProblemSpec::defaults().iter().all(fits) {
-            true => "every",
-            false => "`quadratic`",
+        let fits = |problem: &&ProblemSpec| solver.fits(problem, &[1000]).is_ok();
+        let fits = match bilevel.iter().all(|problem| fits(&problem)) {
+            true => "every".to_owned(),
+            false => {
+                let fitting = bilevel.iter().chain(&single).filter(fits);
+                let names = fitting.map(|problem| format!("`{}`", problem.name()));
+                names.collect::<Vec<_>>().join(", ")
+            }
         };
         let (name, summary, source) = (preset.name, preset.summary, preset.source);
         format!("| `{name}` | {summary} | {source} | {fits} |\n")
