@@ -6,25 +6,26 @@ use bistable_common::{
     ids::Hash,
     plan::Plan,
     spec::{ProblemSpec, presets::PRESETS},
-    sweep::{Catalog, DataInfo, DataSource, Format, Source, parse},
+    sweep::{Catalog, DataInfo, DataSource, Format, Source, parse, words},
 };
 
-/// The data sets that the samples name: the bundled one, and full MNIST in a folder.
+/// The data sets that the samples name: the bundled one, the file beside them, and full MNIST in a folder.
 struct Shelf;
 
 impl Catalog for Shelf {
     fn resolve(&self, source: &DataSource) -> Result<DataInfo, String> {
-        let samples = match source {
-            DataSource::Bundled => 5000,
-            DataSource::Path(..) => 60000,
+        let (samples, features, classes) = match source {
+            DataSource::Bundled => (5000, 784, 10),
+            DataSource::Path(path, _) if path.ends_with("a8a-1000.libsvm.gz") => (1000, 119, 2),
+            DataSource::Path(..) => (60000, 784, 10),
             DataSource::Hash(_) => return Err("a sample names its data".to_owned()),
         };
         Ok(DataInfo {
             hash: Hash::of(&[]),
             samples,
-            features: 784,
-            classes: 10,
-            name: "mnist".to_owned(),
+            features,
+            classes,
+            name: "any".to_owned(),
         })
     }
 }
@@ -84,7 +85,9 @@ fn every_example_is_right() -> Result<(), Box<dyn Error>> {
         names.push(stem);
     }
     let pinned = PINNED.iter().map(|(name, ..)| *name);
-    let samples: Vec<_> = pinned.chain(["hyper-cleaning", "minimax"]).collect();
+    let samples: Vec<_> = pinned
+        .chain(["hyper-cleaning", "minimax", "logistic", "binary-logistic"])
+        .collect();
     assert!(
         samples.iter().all(|name| names.iter().any(|n| n == name)),
         "{names:?}"
@@ -97,17 +100,9 @@ fn the_readme_has_every_preset_in_its_order() {
     let readme = include_str!("../../README.md");
     let rows = PRESETS.map(|preset| {
         let solver = preset.solver(preset.inner_steps.count());
-        let fits = |problem: &ProblemSpec| solver.fits(problem, &[1000]).is_ok();
-        let (minimax, others): (Vec<_>, Vec<_>) =
-            (ProblemSpec::defaults().into_iter()).partition(|problem| problem.traits().is_minimax);
-        let fits = match (minimax.iter().all(fits), others.iter().all(fits)) {
-            (true, false) if !others.iter().any(fits) => "minimax",
-            (false, true) if !minimax.iter().any(fits) => "every",
-            _ => {
-                assert!(!minimax.iter().any(fits) && others.iter().any(fits));
-                "`quadratic`"
-            }
-        };
+        let all = ProblemSpec::defaults().into_iter();
+        let fitting = all.filter(|problem| solver.fits(problem, &[1000]).is_ok());
+        let fits = words::problems(&fitting.map(|problem| problem.name()).collect::<Vec<_>>());
         let (name, summary, source) = (preset.name, preset.summary, preset.source);
         format!("| `{name}` | {summary} | {source} | {fits} |\n")
     });

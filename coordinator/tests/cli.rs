@@ -58,8 +58,8 @@ fn help_names_every_command() {
     assert!(output.status.success());
     let help = stdout(&output);
     for name in [
-        "run", "check", "solvers", "problems", "serve", "worker", "submit", "list", "watch",
-        "results", "export", "pause", "resume", "cancel", "delete",
+        "run", "check", "solvers", "problems", "data", "serve", "worker", "submit", "list",
+        "watch", "results", "export", "pause", "resume", "cancel", "delete",
     ] {
         assert!(
             help.contains(&format!("\n  {name} ")),

@@ -400,6 +400,25 @@ pub fn replace(replace: Replace) -> &'static str {
     }
 }
 
+/// Which problems, in a few words where there are some.
+pub fn problems(names: &[&str]) -> String {
+    let (mut bilevel, mut minimax) = (Vec::new(), Vec::new());
+    for problem in ProblemSpec::defaults() {
+        if problem.traits().is_minimax {
+            minimax.push(problem.name());
+        } else if !problem.is_single_level() {
+            bilevel.push(problem.name());
+        }
+    }
+    if names == bilevel {
+        "every bilevel problem".to_owned()
+    } else if names == minimax {
+        "every minimax problem".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
 /// The table of a problem, as TOML.
 pub fn problem(problem: &ProblemSpec) -> String {
     let mut lines = Lines(format!("[problem]\nkind = \"{}\"\n", problem.name()));

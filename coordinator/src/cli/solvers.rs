@@ -152,32 +152,13 @@ impl Show for Entries {
                 inner_steps(entry),
                 entry.summary.to_owned(),
                 entry.source.to_owned(),
-                fits(&entry.fits),
+                words::problems(&entry.fits),
             ]);
         }
         format!(
             "{}\n\n{SBO}\n`bistable solvers NAME` spells one out and says why it does not fit a problem.\n",
             table.trim_fmt()
         )
-    }
-}
-
-/// Which problems, in a few words where there are some.
-fn fits(names: &[&str]) -> String {
-    let (mut bilevel, mut minimax) = (Vec::new(), Vec::new());
-    for problem in ProblemSpec::defaults() {
-        if problem.traits().is_minimax {
-            minimax.push(problem.name());
-        } else if !problem.is_single_level() {
-            bilevel.push(problem.name());
-        }
-    }
-    if names == bilevel {
-        "every bilevel problem".to_owned()
-    } else if names == minimax {
-        "every minimax problem".to_owned()
-    } else {
-        names.join(", ")
     }
 }
 

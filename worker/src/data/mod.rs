@@ -15,6 +15,7 @@ mod libsvm;
 mod line;
 mod place;
 mod row;
+mod tfidf;
 mod unpack;
 
 use std::{
@@ -29,6 +30,7 @@ use crate::kernel::Real;
 pub use deal::{Deal, deal};
 pub use error::{DataError, LineError};
 pub use idx::IdxError;
+pub use tfidf::{Corpus, TfIdf};
 pub use unpack::UnpackError;
 
 use csr::Csr;
