@@ -164,15 +164,17 @@ impl Show for Entries {
 
 /// Which problems, in a few words where there are some.
 fn fits(names: &[&str]) -> String {
-    let of = |minimax| {
+    let is_all = |minimax| {
         let all = ProblemSpec::defaults().into_iter();
-        all.filter(move |problem| problem.traits().is_minimax == minimax)
-            .map(|problem| problem.name())
+        let all = all.filter(|problem| problem.traits().is_minimax == minimax);
+        all.map(|problem| problem.name()).eq(names.iter().copied())
     };
-    match names.iter().copied() {
-        names if names.clone().eq(of(false)) => "every problem without z".to_owned(),
-        names if names.eq(of(true)) => "every minimax problem".to_owned(),
-        _ => names.join(", "),
+    if is_all(false) {
+        "every problem without z".to_owned()
+    } else if is_all(true) {
+        "every minimax problem".to_owned()
+    } else {
+        names.join(", ")
     }
 }
 
