@@ -3,6 +3,8 @@
 //! To add a problem, implement [`Oracle`] on flat slices and wrap it in [`Plain`]; if it is worth it, implement the fused
 //! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
 
+mod hyper_representation;
+mod mlp;
 mod plain;
 pub mod quadratic;
 pub mod reweighting;
@@ -10,6 +12,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 
+pub use hyper_representation::HyperRepresentation;
 pub use plain::Plain;
 pub use quadratic::{Quadratic, QuadraticReplicas};
 pub use reweighting::{LinearReplicas, Reweighting};

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::atomic::AtomicBool};
 
 use bistable_common::{
     ids::Block,
-    spec::{Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
+    spec::{HyperRepresentationSpec, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
     trajectory::Trajectory,
 };
 
@@ -14,7 +14,8 @@ use crate::{
     data::Dataset,
     kernel::Real,
     problem::{
-        LinearReplicas, Oracle, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting, Smooth,
+        HyperRepresentation, LinearReplicas, Oracle, Plain, Problem, Quadratic, QuadraticReplicas,
+        Reweighting, Smooth,
     },
     solver::shape,
 };
@@ -34,6 +35,7 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::Reweighting(spec) => reweighting::<R>(spec, job),
         ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
         ProblemSpec::Quadratic(spec) => quadratic(spec, job),
+        ProblemSpec::HyperRepresentation(spec) => hyper_representation::<R>(spec, job),
     }
 }
 
@@ -97,4 +99,19 @@ fn quadratic(spec: &QuadraticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
         true => job.fused(&QuadraticReplicas::new(problem, simd)),
         false => job.oracle(problem),
     }
+}
+
+fn hyper_representation<R: Real>(
+    spec: &HyperRepresentationSpec,
+    job: &mut Job<'_>,
+) -> Result<(), RunError> {
+    let Setting {
+        facts,
+        replicate,
+        simd,
+        ..
+    } = job.setting;
+    let (cell, data) = (job.setting.cell(), job.data()?);
+    let problem = HyperRepresentation::<R>::new(simd, spec, facts, cell, replicate, data);
+    job.oracle(problem.ok_or(RunError::Data)?)
 }

@@ -3,6 +3,7 @@
 //! A problem is a value with its parameters, and says of itself what the rest needs to know ([`Described`]): reading,
 //! writing and checking it are each written once, for all problems.
 
+mod hyper_representation;
 pub mod parameters;
 mod quadratic;
 mod reweighting;
@@ -11,6 +12,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use hyper_representation::{Head, HyperRepresentationSpec};
 use parameters::{Conflict, Visitor};
 pub use quadratic::QuadraticSpec;
 pub use reweighting::{Activation, HyperCleaningSpec, LabelNoise, ReweightingSpec};
@@ -46,6 +48,18 @@ pub struct Traits {
     pub smoothness: Option<f64>,
 }
 
+/// What classifiers of images have in common.
+const CLASSIFIER: Traits = Traits {
+    name: "",
+    summary: "",
+    source: "",
+    needs_data: true,
+    outer_depends_on_x: false,
+    is_classification: true,
+    precision: Precision::F32,
+    smoothness: None,
+};
+
 /// A problem that tells what it is.
 trait Described {
     /// What is known of it.
@@ -68,6 +82,8 @@ pub enum ProblemSpec {
     HyperCleaning(HyperCleaningSpec),
     /// A generated quadratic.
     Quadratic(QuadraticSpec),
+    /// An embedding of images under a trained head.
+    HyperRepresentation(HyperRepresentationSpec),
 }
 
 impl ProblemSpec {
@@ -77,6 +93,7 @@ impl ProblemSpec {
             Self::Reweighting(ReweightingSpec::default()),
             Self::HyperCleaning(HyperCleaningSpec::default()),
             Self::Quadratic(QuadraticSpec::default()),
+            Self::HyperRepresentation(HyperRepresentationSpec::default()),
         ]
     }
 
@@ -85,6 +102,7 @@ impl ProblemSpec {
             Self::Reweighting(spec) => spec,
             Self::HyperCleaning(spec) => spec,
             Self::Quadratic(spec) => spec,
+            Self::HyperRepresentation(spec) => spec,
         }
     }
 
@@ -109,6 +127,7 @@ impl ProblemSpec {
             Self::Reweighting(spec) => spec.parameters(visitor),
             Self::HyperCleaning(spec) => spec.parameters(visitor),
             Self::Quadratic(spec) => spec.parameters(visitor),
+            Self::HyperRepresentation(spec) => spec.parameters(visitor),
         }
     }
 
@@ -117,7 +136,7 @@ impl ProblemSpec {
         match self {
             Self::Reweighting(spec) => Some(Cow::Borrowed(spec)),
             Self::HyperCleaning(spec) => Some(Cow::Owned(spec.into())),
-            Self::Quadratic(_) => None,
+            Self::Quadratic(_) | Self::HyperRepresentation(_) => None,
         }
     }
 }

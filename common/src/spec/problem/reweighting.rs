@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Described, Precision, Traits,
+    CLASSIFIER, Described, Traits,
     parameters::{Conflict, Visitor, choice},
 };
 use crate::spec::numbers::{NOT_NEGATIVE, POSITIVE, PROBABILITY};
@@ -80,18 +80,6 @@ impl Described for ReweightingSpec {
         Conflict::weights("hidden", &self.hidden)
     }
 }
-
-/// A classifier of images whose training samples have weights.
-const CLASSIFIER: Traits = Traits {
-    name: "",
-    summary: "",
-    source: "",
-    needs_data: true,
-    outer_depends_on_x: false,
-    is_classification: true,
-    precision: Precision::F32,
-    smoothness: None,
-};
 
 /// Which training labels are redrawn, uniformly over all classes, the true one included.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

@@ -1,0 +1,141 @@
+//! The embedding and the head, and what a chunk of samples leaves behind in them.
+
+use bistable_common::spec::{Head, HyperRepresentationSpec};
+
+use crate::{
+    kernel::{Real, Simd},
+    problem::{
+        Dims, Iterate,
+        mlp::{Loss, Mlp, Samples, Trace, cut},
+    },
+};
+
+/// The two networks, without their parameters.
+#[derive(Debug)]
+pub struct Layers {
+    /// Given x.
+    pub embedding: Mlp,
+    /// Given y.
+    pub head: Mlp,
+    /// Of the outputs.
+    pub loss: Loss,
+}
+
+/// A chunk's values in all layers.
+pub struct Values<'w, R> {
+    /// The samples.
+    pub inputs: &'w mut [R],
+    /// Of the embedding.
+    pub embedded: Trace<'w, R>,
+    /// Of the head.
+    pub headed: Trace<'w, R>,
+    /// How the head's change along a direction.
+    pub tangent: Trace<'w, R>,
+    /// For turning derivatives around.
+    pub turned: &'w mut [R],
+}
+
+impl Layers {
+    /// On data of so many features and classes.
+    pub fn new(
+        simd: Simd,
+        spec: &HyperRepresentationSpec,
+        features: usize,
+        classes: usize,
+    ) -> Self {
+        let embedded = spec.hidden.last().map_or(features, |&width| width as usize);
+        Self {
+            embedding: Mlp::embedding(simd, features, &spec.hidden, spec.activation),
+            head: Mlp::classifier(simd, embedded, &[], classes, spec.activation),
+            loss: match spec.head {
+                Head::Softmax => Loss::CrossEntropy,
+                Head::Ridge => Loss::Squared,
+            },
+        }
+    }
+
+    /// Lengths of x and y.
+    pub fn dims(&self) -> Dims {
+        Dims {
+            x: self.embedding.len(),
+            y: self.head.len(),
+        }
+    }
+
+    /// Words for a chunk of so many samples.
+    pub fn words(&self, samples: usize) -> usize {
+        let (embedding, head) = (&self.embedding, &self.head);
+        samples * embedding.inputs()
+            + embedding.trace_words(samples)
+            + 2 * head.trace_words(samples)
+            + self.turned_words(samples)
+    }
+
+    fn turned_words(&self, samples: usize) -> usize {
+        let embedding = self.embedding.turned_words(samples);
+        embedding.max(self.head.turned_words(samples))
+    }
+
+    /// Room for a chunk of so many samples, in `room`.
+    pub fn values<'w, R: Real>(&self, samples: usize, mut room: &'w mut [R]) -> Values<'w, R> {
+        let room = &mut room;
+        Values {
+            inputs: cut(room, samples * self.embedding.inputs()),
+            embedded: self.embedding.trace(samples, room),
+            headed: self.head.trace(samples, room),
+            tangent: self.head.trace(samples, room),
+            turned: cut(room, self.turned_words(samples)),
+        }
+    }
+
+    /// Sends a chunk from the samples to the outputs.
+    pub fn forward<R: Real>(
+        &self,
+        at: &Iterate<R>,
+        samples: &Samples<R>,
+        rows: &[u32],
+        values: &mut Values<'_, R>,
+    ) {
+        samples.gather(rows, values.inputs);
+        self.embedding
+            .forward(&at.x, values.inputs, &mut values.embedded);
+        let embedded = self.embedding.outputs_of(&values.embedded);
+        self.head.forward(&at.y, embedded, &mut values.headed);
+    }
+
+    /// Leaves `share` times the residuals of a chunk that went forward in its place.
+    pub fn differentiate<R: Real>(
+        &self,
+        samples: &Samples<R>,
+        rows: &[u32],
+        share: R,
+        values: &mut Values<'_, R>,
+    ) {
+        let head = &self.head;
+        let shape = (head.outputs(), head.width());
+        let outputs = head.linear_outputs(&mut values.headed);
+        let labels = samples.classes(rows);
+        (self.loss).differentiate(head.simd(), labels, shape, share, outputs);
+    }
+
+    /// Leaves the change of the residuals along `v` in its place.
+    pub fn bend<R: Real>(&self, at: &Iterate<R>, v: &[R], share: R, values: &mut Values<'_, R>) {
+        let (embedded, head) = (self.embedding.outputs_of(&values.embedded), &self.head);
+        head.push_forward(&at.y, v, embedded, &values.headed, &mut values.tangent);
+        let z = head.outputs_of(&values.headed);
+        let (change, delta) = head.linear_outputs(&mut values.tangent);
+        (self.loss).bend(head.simd(), head.width(), share, z, (change, delta));
+    }
+
+    /// Adds the gradient in x to `out`, given the embedding's derivatives.
+    pub fn add_embedding_gradient<R: Real>(
+        &self,
+        at: &Iterate<R>,
+        values: &mut Values<'_, R>,
+        out: &mut [R],
+    ) {
+        let embedding = &self.embedding;
+        embedding.backward(&at.x, &mut values.embedded, values.turned);
+        embedding.add_gradient(values.inputs, &values.embedded, out);
+    }
+}
