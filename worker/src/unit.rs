@@ -62,6 +62,9 @@ pub enum RunError {
         /// Bytes.
         needed: u64,
     },
+    /// The problem cannot compute on this data set.
+    #[error("the sweep's data set does not fit its problem: {0}")]
+    Unfit(String),
     /// The problem is not computed in this precision.
     #[error("`quadratic` is computed in f64 only")]
     Precision,

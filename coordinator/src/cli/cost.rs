@@ -18,7 +18,9 @@ use bistable_common::{
 use bistable_worker::{
     coupled,
     data::Dataset,
-    problem::{Dims, Footprint, Quadratic, QuadraticReplicas, Reweighting, Size},
+    problem::{
+        Dims, Footprint, HyperRepresentation, Quadratic, QuadraticReplicas, Reweighting, Size,
+    },
     solver::{Words, shape},
 };
 
@@ -59,10 +61,25 @@ const LINEAR_ALONE: Rates = Rates {
 const FORWARD: f64 = 7e-12;
 /// A component of the state for each K, and for each fork: a distance, a copy.
 const STATE: f64 = 0.3e-9;
-/// A multiply-add of a problem that is composed from its oracle.
-const ENTRY: f64 = 0.15e-9;
-/// The same where single samples are looked at.
-const LOOK: f64 = 2e-9;
+/// Seconds that a multiply-add of a problem takes that is composed from its oracle.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// In derivatives.
+    entry: f64,
+    /// Where single samples are looked at.
+    look: f64,
+}
+
+/// Matrices and vectors.
+const DENSE: Pace = Pace {
+    entry: 0.15e-9,
+    look: 2e-9,
+};
+/// Layers of networks, by kernels.
+const LAYERS: Pace = Pace {
+    entry: 0.03e-9,
+    look: 0.03e-9,
+};
 /// To draw a batch.
 const DRAW: f64 = 0.3e-6;
 /// Trials of a line search: a guess, since they depend on the run.
@@ -79,9 +96,16 @@ pub(super) struct Shape {
     bytes: u64,
 }
 
+impl Shape {
+    /// Features and classes.
+    fn dims(&self) -> (usize, usize) {
+        (self.features as usize, self.classes as usize)
+    }
+}
+
 impl From<&Dataset> for Shape {
     fn from(data: &Dataset) -> Self {
-        let nonzero = |sample| data.image(sample).iter().filter(|&&byte| byte != 0).count() as u64;
+        let nonzero = |sample| data.sparse::<f32>(sample).count() as u64;
         let all: u64 = (0..data.samples()).map(nonzero).sum();
         Self {
             features: f64::from(data.features()),
@@ -233,12 +257,12 @@ impl Model<'_> {
                     pass: parameters * STATE,
                 }
             }
-            Kind::Plain(size) => Times {
-                inner_step: draw + size.gradient.on(inner) * ENTRY,
-                reverse_step: size.product.on(inner) * ENTRY,
-                outer_step: draw + size.gradient.on(outer) * ENTRY,
-                evaluation: size.gradient.on(1.0) * LOOK,
-                product: draw + size.product.on(batch_v) * ENTRY,
+            Kind::Plain(size, Pace { entry, look }) => Times {
+                inner_step: draw + size.gradient.on(inner) * entry,
+                reverse_step: size.product.on(inner) * entry,
+                outer_step: draw + size.gradient.on(outer) * entry,
+                evaluation: size.gradient.on(1.0) * look,
+                product: draw + size.product.on(batch_v) * entry,
                 pass: size.dims.y as f64 * STATE,
             },
         }
@@ -256,7 +280,7 @@ impl Model<'_> {
         let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + self.test;
         let sample = match self.kind() {
             Kind::Classifier(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
-            Kind::Plain(size) => size.sample,
+            Kind::Plain(size, _) => size.sample,
         };
         // First draws and index orders.
         let draws = 32.0 * f64::from(cell.m1);
@@ -288,14 +312,14 @@ impl Model<'_> {
     fn problem_footprint(&self, cell: &Cell) -> Footprint {
         match self.kind() {
             Kind::Classifier(spec) => {
-                let data = (self.shape.features as usize, self.shape.classes as usize);
+                let data = self.shape.dims();
                 let of = match self.precision {
                     Precision::F32 => Reweighting::<f32>::footprint,
                     Precision::F64 => Reweighting::<f64>::footprint,
                 };
                 of(&spec, data, cell.m2 as usize, shape(cell))
             }
-            Kind::Plain(size) => match self.problem {
+            Kind::Plain(size, _) => match self.problem {
                 ProblemSpec::Quadratic(spec) if cell.solver.is_fused() => {
                     QuadraticReplicas::footprint(spec, shape(cell))
                 }
@@ -312,7 +336,7 @@ impl Model<'_> {
                 let x = cell.m2 as usize;
                 Dims { x, y: state - x }
             }
-            Kind::Plain(size) => size.dims,
+            Kind::Plain(size, _) => size.dims,
         };
         Words::new(&cell.solver, dims)
     }
@@ -321,7 +345,14 @@ impl Model<'_> {
         match self.problem {
             ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
             ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
-            ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec)),
+            ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec), DENSE),
+            ProblemSpec::HyperRepresentation(spec) => {
+                let of = match self.precision {
+                    Precision::F32 => HyperRepresentation::<f32>::size,
+                    Precision::F64 => HyperRepresentation::<f64>::size,
+                };
+                Kind::Plain(of(spec, self.shape.dims(), self.shape.nonzero), LAYERS)
+            }
         }
     }
 
@@ -348,7 +379,7 @@ fn parameters(spec: &ReweightingSpec, shape: &Shape) -> f64 {
 /// A problem by what it costs.
 enum Kind<'a> {
     Classifier(Cow<'a, ReweightingSpec>),
-    Plain(Size),
+    Plain(Size, Pace),
 }
 
 /// Seconds of an outer iteration, the mean over the run; a tolerance may end inner steps earlier.

@@ -83,8 +83,8 @@ pub fn classifier(facts: &Facts, simd: Simd) -> Reweighting<f32> {
 /// The first samples of the data, in no particular order.
 pub fn rows(facts: &Facts) -> Rows<f32> {
     let data = Dataset::bundled();
-    let samples = (0..facts.cells[0].m2).map(|sample| data.image(sample));
-    Rows::from_bytes(data.features() as usize, samples)
+    let samples = (0..facts.cells[0].m2).map(|sample| data.sparse(sample));
+    Rows::new(data.features() as usize, samples)
 }
 
 /// The instructions that `--simd` asks for, or the widest.

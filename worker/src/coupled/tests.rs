@@ -283,8 +283,9 @@ fn an_index_that_is_never_drawn_is_exactly_zero() {
 /// 200 copies of one image with one label: every replacement is what it replaces.
 fn equal_data() -> Arc<Dataset> {
     let mut content = vec![0, 0, 8, 3, 0, 0, 0, 200, 0, 0, 0, 28, 0, 0, 0, 28];
-    let image = Dataset::bundled().image(0).to_vec();
-    (0..200).for_each(|_| content.extend(&image));
+    let bundled = Dataset::bundled();
+    let image = bundled.image(0).expect("bytes");
+    (0..200).for_each(|_| content.extend(image));
     content.extend([0, 0, 8, 1, 0, 0, 0, 200]);
     content.extend([5; 200]);
     Arc::new(Dataset::from_content(content).expect("valid"))

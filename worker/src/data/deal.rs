@@ -21,7 +21,7 @@ pub struct Deal {
     /// Test samples.
     pub test: Vec<u32>,
     /// The labels of S, some of them redrawn, once.
-    pub training_labels: Vec<u8>,
+    pub training_labels: Vec<u32>,
 }
 
 /// Deals the pool out for one replicate of a cell: one permutation; the test set and then S from the front; D and D~
@@ -60,13 +60,12 @@ fn noisy_labels(
     data: &Dataset,
     training: &[u32],
     noise: LabelNoise,
-) -> Vec<u8> {
+) -> Vec<u32> {
     let mut key = Key::new(facts.seed, replicate, Purpose::LabelNoise);
     let mut stream = key.stream(0, 0);
-    let mut labels: Vec<u8> = training.iter().map(|&row| data.label(row)).collect();
-    // Classes come from labels of one byte, so the index fits in one.
-    let redraw = |label: &mut u8, stream: &mut Stream<'_>| {
-        *label = stream.below(data.classes()) as u8;
+    let mut labels: Vec<u32> = training.iter().map(|&row| data.label(row)).collect();
+    let redraw = |label: &mut u32, stream: &mut Stream<'_>| {
+        *label = stream.below(data.classes());
     };
     match noise {
         LabelNoise::Half => {

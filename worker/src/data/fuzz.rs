@@ -2,11 +2,25 @@
 
 use std::io::Write;
 
-use super::Dataset;
+use super::{Dataset, csr};
 use crate::fuzzing::{Language, Target};
 
 const IMAGES: [u8; 20] = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4];
 const LABELS: [u8; 10] = [0, 0, 8, 1, 0, 0, 0, 2, 1, 0];
+
+const FLOATS: [u8; 20] = [
+    0, 0, 0x0d, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0x3f, 0x80, 0, 0, 0xbf, 0x80, 0, 0,
+];
+const WIDE_LABELS: [u8; 16] = [0, 0, 0x0c, 1, 0, 0, 0, 2, 0, 0, 6, 0x56, 0, 0, 0, 0];
+
+fn sparse() -> Vec<u8> {
+    let rows = [(1, vec![(0, 1.0), (4, -2.5)]), (0, vec![(3, 0.5)])];
+    let rows = rows
+        .into_iter()
+        .map(|(label, row)| (label, row.into_iter()));
+    let data = Dataset::of_sparse(5, rows).expect("valid");
+    data.content().to_vec()
+}
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -17,8 +31,14 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// What is true of every data set.
 fn check(data: &Dataset) -> String {
     let last = data.samples() - 1;
-    assert_eq!(data.image(last).len(), data.features() as usize);
-    assert!(u32::from(data.label(last)) < data.classes());
+    let mut values = vec![9.0; data.features().min(1 << 16) as usize];
+    if values.len() == data.features() as usize {
+        data.dense::<f32>(last, &mut values);
+    }
+    for (index, value) in data.sparse::<f32>(last) {
+        assert!(index < data.features() && value.is_finite() && value != 0.0);
+    }
+    assert!(data.label(last) < data.classes());
     let again = Dataset::from_content(data.content().to_vec()).expect("content reads back");
     assert_eq!(again.hash(), data.hash());
     format!("{} samples", data.samples())
@@ -57,12 +77,17 @@ fn fuzz_data_sets() {
             // Two images, one label.
             pair(&IMAGES, &[0, 0, 8, 1, 0, 0, 0, 1, 1]),
             pair(&gzip(&[0; 1 << 16]), &LABELS),
+            pair(&[], &sparse()),
+            pair(&FLOATS, &WIDE_LABELS),
         ],
         words: &[
             &[0, 0, 8, 3],
             &[0, 0, 8, 1],
             &[0x1f, 0x8b, 8, 0],
             &[0xff; 4],
+            &csr::MAGIC,
+            &[0, 0, 0x0d, 2],
+            &[0, 0, 0x0c, 1],
         ],
     };
     target.run(read_files);

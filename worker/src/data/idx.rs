@@ -1,11 +1,11 @@
-//! The IDX format of MNIST: a magic number, big-endian dimensions, bytes. Plain or gzip.
-
-use std::io::Read;
-
-use flate2::read::MultiGzDecoder;
+//! The IDX format of MNIST: a magic number that tells type and dimensions, big-endian sizes, values.
+//!
+//! Features are unsigned bytes or floats in records of 1 to 3 dimensions, labels unsigned bytes or integers of 16 or 32
+//! bits.
 
 use super::MAX_CONTENT_BYTES;
 
+/// What most files begin with; the type is the third byte, the number of dimensions the fourth.
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
 
@@ -51,16 +51,91 @@ pub enum IdxError {
     /// It is larger than anything we read.
     #[error("larger than {MAX_CONTENT_BYTES} bytes")]
     TooLarge,
-    /// The gzip stream is broken.
-    #[error("broken gzip stream: {0}")]
-    Gzip(std::io::Error),
+}
+
+/// The type of an IDX file's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    /// An unsigned byte.
+    Byte,
+    /// A signed integer of 16 bits.
+    Short,
+    /// A signed integer of 32 bits.
+    Int,
+    /// A float of 32 bits.
+    Float,
+}
+
+impl Type {
+    const ALL: [(u8, Self); 4] = [
+        (0x08, Self::Byte),
+        (0x0b, Self::Short),
+        (0x0c, Self::Int),
+        (0x0d, Self::Float),
+    ];
+
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Byte => 1,
+            Self::Short => 2,
+            Self::Int | Self::Float => 4,
+        }
+    }
+
+    fn code(self) -> u8 {
+        let found = Self::ALL.iter().find(|(_, kind)| *kind == self);
+        found.map_or(0, |(code, _)| *code)
+    }
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Images,
+    Labels,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Images => "image",
+            Self::Labels => "label",
+        }
+    }
+
+    /// What its files usually begin with.
+    fn magic(self) -> u32 {
+        match self {
+            Self::Images => IMAGES,
+            Self::Labels => LABELS,
+        }
+    }
+
+    /// The type and the number of dimensions, if a file that begins so is one of these.
+    fn read(self, magic: u32) -> Option<(Type, usize)> {
+        let [0, 0, code, dimensions] = magic.to_be_bytes() else {
+            return None;
+        };
+        let (_, kind) = Type::ALL.into_iter().find(|(known, _)| *known == code)?;
+        let fits = match self {
+            Self::Images => {
+                matches!(kind, Type::Byte | Type::Float) && (2..=4).contains(&dimensions)
+            }
+            Self::Labels => kind != Type::Float && dimensions == 1,
+        };
+        fits.then_some((kind, usize::from(dimensions)))
+    }
 }
 
 /// Where an IDX part's records are within some bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Idx {
+    /// What its values are.
+    pub kind: Type,
     /// Number of records.
     pub count: u32,
+    /// Sizes of a record.
+    pub shape: Vec<u32>,
     /// Bytes of a record.
     pub item: usize,
     /// First byte of the first record.
@@ -77,17 +152,16 @@ impl Idx {
 
     /// A label file, whole.
     pub fn labels(bytes: &[u8]) -> Result<Self, IdxError> {
-        Self::parse(bytes, LABELS)?.whole(bytes)
+        Self::parse(bytes, Role::Labels)?.whole(bytes)
     }
 
     /// An image file, with something behind it.
     pub fn prefix(bytes: &[u8]) -> Result<Self, IdxError> {
-        Self::parse(bytes, IMAGES)
+        Self::parse(bytes, Role::Images)
     }
 
-    fn parse(bytes: &[u8], magic: u32) -> Result<Self, IdxError> {
-        check_magic(bytes, magic)?;
-        let dimensions = (magic & 0xff) as usize;
+    fn parse(bytes: &[u8], role: Role) -> Result<Self, IdxError> {
+        let (kind, dimensions) = read_magic(bytes, role)?;
         let header = 4 + 4 * dimensions;
         let sizes: Option<Vec<u32>> = (1..=dimensions).map(|d| word(bytes, 4 * d)).collect();
         let sizes = sizes.ok_or(IdxError::Truncated {
@@ -96,7 +170,9 @@ impl Idx {
         })?;
         let item = sizes[1..]
             .iter()
-            .try_fold(1u64, |product, &size| product.checked_mul(u64::from(size)));
+            .try_fold(kind.bytes() as u64, |product, &size| {
+                product.checked_mul(u64::from(size))
+            });
         let expected = item
             .and_then(|item| item.checked_mul(u64::from(sizes[0])))
             .and_then(|data| data.checked_add(header as u64))
@@ -109,7 +185,9 @@ impl Idx {
             });
         }
         Ok(Self {
+            kind,
             count: sizes[0],
+            shape: sizes[1..].to_vec(),
             // Both are at most `expected`, which is at most 2^30, unless there is no record at all.
             item: item.map_or(0, |item| item.min(MAX_CONTENT_BYTES) as usize),
             data: header,
@@ -142,45 +220,51 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     word.try_into().ok().map(u32::from_be_bytes)
 }
 
-fn kind(magic: u32) -> &'static str {
-    if magic == IMAGES { "image" } else { "label" }
-}
-
-fn check_magic(bytes: &[u8], magic: u32) -> Result<(), IdxError> {
+fn read_magic(bytes: &[u8], role: Role) -> Result<(Type, usize), IdxError> {
     let found = word(bytes, 0).ok_or(IdxError::Truncated {
         expected: 8,
         found: bytes.len() as u64,
     })?;
-    if found == magic {
-        return Ok(());
+    if let Some(read) = role.read(found) {
+        return Ok(read);
     }
-    Err(match found {
-        IMAGES | LABELS => IdxError::Swapped {
-            expected: kind(magic),
-            found: kind(found),
+    let other = match role {
+        Role::Images => Role::Labels,
+        Role::Labels => Role::Images,
+    };
+    Err(match other.read(found) {
+        Some(_) => IdxError::Swapped {
+            expected: role.name(),
+            found: other.name(),
         },
-        _ => IdxError::Foreign {
-            expected: kind(magic),
-            magic,
+        None => IdxError::Foreign {
+            expected: role.name(),
+            magic: role.magic(),
             found,
         },
     })
 }
 
-/// The content of a file that may be gzip.
-pub(super) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, IdxError> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes.to_vec());
+/// A header, to which the values are to be appended.
+pub(super) fn header(kind: Type, sizes: &[u32]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, kind.code(), sizes.len() as u8];
+    bytes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
+    bytes
+}
+
+/// A label file of the narrowest type that has room for the largest.
+pub(super) fn label_file(labels: &[u32]) -> Vec<u8> {
+    let largest = labels.iter().copied().max().unwrap_or(0);
+    let kind = match largest {
+        0..=0xff => Type::Byte,
+        0x100..=0x7fff => Type::Short,
+        _ => Type::Int,
+    };
+    let mut bytes = header(kind, &[labels.len() as u32]);
+    for label in labels {
+        bytes.extend_from_slice(&label.to_be_bytes()[4 - kind.bytes()..]);
     }
-    let mut content = Vec::new();
-    MultiGzDecoder::new(bytes)
-        .take(MAX_CONTENT_BYTES + 1)
-        .read_to_end(&mut content)
-        .map_err(IdxError::Gzip)?;
-    if content.len() as u64 > MAX_CONTENT_BYTES {
-        return Err(IdxError::TooLarge);
-    }
-    Ok(content)
+    bytes
 }
 
 #[cfg(test)]
@@ -211,7 +295,19 @@ mod tests {
             0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
         ];
         assert_eq!(message(&huge), "larger than 1073741824 bytes");
-        let broken = decompress(&[0x1f, 0x8b, 8, 0, 0]).expect_err("refused");
-        assert!(broken.to_string().starts_with("broken gzip stream"));
+    }
+
+    #[test]
+    fn labels_take_the_narrowest_type() {
+        for (largest, kind) in [
+            (255, Type::Byte),
+            (1622, Type::Short),
+            (0x7fff, Type::Short),
+            (0x8000, Type::Int),
+        ] {
+            let file = label_file(&[3, largest]);
+            let read = Idx::labels(&file).expect("valid");
+            assert_eq!((read.kind, read.count), (kind, 2));
+        }
     }
 }

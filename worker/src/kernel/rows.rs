@@ -28,25 +28,27 @@ pub struct Rows<R> {
 }
 
 impl<R: Real> Rows<R> {
-    /// Rows of bytes, scaled to [0, 1]; dense if more than two thirds of the values are not zero, which is where walking
-    /// all of them is quicker. At most 65,536 columns.
-    pub fn from_bytes<'a>(columns: usize, rows: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+    /// Rows of values that are not zero, with their columns, ascending; kept dense if that is more than two thirds of all,
+    /// which is where walking all of them is quicker. At most 65,536 columns.
+    pub fn new<I>(columns: usize, rows: impl Iterator<Item = I> + Clone) -> Self
+    where
+        I: Iterator<Item = (u32, R)>,
+    {
         let (mut all, mut filled) = (0u64, 0u64);
         for row in rows.clone() {
-            all += row.len() as u64;
-            filled += row.iter().filter(|&&byte| byte != 0).count() as u64;
+            all += columns as u64;
+            filled += row.count() as u64;
         }
         let dense = 3 * filled > 2 * all;
         let layout = if dense { Layout::Dense } else { Layout::Sparse };
         Self::with_layout(columns, rows, layout)
     }
 
-    /// [`Rows::from_bytes`] in a given layout.
-    pub fn with_layout<'a>(
-        columns: usize,
-        rows: impl Iterator<Item = &'a [u8]>,
-        layout: Layout,
-    ) -> Self {
+    /// [`Rows::new`] in a given layout.
+    pub fn with_layout<I>(columns: usize, rows: impl Iterator<Item = I>, layout: Layout) -> Self
+    where
+        I: Iterator<Item = (u32, R)>,
+    {
         assert!(columns <= 1 << 16, "a column index must fit in 16 bits");
         let mut all = Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -60,17 +62,26 @@ impl<R: Real> Rows<R> {
         all
     }
 
-    fn push(&mut self, row: &[u8]) {
-        assert_eq!(row.len(), self.columns);
-        for (column, &byte) in row.iter().enumerate() {
-            if byte != 0 || self.layout == Layout::Dense {
-                self.indices.push(column as u16);
-                self.values
-                    .push(R::from_f64(f64::from(byte)) / R::from_f64(255.0));
+    fn push(&mut self, row: impl Iterator<Item = (u32, R)>) {
+        let first = self.values.len();
+        if self.layout == Layout::Dense {
+            self.indices
+                .extend((0..self.columns).map(|column| column as u16));
+            self.values.resize(first + self.columns, R::ZERO);
+        }
+        for (column, value) in row {
+            assert!((column as usize) < self.columns);
+            match self.layout {
+                Layout::Dense => self.values[first + column as usize] = value,
+                Layout::Sparse => {
+                    self.indices.push(column as u16);
+                    self.values.push(value);
+                }
             }
         }
-        self.starts
-            .push(u32::try_from(self.indices.len()).expect("at most 2^30 bytes of content"));
+        self.starts.push(
+            u32::try_from(self.indices.len()).expect("a replicate's values are fewer than 2^32"),
+        );
     }
 
     /// Number of rows.

@@ -169,7 +169,7 @@ fn kind_of(error: &RunError) -> FailureKind {
     match error {
         RunError::Data => FailureKind::Data,
         RunError::Memory { .. } => FailureKind::Memory,
-        RunError::Precision => FailureKind::Unfit,
+        RunError::Precision | RunError::Unfit(_) => FailureKind::Unfit,
         RunError::Stopped => FailureKind::Other,
     }
 }

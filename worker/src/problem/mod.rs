@@ -4,6 +4,7 @@
 //! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
 
 mod hyper_representation;
+mod labelled;
 mod mlp;
 mod plain;
 pub mod quadratic;
@@ -19,6 +20,7 @@ pub use reweighting::{LinearReplicas, Reweighting};
 pub use size::{Size, Work};
 
 use crate::kernel::{Aligned, Real};
+use labelled::Labelled;
 
 /// Lengths of the two variables' slices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,7 +41,12 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
 
 impl<'a> Job<'a> {
     fn data(&self) -> Result<&'a Dataset, RunError> {
-        self.data.ok_or(RunError::Data)
+        let data = self.data.ok_or(RunError::Data)?;
+        let problem = &self.setting.facts.problem;
+        problem
+            .fits_data(data.features(), data.classes())
+            .map_err(RunError::Unfit)?;
+        Ok(data)
     }
 
     fn is_fused(&self) -> bool {

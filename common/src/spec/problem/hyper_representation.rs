@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     CLASSIFIER, Described, Traits,
     parameters::{Conflict, Visitor, choice},
-    reweighting::{ACTIVATIONS, Activation},
+    reweighting::{ACTIVATIONS, Activation, fits_network},
 };
 use crate::spec::numbers::POSITIVE;
 
@@ -70,5 +70,8 @@ impl Described for HyperRepresentationSpec {
     fn conflict(&self) -> Result<(), Conflict> {
         Conflict::no_layers("hidden", &self.hidden)?;
         Conflict::weights("hidden", &self.hidden)
+    }
+    fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+        fits_network(features, &self.hidden, classes)
     }
 }

@@ -70,7 +70,24 @@ trait Described {
     fn conflict(&self) -> Result<(), Conflict> {
         Ok(())
     }
+    /// Whether it can compute on data of so many features and classes; if not, why.
+    fn fits_data(&self, _features: u32, _classes: u32) -> Result<(), String> {
+        Ok(())
+    }
 }
+
+/// Whether a linear map may have so many inputs and classes.
+fn fits_memory(inputs: u32, classes: u32) -> Result<(), String> {
+    if u64::from(inputs) * u64::from(classes) <= MAX_MATRIX {
+        return Ok(());
+    }
+    Err(format!(
+        "{inputs} inputs times {classes} classes are more than 2^28 parameters; use fewer"
+    ))
+}
+
+/// The largest matrix of parameters.
+const MAX_MATRIX: u64 = 1 << 28;
 
 /// A bilevel problem.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +136,11 @@ impl ProblemSpec {
     /// Whether its parameters are right together, given that each is by itself.
     pub fn conflict(&self) -> Result<(), Conflict> {
         self.described().conflict()
+    }
+
+    /// Whether it can compute on data of so many features and classes; if not, why.
+    pub fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+        self.described().fits_data(features, classes)
     }
 
     /// Tells `visitor` all its parameters.

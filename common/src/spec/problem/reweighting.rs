@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CLASSIFIER, Described, Traits,
+    CLASSIFIER, Described, Traits, fits_memory,
     parameters::{Conflict, Visitor, choice},
 };
 use crate::spec::numbers::{NOT_NEGATIVE, POSITIVE, PROBABILITY};
@@ -79,8 +79,24 @@ impl Described for ReweightingSpec {
     fn conflict(&self) -> Result<(), Conflict> {
         Conflict::weights("hidden", &self.hidden)
     }
+
+    fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+        fits_network(features, &self.hidden, classes)
+    }
 }
 
+/// The kernels' rows have column numbers of 16 bits.
+const MAX_FEATURES: u32 = 1 << 16;
+
+/// Whether a network with these hidden layers can compute on data of so many features and classes.
+pub(super) fn fits_network(features: u32, hidden: &[u32], classes: u32) -> Result<(), String> {
+    if features > MAX_FEATURES {
+        return Err(format!(
+            "it computes on at most 2^16 features; the data set has {features}"
+        ));
+    }
+    fits_memory(*hidden.last().unwrap_or(&features), classes)
+}
 /// Which training labels are redrawn, uniformly over all classes, the true one included.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -131,6 +147,10 @@ impl Described for HyperCleaningSpec {
     fn parameters(&mut self, visitor: &mut dyn Visitor) {
         visitor.number("l2", &mut self.l2, POSITIVE);
         visitor.number("noise", &mut self.noise, PROBABILITY);
+    }
+
+    fn fits_data(&self, features: u32, classes: u32) -> Result<(), String> {
+        ReweightingSpec::from(self).fits_data(features, classes)
     }
 }
 

@@ -58,7 +58,13 @@ pub(super) fn sweep(source: &Source, catalog: &dyn Catalog) -> Result<Sweep, Vec
     else {
         return Err(mistakes.0);
     };
-    let hash = mistakes.note(resolve(data.as_ref(), &grid, header.test, catalog));
+    let hash = mistakes.note(resolve(
+        data.as_ref(),
+        &problem,
+        &grid,
+        header.test,
+        catalog,
+    ));
     match hash {
         Some(hash) if mistakes.0.is_empty() => {
             join(header, problem, hash, cells).map_err(|mistake| vec![mistake])
@@ -147,6 +153,7 @@ fn read_cells(
 /// Asks the catalog for the data, and checks that there is enough.
 fn resolve(
     data: Option<&Data>,
+    problem: &ProblemSpec,
     grid: &Grid,
     test: u32,
     catalog: &dyn Catalog,
@@ -158,6 +165,8 @@ fn resolve(
         .resolve(&data.source)
         .map_err(|reason| Mistake::new(reason).at_maybe(data.span.as_ref(), "this data set"))?;
     fit::samples(grid, test, &info)?;
+    fit::features(problem, &info)
+        .map_err(|mistake| mistake.at_maybe(data.span.as_ref(), "this data set"))?;
     Ok(Some(info.hash))
 }
 

@@ -39,6 +39,12 @@ pub(super) fn samples(grid: &Grid, test: u32, data: &DataInfo) -> Read<()> {
     })
 }
 
+/// Checks that the problem can compute on data of this shape.
+pub(super) fn features(problem: &ProblemSpec, data: &DataInfo) -> Read<()> {
+    let fits = problem.fits_data(data.features, data.classes);
+    fits.map_err(|reason| Mistake::new(format!("the problem `{}`: {reason}", problem.name())))
+}
+
 /// Checks that a cell's parts mean something together.
 pub(super) fn parts(cell: &Cell, template: &Template, problem: &ProblemSpec) -> Read<()> {
     let solver = &cell.solver;

@@ -196,12 +196,12 @@ fn sigmoids_body<R: Real, S: Lanes<R>>(s: S, z: &mut [R]) {
 
 /// Cross-entropy and 0-1 error of one row of logits, in f64; the sum of exponentials is one of sixteen lanes. Of equal
 /// logits the first counts as the largest.
-pub fn judge<R: Real>(simd: Simd, logits: &[R], label: u8) -> [f64; 2] {
+pub fn judge<R: Real>(simd: Simd, logits: &[R], label: u32) -> [f64; 2] {
     let largest = largest(logits);
     let sum = simd.run(SumOfExponentials { logits, largest });
-    let own = logits[usize::from(label)];
+    let own = logits[label as usize];
     let first_largest = logits.iter().position(|&z| z == largest);
-    let wrong = first_largest != Some(usize::from(label));
+    let wrong = first_largest != Some(label as usize);
     [
         elementary::ln(sum) - (own.to_f64() - largest.to_f64()),
         f64::from(u8::from(wrong)),

@@ -5,8 +5,8 @@ use bistable_common::spec::{Head, HyperRepresentationSpec};
 use crate::{
     kernel::{Real, Simd},
     problem::{
-        Dims, Iterate,
-        mlp::{Loss, Mlp, Samples, Trace, cut},
+        Dims, Iterate, Labelled,
+        mlp::{Loss, Mlp, Trace, cut},
     },
 };
 
@@ -92,11 +92,11 @@ impl Layers {
     pub fn forward<R: Real>(
         &self,
         at: &Iterate<R>,
-        samples: &Samples<R>,
+        samples: &Labelled<R>,
         rows: &[u32],
         values: &mut Values<'_, R>,
     ) {
-        samples.gather(rows, values.inputs);
+        samples.gather(rows, self.embedding.inputs(), values.inputs);
         self.embedding
             .forward(&at.x, values.inputs, &mut values.embedded);
         let embedded = self.embedding.outputs_of(&values.embedded);
@@ -106,7 +106,7 @@ impl Layers {
     /// Leaves `share` times the residuals of a chunk that went forward in its place.
     pub fn differentiate<R: Real>(
         &self,
-        samples: &Samples<R>,
+        samples: &Labelled<R>,
         rows: &[u32],
         share: R,
         values: &mut Values<'_, R>,
@@ -114,7 +114,7 @@ impl Layers {
         let head = &self.head;
         let shape = (head.outputs(), head.width());
         let outputs = head.linear_outputs(&mut values.headed);
-        let labels = samples.classes(rows);
+        let labels = samples.of(rows);
         (self.loss).differentiate(head.simd(), labels, shape, share, outputs);
     }
 

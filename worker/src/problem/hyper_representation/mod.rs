@@ -20,10 +20,7 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::{
-    Dims, Iterate, Metrics, Oracle, Size, Table, Work,
-    mlp::{CHUNK, Samples},
-};
+use super::{Dims, Iterate, Labelled, Metrics, Oracle, Size, Table, Work, mlp::CHUNK};
 use crate::{
     data::{Dataset, deal},
     kernel::{Aligned, Real, Simd, ops},
@@ -38,9 +35,9 @@ pub struct HyperRepresentation<R> {
     l2: f64,
     x: Vec<R>,
     y: Vec<R>,
-    training: Samples<R>,
-    validation: Samples<R>,
-    test: Samples<R>,
+    training: Labelled<R>,
+    validation: Labelled<R>,
+    test: Labelled<R>,
 }
 
 impl<R: Real> HyperRepresentation<R> {
@@ -57,26 +54,31 @@ impl<R: Real> HyperRepresentation<R> {
         let (features, classes) = (data.features() as usize, data.classes() as usize);
         let layers = Layers::new(simd, spec, features, classes);
         let head = spec.hidden.len() as u64;
+        let validation = [deal.validation, deal.replacement].concat();
         Some(Self {
             l2: spec.l2,
             x: layers.embedding.start(facts.seed, replicate, 0),
             y: layers.head.start(facts.seed, replicate, head),
             layers,
-            training: Samples::new(data, &deal.training),
-            validation: Samples::new(data, &[deal.validation, deal.replacement].concat()),
-            test: Samples::new(data, &deal.test),
+            training: Labelled::clean(data, &deal.training, None),
+            validation: Labelled::clean(data, &validation, None),
+            test: Labelled::clean(data, &deal.test, None),
         })
     }
 
-    /// What it takes on data of so many features and classes.
-    pub fn size(spec: &HyperRepresentationSpec, features: usize, classes: usize) -> Size {
+    /// What it takes on data of so many features and classes, `nonzero` of a sample's features not being zero.
+    pub fn size(
+        spec: &HyperRepresentationSpec,
+        (features, classes): (usize, usize),
+        nonzero: f64,
+    ) -> Size {
         let layers = Layers::new(Simd::any(), spec, features, classes);
         let (embedding, head) = (layers.embedding.products(), layers.head.products());
         Size {
             dims: layers.dims(),
             scalar: size_of::<R>(),
             work: layers.words(CHUNK),
-            sample: Samples::<R>::bytes(features),
+            sample: Labelled::<R>::bytes(nonzero),
             // Of f: forward, backward, products. Of g there is less to do.
             gradient: Work {
                 per_call: (layers.embedding.len() + layers.head.len()) as f64,
@@ -89,7 +91,7 @@ impl<R: Real> HyperRepresentation<R> {
         }
     }
 
-    fn table(&self, table: Table) -> &Samples<R> {
+    fn table(&self, table: Table) -> &Labelled<R> {
         match table {
             Table::Validation => &self.validation,
             Table::Test => &self.test,
@@ -97,7 +99,7 @@ impl<R: Real> HyperRepresentation<R> {
     }
 
     /// Sums of losses and errors.
-    fn judge(&self, at: &Iterate<R>, samples: &Samples<R>, rows: &[u32]) -> [f64; 2] {
+    fn judge(&self, at: &Iterate<R>, samples: &Labelled<R>, rows: &[u32]) -> [f64; 2] {
         let (layers, head) = (&self.layers, &self.layers.head);
         let mut room = vec![R::ZERO; layers.words(rows.len().min(CHUNK))];
         let mut sums = [0.0; 2];
@@ -105,9 +107,9 @@ impl<R: Real> HyperRepresentation<R> {
             let mut values = layers.values(rows.len(), &mut room);
             layers.forward(at, samples, rows, &mut values);
             let outputs = head.outputs_of(&values.headed).chunks_exact(head.width());
-            for (z, &row) in outputs.zip(rows) {
+            for (z, label) in outputs.zip(samples.of(rows)) {
                 let z = &z[..head.outputs()];
-                let [loss, error] = layers.loss.judge(head.simd(), z, samples.label(row));
+                let [loss, error] = layers.loss.judge(head.simd(), z, label);
                 sums = [sums[0] + loss, sums[1] + error];
             }
         }

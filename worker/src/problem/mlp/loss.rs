@@ -17,7 +17,7 @@ impl Loss {
     pub fn differentiate<R: Real>(
         self,
         simd: Simd,
-        labels: impl Iterator<Item = usize>,
+        labels: impl Iterator<Item = u32>,
         (classes, width): (usize, usize),
         share: R,
         (z, delta): (&mut [R], &mut [R]),
@@ -31,7 +31,8 @@ impl Loss {
         };
         delta.copy_from_slice(z);
         for (row, label) in delta.chunks_exact_mut(width).zip(labels) {
-            row[label] = row[label] - R::ONE;
+            let z = &mut row[label as usize];
+            *z = *z - R::ONE;
         }
         ops::scale(simd, factor, delta);
     }
@@ -56,11 +57,11 @@ impl Loss {
     }
 
     /// Loss and 0-1 error of one sample's outputs; of equal outputs the first counts as the largest.
-    pub fn judge<R: Real>(self, simd: Simd, z: &[R], label: u8) -> [f64; 2] {
+    pub fn judge<R: Real>(self, simd: Simd, z: &[R], label: u32) -> [f64; 2] {
         let [cross_entropy, error] = ops::judge(simd, z, label);
         match self {
             Self::CrossEntropy => [cross_entropy, error],
-            Self::Squared => [squared(z, usize::from(label)), error],
+            Self::Squared => [squared(z, label as usize), error],
         }
     }
 }

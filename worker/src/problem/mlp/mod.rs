@@ -6,7 +6,6 @@
 //! are padded to a multiple of sixteen by zeros, which stay zeros: parameters, values and derivatives alike.
 
 mod loss;
-mod samples;
 mod tangent;
 
 use std::{mem, ops::Range};
@@ -19,7 +18,6 @@ use bistable_common::{
 
 use crate::kernel::{Real, Simd, ops, padded};
 pub use loss::Loss;
-pub use samples::Samples;
 
 /// Samples that go through the layers side by side.
 pub const CHUNK: usize = 32;

@@ -114,7 +114,7 @@ impl<R: Real> LinearReplicas<R> {
         ops::softmax_lanes(self.simd(), residual, self.classes());
         let rows = residual.chunks_exact_mut(self.width());
         for ((residual, &row), &lanes) in rows.zip(&outer.rows).zip(&outer.lanes) {
-            let label = usize::from(samples.labels[row as usize]);
+            let label = samples.labels[row as usize] as usize;
             subtract_label(residual, label);
             for lane in (0..LANES).filter(|lane| lanes & (1 << lane) == 0) {
                 residual[lane..]
@@ -402,7 +402,7 @@ impl<R: Real> Problem for LinearReplicas<R> {
         ops::softmax_lanes(simd, p, self.classes());
         step.residual[..rows].copy_from_slice(p);
         for (residual, &row) in step.residual.chunks_exact_mut(width).zip(batch) {
-            subtract_label(residual, usize::from(training.labels[row as usize]));
+            subtract_label(residual, training.labels[row as usize] as usize);
         }
         let factors = &mut factors[..batch.len() * LANES];
         step.factors(factors);

@@ -97,7 +97,7 @@ pub struct Batch<'a, R> {
     /// The samples.
     pub data: &'a Rows<R>,
     /// Their labels.
-    pub labels: &'a [u8],
+    pub labels: &'a [u32],
     /// The rows.
     pub rows: &'a [u32],
 }
@@ -218,7 +218,7 @@ pub fn forward_backward<R: Real>(
         .iter()
         .zip(pass.residual.chunks_exact_mut(head.width))
     {
-        let label = usize::from(batch.labels[*row as usize]);
+        let label = batch.labels[*row as usize] as usize;
         residual[label] = residual[label] - R::ONE;
     }
     backward(simd, network, y, batch.rows.len(), room, pass);

@@ -88,10 +88,11 @@ struct Sample<'a> {
 struct Samples(Vec<(Array1<f64>, usize)>);
 
 impl Samples {
-    fn new(data: &Dataset, rows: &[u32], labels: &[u8]) -> Self {
-        let image = |&row: &u32| data.image(row).iter().map(|&b| f64::from(b) / 255.0);
+    fn new(data: &Dataset, rows: &[u32], labels: &[u32]) -> Self {
+        let pixels = |&row: &u32| data.image(row).expect("bytes").iter();
+        let image = |row| pixels(row).map(|&b| f64::from(b) / 255.0);
         let rows = rows.iter().map(|row| image(row).collect());
-        Self(rows.zip(labels.iter().map(|&l| usize::from(l))).collect())
+        Self(rows.zip(labels.iter().map(|&l| l as usize)).collect())
     }
 
     fn of<'a>(&'a self, rows: &'a [u32]) -> impl Iterator<Item = Sample<'a>> {
@@ -262,7 +263,7 @@ fn problems<R: Real>(hidden: &[u32], activation: Activation) -> (Reweighting<R>,
     let ours = Reweighting::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data);
     let deal = deal(&facts, cell, Replicate(0), &data, spec.noise).expect("fits");
     let clean = |rows: &[u32]| {
-        let labels: Vec<u8> = rows.iter().map(|&row| data.label(row)).collect();
+        let labels: Vec<u32> = rows.iter().map(|&row| data.label(row)).collect();
         Samples::new(&data, rows, &labels)
     };
     let textbook = Textbook {

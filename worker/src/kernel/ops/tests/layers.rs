@@ -270,7 +270,7 @@ pub fn check_judge<R: Real>(lab: &mut Lab, classes: usize) {
     for (label, own) in z.iter().enumerate() {
         let ours: Vec<[f64; 2]> = Simd::all()
             .into_iter()
-            .map(|simd| ops::judge(simd, &logits, label as u8))
+            .map(|simd| ops::judge(simd, &logits, label as u32))
             .collect();
         let same = |[loss, error]: &[f64; 2]| {
             loss.to_bits() == ours[0][0].to_bits() && *error == ours[0][1]

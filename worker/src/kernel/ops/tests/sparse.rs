@@ -30,7 +30,11 @@ impl Samples {
     }
 
     fn rows<R: Real>(&self, layout: Layout) -> Rows<R> {
-        let rows = self.bytes.iter().map(|row| &row[..]);
+        let value = |byte: u8| R::from_f64(byte.into()) / R::from_f64(255.0);
+        let rows = self.bytes.iter().map(|row| {
+            let columns = (0..).zip(row).filter(|(_, byte)| **byte != 0);
+            columns.map(|(column, &byte)| (column, value(byte)))
+        });
         Rows::with_layout(self.columns, rows, layout)
     }
 
