@@ -18,8 +18,8 @@ pub mod presets;
 pub use batch::{All, Batch};
 pub use direction::{AdjointStart, Direction, Implicit, Inverse};
 pub use problem::{
-    Activation, Head, HyperCleaningSpec, HyperRepresentationSpec, LabelNoise, Precision,
-    ProblemSpec, QuadraticSpec, ReweightingSpec, Traits, parameters,
+    Activation, DistillationSpec, Head, HyperCleaningSpec, HyperRepresentationSpec, LabelNoise,
+    Precision, ProblemSpec, QuadraticSpec, ReweightingSpec, Traits, parameters,
 };
 pub use sampling::Sampling;
 pub use schedule::{Growth, Order, Schedule, Start, Tolerance};

@@ -19,7 +19,8 @@ use bistable_worker::{
     coupled,
     data::Dataset,
     problem::{
-        Dims, Footprint, HyperRepresentation, Quadratic, QuadraticReplicas, Reweighting, Size,
+        Dims, Distillation, Footprint, HyperRepresentation, Quadratic, QuadraticReplicas,
+        Reweighting, Size,
     },
     solver::{Words, shape},
 };
@@ -79,6 +80,11 @@ const DENSE: Pace = Pace {
 const LAYERS: Pace = Pace {
     entry: 0.03e-9,
     look: 0.03e-9,
+};
+/// A layer that is as narrow as there are classes.
+const NARROW: Pace = Pace {
+    entry: 0.15e-9,
+    look: 0.1e-9,
 };
 /// To draw a batch.
 const DRAW: f64 = 0.3e-6;
@@ -347,11 +353,23 @@ impl Model<'_> {
             ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
             ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec), DENSE),
             ProblemSpec::HyperRepresentation(spec) => {
-                let of = match self.precision {
-                    Precision::F32 => HyperRepresentation::<f32>::size,
-                    Precision::F64 => HyperRepresentation::<f64>::size,
+                let (data, nonzero) = (self.shape.dims(), self.shape.nonzero);
+                let size = match self.precision {
+                    Precision::F32 => HyperRepresentation::<f32>::size(spec, data, nonzero),
+                    Precision::F64 => HyperRepresentation::<f64>::size(spec, data, nonzero),
                 };
-                Kind::Plain(of(spec, self.shape.dims(), self.shape.nonzero), LAYERS)
+                Kind::Plain(size, LAYERS)
+            }
+            ProblemSpec::Distillation(spec) => {
+                let (data, nonzero) = (self.shape.dims(), self.shape.nonzero);
+                let size = match self.precision {
+                    Precision::F32 => Distillation::<f32>::size(spec, data, nonzero),
+                    Precision::F64 => Distillation::<f64>::size(spec, data, nonzero),
+                };
+                match spec.hidden.is_empty() {
+                    true => Kind::Plain(size, NARROW),
+                    false => Kind::Plain(size, LAYERS),
+                }
             }
         }
     }
@@ -639,6 +657,39 @@ mod tests {
         };
         assert_footprint(&sweep, data, |cell| {
             Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
+        });
+    }
+
+    #[test]
+    fn memory_of_networks_at_the_outer_level_is_counted_as_the_worker_allocates_it() {
+        let images = Dataset::bundled();
+        let (sweep, data) = example(include_str!(
+            "../../../deploy/examples/hyper-representation.toml"
+        ));
+        let facts = sweep.facts();
+        let ProblemSpec::HyperRepresentation(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            let problem = HyperRepresentation::<f32>::new(
+                Simd::any(),
+                spec,
+                facts,
+                cell,
+                Replicate(0),
+                &images,
+            );
+            Plain(problem.expect("it fits"))
+        });
+        let (sweep, data) = example(include_str!("../../../deploy/examples/distillation.toml"));
+        let facts = sweep.facts();
+        let ProblemSpec::Distillation(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            let problem =
+                Distillation::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &images);
+            Plain(problem.expect("it fits"))
         });
     }
 

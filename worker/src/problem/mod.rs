@@ -3,6 +3,7 @@
 //! To add a problem, implement [`Oracle`] on flat slices and wrap it in [`Plain`]; if it is worth it, implement the fused
 //! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
 
+mod distillation;
 mod hyper_representation;
 mod labelled;
 mod mlp;
@@ -13,6 +14,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 
+pub use distillation::Distillation;
 pub use hyper_representation::HyperRepresentation;
 pub use plain::Plain;
 pub use quadratic::{Quadratic, QuadraticReplicas};

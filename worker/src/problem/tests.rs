@@ -106,15 +106,16 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Central difference of `f` along (dx, dy).
+/// Central difference of `f` along (dx, dy), of fourth order.
 fn slope(
     at: &Iterate<f64>,
     dx: &[f64],
     dy: &[f64],
     mut f: impl FnMut(&Iterate<f64>) -> f64,
 ) -> f64 {
-    let h = 1e-5;
-    (f(&moved(at, dx, dy, h)) - f(&moved(at, dx, dy, -h))) / (2.0 * h)
+    let h = 2e-6;
+    let mut difference = |h| f(&moved(at, dx, dy, h)) - f(&moved(at, dx, dy, -h));
+    (8.0 * difference(h) - difference(2.0 * h)) / (12.0 * h)
 }
 
 #[track_caller]

@@ -4,7 +4,10 @@ use std::{ops::Range, sync::atomic::AtomicBool};
 
 use bistable_common::{
     ids::Block,
-    spec::{HyperRepresentationSpec, Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
+    spec::{
+        DistillationSpec, HyperRepresentationSpec, Precision, ProblemSpec, QuadraticSpec,
+        ReweightingSpec,
+    },
     trajectory::Trajectory,
 };
 
@@ -14,8 +17,8 @@ use crate::{
     data::Dataset,
     kernel::Real,
     problem::{
-        HyperRepresentation, LinearReplicas, Oracle, Plain, Problem, Quadratic, QuadraticReplicas,
-        Reweighting, Smooth,
+        Distillation, HyperRepresentation, LinearReplicas, Oracle, Plain, Problem, Quadratic,
+        QuadraticReplicas, Reweighting, Smooth,
     },
     solver::shape,
 };
@@ -36,6 +39,7 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
         ProblemSpec::Quadratic(spec) => quadratic(spec, job),
         ProblemSpec::HyperRepresentation(spec) => hyper_representation::<R>(spec, job),
+        ProblemSpec::Distillation(spec) => distillation::<R>(spec, job),
     }
 }
 
@@ -45,6 +49,7 @@ impl<'a> Job<'a> {
         let problem = &self.setting.facts.problem;
         problem
             .fits_data(data.features(), data.classes())
+            .and_then(|()| problem.fits_training(self.setting.cell().m2, data.classes()))
             .map_err(RunError::Unfit)?;
         Ok(data)
     }
@@ -118,5 +123,17 @@ fn hyper_representation<R: Real>(
     } = job.setting;
     let (cell, data) = (job.setting.cell(), job.data()?);
     let problem = HyperRepresentation::<R>::new(simd, spec, facts, cell, replicate, data);
+    job.oracle(problem.ok_or(RunError::Data)?)
+}
+
+fn distillation<R: Real>(spec: &DistillationSpec, job: &mut Job<'_>) -> Result<(), RunError> {
+    let Setting {
+        facts,
+        replicate,
+        simd,
+        ..
+    } = job.setting;
+    let (cell, data) = (job.setting.cell(), job.data()?);
+    let problem = Distillation::<R>::new(simd, spec, facts, cell, replicate, data);
     job.oracle(problem.ok_or(RunError::Data)?)
 }

@@ -3,6 +3,7 @@
 //! A problem is a value with its parameters, and says of itself what the rest needs to know ([`Described`]): reading,
 //! writing and checking it are each written once, for all problems.
 
+mod distillation;
 mod hyper_representation;
 pub mod parameters;
 mod quadratic;
@@ -12,6 +13,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use distillation::DistillationSpec;
 pub use hyper_representation::{Head, HyperRepresentationSpec};
 use parameters::{Conflict, Visitor};
 pub use quadratic::QuadraticSpec;
@@ -74,6 +76,10 @@ trait Described {
     fn fits_data(&self, _features: u32, _classes: u32) -> Result<(), String> {
         Ok(())
     }
+    /// Whether it can have so many training samples on data of so many classes; if not, why.
+    fn fits_training(&self, _m2: u32, _classes: u32) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Whether a linear map may have so many inputs and classes.
@@ -101,6 +107,8 @@ pub enum ProblemSpec {
     Quadratic(QuadraticSpec),
     /// An embedding of images under a trained head.
     HyperRepresentation(HyperRepresentationSpec),
+    /// Synthetic images that a classifier is trained on.
+    Distillation(DistillationSpec),
 }
 
 impl ProblemSpec {
@@ -111,6 +119,7 @@ impl ProblemSpec {
             Self::HyperCleaning(HyperCleaningSpec::default()),
             Self::Quadratic(QuadraticSpec::default()),
             Self::HyperRepresentation(HyperRepresentationSpec::default()),
+            Self::Distillation(DistillationSpec::default()),
         ]
     }
 
@@ -120,6 +129,7 @@ impl ProblemSpec {
             Self::HyperCleaning(spec) => spec,
             Self::Quadratic(spec) => spec,
             Self::HyperRepresentation(spec) => spec,
+            Self::Distillation(spec) => spec,
         }
     }
 
@@ -143,6 +153,11 @@ impl ProblemSpec {
         self.described().fits_data(features, classes)
     }
 
+    /// Whether it can have so many training samples on data of so many classes; if not, why.
+    pub fn fits_training(&self, m2: u32, classes: u32) -> Result<(), String> {
+        self.described().fits_training(m2, classes)
+    }
+
     /// Tells `visitor` all its parameters.
     pub fn parameters(&mut self, visitor: &mut dyn Visitor) {
         match self {
@@ -150,6 +165,7 @@ impl ProblemSpec {
             Self::HyperCleaning(spec) => spec.parameters(visitor),
             Self::Quadratic(spec) => spec.parameters(visitor),
             Self::HyperRepresentation(spec) => spec.parameters(visitor),
+            Self::Distillation(spec) => spec.parameters(visitor),
         }
     }
 
@@ -158,7 +174,7 @@ impl ProblemSpec {
         match self {
             Self::Reweighting(spec) => Some(Cow::Borrowed(spec)),
             Self::HyperCleaning(spec) => Some(Cow::Owned(spec.into())),
-            Self::Quadratic(_) | Self::HyperRepresentation(_) => None,
+            Self::Quadratic(_) | Self::HyperRepresentation(_) | Self::Distillation(_) => None,
         }
     }
 }

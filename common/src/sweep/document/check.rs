@@ -164,6 +164,7 @@ fn resolve(
     let info = catalog
         .resolve(&data.source)
         .map_err(|reason| Mistake::new(reason).at_maybe(data.span.as_ref(), "this data set"))?;
+    fit::training(problem, grid, &info)?;
     fit::samples(grid, test, &info)?;
     fit::features(problem, &info)
         .map_err(|mistake| mistake.at_maybe(data.span.as_ref(), "this data set"))?;

@@ -45,6 +45,18 @@ pub(super) fn features(problem: &ProblemSpec, data: &DataInfo) -> Read<()> {
     fits.map_err(|reason| Mistake::new(format!("the problem `{}`: {reason}", problem.name())))
 }
 
+/// Checks that the problem can have so many training samples as the grid says.
+pub(super) fn training(problem: &ProblemSpec, grid: &Grid, data: &DataInfo) -> Read<()> {
+    for m2 in grid.m2.points() {
+        let fits = problem.fits_training(m2.value, data.classes);
+        fits.map_err(|reason| {
+            Mistake::new(format!("the problem `{}`: {reason}", problem.name()))
+                .at_maybe(m2.span.as_ref(), "this m2")
+        })?;
+    }
+    Ok(())
+}
+
 /// Checks that a cell's parts mean something together.
 pub(super) fn parts(cell: &Cell, template: &Template, problem: &ProblemSpec) -> Read<()> {
     let solver = &cell.solver;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use bistable_common::spec::{
-    Activation, Batch, Direction, Head, HyperCleaningSpec, HyperRepresentationSpec, Precision,
-    ProblemSpec, Solver,
+    Activation, Batch, Direction, DistillationSpec, Head, HyperCleaningSpec,
+    HyperRepresentationSpec, Precision, ProblemSpec, Solver,
     presets::{InnerSteps, PRESETS, Preset},
 };
 use bistable_common::sweep::{Facts, Indices};
@@ -56,7 +56,14 @@ fn problems() -> Vec<Facts> {
         embedding(Head::Softmax, Precision::F32),
         embedding(Head::Ridge, Precision::F64),
     );
-    let mut all = vec![network, cleaning, quadratic, softmax, ridge];
+    let mut distillation = network.clone();
+    distillation.problem = ProblemSpec::Distillation(DistillationSpec {
+        per_class: 3,
+        hidden: vec![9],
+        activation: Activation::Elu,
+        l2: 0.01,
+    });
+    let mut all = vec![network, cleaning, quadratic, softmax, ridge, distillation];
     for facts in &mut all {
         facts.test = 20;
         facts.cells[0].ks = vec![1, 3, 5];
@@ -122,6 +129,10 @@ fn equal_data_give_distance_exactly_zero_with_every_preset() {
     for (name, mut facts) in table() {
         match &mut facts.problem {
             ProblemSpec::Quadratic(spec) => spec.noise = 0.0,
+            ProblemSpec::Distillation(spec) => {
+                facts.data = Some(data.hash());
+                spec.per_class = facts.cells[0].m2 / data.classes();
+            }
             _ => facts.data = Some(data.hash()),
         }
         let units = units(&work(&facts, &data, Mode::Naive));

@@ -6,7 +6,7 @@ use crate::{
     kernel::{Real, Simd},
     problem::{
         Dims, Iterate, Labelled,
-        mlp::{Loss, Mlp, Trace, cut},
+        mlp::{Classifier, Loss, Mlp, Trace, cut},
     },
 };
 
@@ -16,9 +16,7 @@ pub struct Layers {
     /// Given x.
     pub embedding: Mlp,
     /// Given y.
-    pub head: Mlp,
-    /// Of the outputs.
-    pub loss: Loss,
+    pub head: Classifier,
 }
 
 /// A chunk's values in all layers.
@@ -44,13 +42,14 @@ impl Layers {
         classes: usize,
     ) -> Self {
         let embedded = spec.hidden.last().map_or(features, |&width| width as usize);
+        let loss = match spec.head {
+            Head::Softmax => Loss::CrossEntropy,
+            Head::Ridge => Loss::Squared,
+        };
+        let activation = spec.activation;
         Self {
-            embedding: Mlp::embedding(simd, features, &spec.hidden, spec.activation),
-            head: Mlp::classifier(simd, embedded, &[], classes, spec.activation),
-            loss: match spec.head {
-                Head::Softmax => Loss::CrossEntropy,
-                Head::Ridge => Loss::Squared,
-            },
+            embedding: Mlp::embedding(simd, features, &spec.hidden, activation),
+            head: Classifier::new(simd, embedded, (&[], activation), classes, loss),
         }
     }
 
@@ -58,13 +57,13 @@ impl Layers {
     pub fn dims(&self) -> Dims {
         Dims {
             x: self.embedding.len(),
-            y: self.head.len(),
+            y: self.head.layers.len(),
         }
     }
 
     /// Words for a chunk of so many samples.
     pub fn words(&self, samples: usize) -> usize {
-        let (embedding, head) = (&self.embedding, &self.head);
+        let (embedding, head) = (&self.embedding, &self.head.layers);
         samples * embedding.inputs()
             + embedding.trace_words(samples)
             + 2 * head.trace_words(samples)
@@ -73,7 +72,7 @@ impl Layers {
 
     fn turned_words(&self, samples: usize) -> usize {
         let embedding = self.embedding.turned_words(samples);
-        embedding.max(self.head.turned_words(samples))
+        embedding.max(self.head.layers.turned_words(samples))
     }
 
     /// Room for a chunk of so many samples, in `room`.
@@ -82,8 +81,8 @@ impl Layers {
         Values {
             inputs: cut(room, samples * self.embedding.inputs()),
             embedded: self.embedding.trace(samples, room),
-            headed: self.head.trace(samples, room),
-            tangent: self.head.trace(samples, room),
+            headed: self.head.layers.trace(samples, room),
+            tangent: self.head.layers.trace(samples, room),
             turned: cut(room, self.turned_words(samples)),
         }
     }
@@ -100,31 +99,30 @@ impl Layers {
         self.embedding
             .forward(&at.x, values.inputs, &mut values.embedded);
         let embedded = self.embedding.outputs_of(&values.embedded);
-        self.head.forward(&at.y, embedded, &mut values.headed);
+        self.head
+            .layers
+            .forward(&at.y, embedded, &mut values.headed);
     }
 
-    /// Leaves `share` times the residuals of a chunk that went forward in its place.
+    /// The same, and leaves `share` times the residuals.
     pub fn differentiate<R: Real>(
         &self,
+        at: &Iterate<R>,
         samples: &Labelled<R>,
         rows: &[u32],
         share: R,
         values: &mut Values<'_, R>,
     ) {
-        let head = &self.head;
-        let shape = (head.outputs(), head.width());
-        let outputs = head.linear_outputs(&mut values.headed);
+        self.forward(at, samples, rows, values);
         let labels = samples.of(rows);
-        (self.loss).differentiate(head.simd(), labels, shape, share, outputs);
+        self.head.differentiate(labels, share, &mut values.headed);
     }
 
-    /// Leaves the change of the residuals along `v` in its place.
+    /// Leaves the change of the residuals along `v`.
     pub fn bend<R: Real>(&self, at: &Iterate<R>, v: &[R], share: R, values: &mut Values<'_, R>) {
-        let (embedded, head) = (self.embedding.outputs_of(&values.embedded), &self.head);
-        head.push_forward(&at.y, v, embedded, &values.headed, &mut values.tangent);
-        let z = head.outputs_of(&values.headed);
-        let (change, delta) = head.linear_outputs(&mut values.tangent);
-        (self.loss).bend(head.simd(), head.width(), share, z, (change, delta));
+        let embedded = self.embedding.outputs_of(&values.embedded);
+        let (plain, tangent) = (&values.headed, &mut values.tangent);
+        self.head.bend((&at.y, v), embedded, share, plain, tangent);
     }
 
     /// Adds the gradient in x to `out`, given the embedding's derivatives.

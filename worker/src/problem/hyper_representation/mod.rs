@@ -58,7 +58,7 @@ impl<R: Real> HyperRepresentation<R> {
         Some(Self {
             l2: spec.l2,
             x: layers.embedding.start(facts.seed, replicate, 0),
-            y: layers.head.start(facts.seed, replicate, head),
+            y: layers.head.layers.start(facts.seed, replicate, head),
             layers,
             training: Labelled::clean(data, &deal.training, None),
             validation: Labelled::clean(data, &validation, None),
@@ -73,19 +73,20 @@ impl<R: Real> HyperRepresentation<R> {
         nonzero: f64,
     ) -> Size {
         let layers = Layers::new(Simd::any(), spec, features, classes);
-        let (embedding, head) = (layers.embedding.products(), layers.head.products());
+        let (embedding, head) = (layers.embedding.products(), layers.head.layers.products());
+        let Dims { x, y } = layers.dims();
         Size {
-            dims: layers.dims(),
+            dims: Dims { x, y },
             scalar: size_of::<R>(),
             work: layers.words(CHUNK),
             sample: Labelled::<R>::bytes(nonzero),
             // Of f: forward, backward, products. Of g there is less to do.
             gradient: Work {
-                per_call: (layers.embedding.len() + layers.head.len()) as f64,
+                per_call: (x + y) as f64,
                 per_sample: 3.0 * (embedding + head),
             },
             product: Work {
-                per_call: (layers.embedding.len() + layers.head.len()) as f64,
+                per_call: (x + y) as f64,
                 per_sample: 3.0 * embedding + 5.0 * head,
             },
         }
@@ -100,26 +101,20 @@ impl<R: Real> HyperRepresentation<R> {
 
     /// Sums of losses and errors.
     fn judge(&self, at: &Iterate<R>, samples: &Labelled<R>, rows: &[u32]) -> [f64; 2] {
-        let (layers, head) = (&self.layers, &self.layers.head);
+        let layers = &self.layers;
         let mut room = vec![R::ZERO; layers.words(rows.len().min(CHUNK))];
-        let mut sums = [0.0; 2];
-        for rows in rows.chunks(CHUNK) {
+        rows.chunks(CHUNK).fold([0.0; 2], |sums, rows| {
             let mut values = layers.values(rows.len(), &mut room);
             layers.forward(at, samples, rows, &mut values);
-            let outputs = head.outputs_of(&values.headed).chunks_exact(head.width());
-            for (z, label) in outputs.zip(samples.of(rows)) {
-                let z = &z[..head.outputs()];
-                let [loss, error] = layers.loss.judge(head.simd(), z, label);
-                sums = [sums[0] + loss, sums[1] + error];
-            }
-        }
-        sums
+            let [loss, error] = layers.head.judge(samples.of(rows), &values.headed);
+            [sums[0] + loss, sums[1] + error]
+        })
     }
 
     /// `out += 2 l2 v`: the gradient of `l2 |y|^2` at v, and its Hessian times v.
     fn add_penalty(&self, v: &[R], out: &mut [R]) {
         let factor = R::from_f64(2.0 * self.l2);
-        ops::add_multiple(self.layers.head.simd(), factor, v, out);
+        ops::add_multiple(self.layers.embedding.simd(), factor, v, out);
     }
 }
 
@@ -151,10 +146,12 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
         out.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
             let mut values = layers.values(rows.len(), work);
-            layers.forward(at, samples, rows, &mut values);
-            layers.differentiate(samples, rows, share(batch), &mut values);
+            layers.differentiate(at, samples, rows, share(batch), &mut values);
             let embedded = layers.embedding.outputs_of(&values.embedded);
-            layers.head.add_gradient(embedded, &values.headed, out);
+            layers
+                .head
+                .layers
+                .add_gradient(embedded, &values.headed, out);
         }
         self.add_penalty(&at.y, out);
     }
@@ -172,13 +169,15 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
         gy.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
             let values = &mut layers.values(rows.len(), work);
-            layers.forward(at, samples, rows, values);
-            layers.differentiate(samples, rows, share(batch), values);
+            layers.differentiate(at, samples, rows, share(batch), values);
             let embedded = layers.embedding.outputs_of(&values.embedded);
-            layers.head.add_gradient(embedded, &values.headed, gy);
+            layers
+                .head
+                .layers
+                .add_gradient(embedded, &values.headed, gy);
             let up = layers.embedding.bent_outputs(&mut values.embedded);
             up.fill(R::ZERO);
-            (layers.head).pull_inputs(&at.y, &values.headed, values.turned, up);
+            (layers.head.layers).pull_inputs(&at.y, &values.headed, values.turned, up);
             layers.add_embedding_gradient(at, values, gx);
         }
     }
@@ -188,11 +187,15 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
         out.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
             let values = &mut layers.values(rows.len(), work);
-            layers.forward(at, samples, rows, values);
-            layers.differentiate(samples, rows, share(batch), values);
+            layers.differentiate(at, samples, rows, share(batch), values);
             layers.bend(at, v, share(batch), values);
             let embedded = layers.embedding.outputs_of(&values.embedded);
-            (layers.head).add_gradient_change(embedded, &values.headed, &values.tangent, out);
+            (layers.head.layers).add_gradient_change(
+                embedded,
+                &values.headed,
+                &values.tangent,
+                out,
+            );
         }
         self.add_penalty(v, out);
     }
@@ -202,14 +205,12 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
         out.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
             let values = &mut layers.values(rows.len(), work);
-            layers.forward(at, samples, rows, values);
-            layers.differentiate(samples, rows, share(batch), values);
+            layers.differentiate(at, samples, rows, share(batch), values);
             layers.bend(at, v, share(batch), values);
             let up = layers.embedding.bent_outputs(&mut values.embedded);
             up.fill(R::ZERO);
-            layers.head.pull_inputs_change(
-                &at.y,
-                v,
+            layers.head.layers.pull_inputs_change(
+                (&at.y, v),
                 &values.headed,
                 &values.tangent,
                 values.turned,
@@ -221,7 +222,7 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
 
     fn inner_value(&self, at: &Iterate<R>, batch: &[u32]) -> f64 {
         let [loss, _] = self.judge(at, &self.training, batch);
-        let squares = ops::dot(self.layers.head.simd(), &at.y, &at.y);
+        let squares = ops::dot(self.layers.embedding.simd(), &at.y, &at.y);
         loss / batch.len() as f64 + self.l2 * squares
     }
 

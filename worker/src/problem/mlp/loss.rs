@@ -44,7 +44,7 @@ impl Loss {
         width: usize,
         share: R,
         z: &[R],
-        (change, delta): (&[R], &mut [R]),
+        (change, delta): (&mut [R], &mut [R]),
     ) {
         delta.copy_from_slice(change);
         match self {

@@ -5,6 +5,7 @@
 //! most [`CHUNK`], so that room does not depend on the batch; a chunk's values are rows of `[sample][width]`. All widths
 //! are padded to a multiple of sixteen by zeros, which stay zeros: parameters, values and derivatives alike.
 
+mod classifier;
 mod loss;
 mod tangent;
 
@@ -17,6 +18,7 @@ use bistable_common::{
 };
 
 use crate::kernel::{Real, Simd, ops, padded};
+pub use classifier::Classifier;
 pub use loss::Loss;
 
 /// Samples that go through the layers side by side.

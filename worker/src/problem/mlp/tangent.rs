@@ -5,12 +5,11 @@ use super::{Mlp, Trace, fill_rows};
 use crate::kernel::{Real, ops};
 
 impl Mlp {
-    /// Pushes the direction `v` forward through layers that were gone through by [`Mlp::forward`]: leaves in `tangent` the
+    /// Pushes the direction `v` in the `parameters` forward through layers that were gone through by [`Mlp::forward`]: leaves in `tangent` the
     /// change of activations and of slopes.
     pub fn push_forward<R: Real>(
         &self,
-        parameters: &[R],
-        v: &[R],
+        (parameters, v): (&[R], &[R]),
         inputs: &[R],
         plain: &Trace<'_, R>,
         tangent: &mut Trace<'_, R>,
@@ -40,8 +39,7 @@ impl Mlp {
     /// Pulls the change of the outputs' derivatives down to the first layer, after [`Mlp::backward`].
     pub fn pull_back<R: Real>(
         &self,
-        parameters: &[R],
-        v: &[R],
+        (parameters, v): (&[R], &[R]),
         plain: &Trace<'_, R>,
         tangent: &mut Trace<'_, R>,
         turned: &mut [R],
@@ -66,8 +64,7 @@ impl Mlp {
     /// Adds the change of the derivatives in the inputs to `out`, after [`Mlp::pull_back`].
     pub fn pull_inputs_change<R: Real>(
         &self,
-        parameters: &[R],
-        v: &[R],
+        (parameters, v): (&[R], &[R]),
         plain: &Trace<'_, R>,
         tangent: &Trace<'_, R>,
         turned: &mut [R],
