@@ -92,7 +92,7 @@ fn table() -> Vec<(&'static str, Facts)> {
 fn variant(problem: &ProblemSpec) -> String {
     match problem {
         ProblemSpec::HyperRepresentation(spec) if spec.head == Head::Ridge => {
-            format!("{}-ridge", problem.name())
+            format!("{} ridge", problem.name())
         }
         _ => problem.name().to_owned(),
     }
