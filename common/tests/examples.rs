@@ -16,7 +16,7 @@ impl Catalog for Shelf {
     fn resolve(&self, source: &DataSource) -> Result<DataInfo, String> {
         let samples = match source {
             DataSource::Bundled => 5000,
-            DataSource::Dir(_) => 60000,
+            DataSource::Path(..) => 60000,
             DataSource::Hash(_) => return Err("a sample names its data".to_owned()),
         };
         Ok(DataInfo {

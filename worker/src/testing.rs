@@ -2,10 +2,16 @@
 
 use bistable_common::{
     spec::{
-        Batch, Clock, Direction, Growth, Order, Precision, ProblemSpec, QuadraticSpec,
-        ReweightingSpec, Sampling, Schedule, Solver, Start, StepRule, StepSize, Update,
+        Batch, BinaryLogisticSpec, Clock, Direction, Growth, LogisticSpec, Order, Precision,
+        ProblemSpec, QuadraticSpec, ReweightingSpec, Sampling, Schedule, Solver, Start, StepRule,
+        StepSize, Update,
     },
-    sweep::{Cell, Facts, Indices, SCHEME, SolverName},
+    sweep::{Cell, Facts, Indices, Reading, SCHEME, SolverName},
+};
+
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
 };
 
 use crate::data::Dataset;
@@ -63,6 +69,48 @@ pub fn facts_with(m1: u32, m2: u32) -> Facts {
     }
 }
 
+/// The sparse rows of two classes that come with the samples.
+pub fn sparse_data() -> Arc<Dataset> {
+    static DATA: OnceLock<Arc<Dataset>> = OnceLock::new();
+    let open = || {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples/a8a-1000.libsvm.gz");
+        let data = Dataset::open(&path, &Reading::default());
+        Arc::new(data.expect("a data set"))
+    };
+    DATA.get_or_init(open).clone()
+}
+
+/// The data set that a small sweep names.
+pub fn data_of(facts: &Facts) -> Arc<Dataset> {
+    let sparse = sparse_data();
+    match facts.data == Some(sparse.hash()) {
+        true => sparse,
+        false => Dataset::bundled(),
+    }
+}
+
+/// Logistic regression on sparse rows, one cell.
+pub fn logistic_facts(m1: u32, m2: u32) -> Facts {
+    let mut facts = facts_with(m1, m2);
+    facts.problem = ProblemSpec::Logistic(LogisticSpec { log_penalty: -3.0 });
+    facts.precision = Precision::F64;
+    facts.data = Some(sparse_data().hash());
+    facts.test = 40;
+    facts
+}
+
+/// Single-level logistic regression by SGD, one cell.
+pub fn binary_facts(m1: u32) -> Facts {
+    let mut facts = logistic_facts(m1, 1);
+    facts.problem = ProblemSpec::BinaryLogistic(BinaryLogisticSpec { l2: 0.01 });
+    let mut solver = tsgd(0);
+    solver.direction = Direction::Partial;
+    solver.eta_x = constant(0.1);
+    facts.cells[0].solver = solver;
+    facts
+}
+
 /// A small quadratic.
 pub fn quadratic_spec() -> QuadraticSpec {
     QuadraticSpec {
@@ -75,6 +123,7 @@ pub fn quadratic_spec() -> QuadraticSpec {
         mean: 1.0,
         noise: 0.5,
         seed: 3,
+        ..QuadraticSpec::default()
     }
 }
 

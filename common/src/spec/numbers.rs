@@ -51,6 +51,11 @@ pub const AT_LEAST_HALF: Numbers = Numbers {
     expected: "a number, at least 0.5",
     contains: |value| value >= 0.5,
 };
+/// At least 1.
+pub const AT_LEAST_ONE: Numbers = Numbers {
+    expected: "a number, at least 1",
+    contains: |value| value >= 1.0,
+};
 /// In (0, 1].
 pub const RATIO: Numbers = Numbers {
     expected: "a number above 0 and at most 1",

@@ -70,6 +70,11 @@ pub enum Misfit {
         "T = 0 leaves y where it is: it means something only with direction = \"partial\", the single-level setting"
     )]
     NoInnerSteps,
+    /// A problem without an inner level.
+    #[error(
+        "this problem has no inner level, its objective depends on x alone; use T = 0 with direction = \"partial\""
+    )]
+    SingleLevel,
     /// Theorem 3's step is zero at T = 1.
     #[error(
         "the step size of Theorem 3 has the factor ln(T), which is zero at T = 1; use theorem2"
@@ -129,6 +134,9 @@ impl Solver {
 
     /// Refuses combinations that mean nothing for `problem` at any of `ks`.
     pub fn fits(&self, problem: &ProblemSpec, ks: &[u64]) -> Result<(), Misfit> {
+        if problem.is_single_level() && self.schedule.inner_steps > 0 {
+            return Err(Misfit::SingleLevel);
+        }
         self.direction_fits(problem)?;
         self.schedule_fits()?;
         self.updates_fit()?;

@@ -7,8 +7,8 @@ mod ranges;
 pub mod words;
 
 pub use document::{
-    Catalog, DataInfo, DataSource, DocumentError, Format, MAX_DOCUMENT_BYTES, Source, data_source,
-    parse, with_data_hash,
+    Catalog, DataFormat, DataInfo, DataSource, DocumentError, Format, LabelColumn,
+    MAX_DOCUMENT_BYTES, Reading, Source, data_source, parse, with_data_hash,
 };
 pub use facts::{
     Cell, Facts, Indices, InvalidFacts, MAX_BATCH, MAX_CANONICAL_BYTES, MAX_COUNT, MAX_K,

@@ -82,6 +82,12 @@ impl Visitor for Checker {
         }
     }
 
+    fn optional(&mut self, key: &'static str, value: &mut Option<f64>, range: Numbers) {
+        if let Some(value) = value {
+            self.number(key, value, range);
+        }
+    }
+
     fn word(&mut self, _: &'static str, _: &[&'static str], _: &mut usize) {}
 
     fn widths(&mut self, key: &'static str, widths: &mut Vec<u32>) {

@@ -417,6 +417,12 @@ impl Visitor for Lines {
         }
     }
 
+    fn optional(&mut self, key: &'static str, value: &mut Option<f64>, _: Numbers) {
+        if let Some(value) = value {
+            self.line(key, value);
+        }
+    }
+
     fn word(&mut self, key: &'static str, words: &[&'static str], chosen: &mut usize) {
         self.line(key, words[*chosen]);
     }

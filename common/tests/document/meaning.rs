@@ -3,7 +3,10 @@
 use bistable_common::{
     ids::{CellId, Hash},
     spec::{Clock, Precision, StepRule},
-    sweep::{Cell, DataSource, Indices, Sweep, data_source, parse, with_data_hash},
+    sweep::{
+        Cell, DataFormat, DataSource, Indices, LabelColumn, Reading, Sweep, data_source, parse,
+        with_data_hash,
+    },
 };
 
 use crate::support::*;
@@ -194,7 +197,10 @@ fn the_identifier_is_of_the_facts_alone() {
 fn data_travels_by_hash() {
     let text = edited("[grid]", "[data]\ndir = \"data/mnist\"\n[grid]");
     let source = data_source(&toml(&text)).expect("the data is named");
-    assert_eq!(source, Some(DataSource::Dir("data/mnist".into())));
+    assert_eq!(
+        source,
+        Some(DataSource::Path("data/mnist".into(), Reading::default()))
+    );
     let hash = Hash::of(b"mnist");
     let sent = with_data_hash(&toml(&text), hash).expect("the data is named");
     assert_eq!(
@@ -204,6 +210,30 @@ fn data_travels_by_hash() {
     let arrived = parse(&json(&sent), &Fake).expect("the document is right");
     assert_eq!(arrived, good(&text));
     assert_eq!(with_data_hash(&json(&sent), hash).expect("again"), sent);
+}
+
+#[test]
+fn a_file_is_read_as_the_document_says() {
+    let source = |lines: &str| {
+        let text = edited(
+            "[grid]",
+            &format!("[data]\npath = \"a.gz\"\n{lines}\n[grid]"),
+        );
+        data_source(&toml(&text)).expect("the data is named")
+    };
+    let read = |format, label| Some(DataSource::Path("a.gz".into(), Reading { format, label }));
+    assert_eq!(source(""), read(None, None));
+    assert_eq!(
+        source("format = \"libsvm\""),
+        read(Some(DataFormat::Libsvm), None)
+    );
+    let label = LabelColumn::Name("class".to_owned());
+    assert_eq!(source("label = \"class\""), read(None, Some(label)));
+    let label = LabelColumn::Position(3);
+    assert_eq!(
+        source("label = 3\nformat = \"csv\""),
+        read(Some(DataFormat::Csv), Some(label))
+    );
 }
 
 #[test]

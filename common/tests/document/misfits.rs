@@ -57,6 +57,25 @@ fn data_where_it_does_not_belong_or_is_not_known() {
     says(&data("dir = \"\""), &["dir = \"\": expected a string"]);
     says(&data(""), &["[data] names no data set", "dir = "]);
     says(
+        &data("path = \"a\"\nformat = \"libsvn\""),
+        &["did you mean \"libsvm\"?"],
+    );
+    says(
+        &data("path = \"a\"\nformat = \"libsvm\"\nlabel = 0"),
+        &["`label` names a column of a CSV file"],
+    );
+    says(
+        &data("path = \"a\"\nlabel = -1"),
+        &["label = -1: expected an integer"],
+    );
+    says(
+        &data("dir = \"a\"\nlabel = 0"),
+        &[
+            "`label` says how the file of `path` is read",
+            "leave it out beside `dir`",
+        ],
+    );
+    says(
         &data("dir = \"a\"\nsource = \"mnist5k\""),
         &["names more than one data set"],
     );

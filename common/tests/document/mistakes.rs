@@ -34,7 +34,7 @@ fn unknown_keys_are_found_at_every_level() {
             "preset = \"ssgd\"\neta_x = { rul = 1 }",
             "a step size",
         ),
-        ("[grid]", "[data]\npath = \"x\"\n[grid]", "[data]"),
+        ("[grid]", "[data]\nfolder = \"x\"\n[grid]", "[data]"),
     ] {
         says(
             &broken(from, to),

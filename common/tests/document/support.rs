@@ -12,7 +12,7 @@ impl Catalog for Fake {
     fn resolve(&self, source: &DataSource) -> Result<DataInfo, String> {
         let (samples, hash) = match source {
             DataSource::Bundled => (5000, Hash::of(b"mnist5k")),
-            DataSource::Dir(_) => (60000, Hash::of(b"mnist")),
+            DataSource::Path(..) => (60000, Hash::of(b"mnist")),
             DataSource::Hash(hash) if hash.0 == [0; 32] => {
                 return Err("no data set with this hash is known here".to_owned());
             }

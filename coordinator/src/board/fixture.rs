@@ -29,6 +29,7 @@ pub(crate) fn sweep(m1: u32, replicates: u32, seed: u64) -> Sweep {
             mean: 0.0,
             noise: 1.0,
             seed: 1,
+            ..QuadraticSpec::default()
         }),
         data: None,
         test: 10,

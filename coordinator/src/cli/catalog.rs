@@ -1,8 +1,8 @@
-//! Data sets that this machine has: the bundled one, and folders.
+//! Data sets that this machine has: the bundled one, folders and files.
 
 use std::{path::Path, sync::Arc};
 
-use bistable_common::sweep::{Catalog, DataInfo, DataSource};
+use bistable_common::sweep::{Catalog, DataInfo, DataSource, Reading};
 use bistable_worker::data::Dataset;
 
 use super::failure::Failure;
@@ -14,12 +14,12 @@ pub(super) struct LocalCatalog {
 }
 
 impl LocalCatalog {
-    /// Loads what `source` names; folders are relative to `beside`.
+    /// Loads what `source` names; paths are relative to `beside`.
     pub fn load(source: Option<&DataSource>, beside: &Path) -> Result<Self, Failure> {
         let data = match source {
             None | Some(DataSource::Hash(_)) => None,
             Some(DataSource::Bundled) => Some((Dataset::bundled(), "bundled MNIST".to_owned())),
-            Some(DataSource::Dir(folder)) => Some(read(&beside.join(folder))?),
+            Some(DataSource::Path(path, reading)) => Some(read(&beside.join(path), reading)?),
         };
         Ok(Self { data })
     }
@@ -30,9 +30,10 @@ impl LocalCatalog {
     }
 }
 
-fn read(folder: &Path) -> Result<(Arc<Dataset>, String), Failure> {
-    let dataset = Dataset::from_dir(folder).map_err(|error| Failure::Other(error.to_string()))?;
-    Ok((Arc::new(dataset), folder.display().to_string()))
+fn read(path: &Path, reading: &Reading) -> Result<(Arc<Dataset>, String), Failure> {
+    let dataset =
+        Dataset::open(path, reading).map_err(|error| Failure::Other(error.to_string()))?;
+    Ok((Arc::new(dataset), path.display().to_string()))
 }
 
 impl Catalog for LocalCatalog {
@@ -46,7 +47,7 @@ impl Catalog for LocalCatalog {
                 name: name.clone(),
             }),
             (None, DataSource::Hash(hash)) => Err(format!(
-                "this machine does not know what data set {hash} is; name its folder with --data-dir"
+                "this machine does not know what data set {hash} is; name its folder or file with --data-dir"
             )),
             (None, _) => Err("the data set was not loaded".to_owned()),
         }

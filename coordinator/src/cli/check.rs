@@ -26,8 +26,8 @@ pub(super) struct CheckArgs {
     /// The sweep document (TOML or JSON), or - for stdin
     file: PathBuf,
 
-    /// Check against the MNIST-style IDX files of this folder instead of the data that the document names
-    #[arg(long, value_name = "DIR")]
+    /// Check against this folder of IDX files, or LIBSVM or CSV file, instead of the data that the document names
+    #[arg(long, visible_alias = "data", value_name = "PATH")]
     data_dir: Option<PathBuf>,
 
     #[command(flatten)]
@@ -173,7 +173,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let Some(sweep) = prepared.sweep else {
         return Err(Failure::Other(format!(
             "{}: the document names data by its hash, which this machine does not know; \
-             name the folder with --data-dir",
+             name the folder or file with --data-dir",
             args.file.display()
         )));
     };

@@ -19,8 +19,8 @@ use bistable_worker::{
     coupled,
     data::Dataset,
     problem::{
-        Dims, Distillation, Footprint, HyperRepresentation, Quadratic, QuadraticReplicas,
-        Reweighting, Size,
+        BinaryLogistic, Dims, Distillation, Footprint, HyperRepresentation, Logistic, Quadratic,
+        QuadraticReplicas, Reweighting, Size,
     },
     solver::{Words, shape},
 };
@@ -75,6 +75,11 @@ struct Pace {
 const DENSE: Pace = Pace {
     entry: 0.15e-9,
     look: 2e-9,
+};
+/// The same of sparse samples.
+const SPARSE: Pace = Pace {
+    entry: 0.15e-9,
+    look: 0.5e-9,
 };
 /// Layers of networks, by kernels.
 const LAYERS: Pace = Pace {
@@ -267,10 +272,19 @@ impl Model<'_> {
                 inner_step: draw + size.gradient.on(inner) * entry,
                 reverse_step: size.product.on(inner) * entry,
                 outer_step: draw + size.gradient.on(outer) * entry,
-                evaluation: size.gradient.on(1.0) * look,
+                evaluation: self.look(&size) * look,
                 product: draw + size.product.on(batch_v) * entry,
                 pass: size.dims.y as f64 * STATE,
             },
+        }
+    }
+
+    /// Multiply-adds to evaluate f on one sample.
+    fn look(&self, size: &Size) -> f64 {
+        match self.problem {
+            ProblemSpec::Quadratic(_) => size.gradient.on(1.0),
+            // Only what is done for the sample itself: a penalty is no part of f, or costs little.
+            _ => size.gradient.per_sample,
         }
     }
 
@@ -326,7 +340,9 @@ impl Model<'_> {
                 of(&spec, data, cell.m2 as usize, shape(cell))
             }
             Kind::Plain(size, _) => match self.problem {
-                ProblemSpec::Quadratic(spec) if cell.solver.is_fused() => {
+                ProblemSpec::Quadratic(spec)
+                    if cell.solver.is_fused() && spec.has_constant_hessians() =>
+                {
                     QuadraticReplicas::footprint(spec, shape(cell))
                 }
                 _ => size.footprint(shape(cell)),
@@ -348,12 +364,26 @@ impl Model<'_> {
     }
 
     fn kind(&self) -> Kind<'_> {
+        let (data, nonzero) = (self.shape.dims(), self.shape.nonzero);
         match self.problem {
             ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
             ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
             ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec), DENSE),
+            ProblemSpec::Logistic(_) => {
+                let size = match self.precision {
+                    Precision::F32 => Logistic::<f32>::size(data, nonzero),
+                    Precision::F64 => Logistic::<f64>::size(data, nonzero),
+                };
+                Kind::Plain(size, SPARSE)
+            }
+            ProblemSpec::BinaryLogistic(_) => {
+                let size = match self.precision {
+                    Precision::F32 => BinaryLogistic::<f32>::size(data.0, nonzero),
+                    Precision::F64 => BinaryLogistic::<f64>::size(data.0, nonzero),
+                };
+                Kind::Plain(size, SPARSE)
+            }
             ProblemSpec::HyperRepresentation(spec) => {
-                let (data, nonzero) = (self.shape.dims(), self.shape.nonzero);
                 let size = match self.precision {
                     Precision::F32 => HyperRepresentation::<f32>::size(spec, data, nonzero),
                     Precision::F64 => HyperRepresentation::<f64>::size(spec, data, nonzero),
@@ -361,7 +391,6 @@ impl Model<'_> {
                 Kind::Plain(size, LAYERS)
             }
             ProblemSpec::Distillation(spec) => {
-                let (data, nonzero) = (self.shape.dims(), self.shape.nonzero);
                 let size = match self.precision {
                     Precision::F32 => Distillation::<f32>::size(spec, data, nonzero),
                     Precision::F64 => Distillation::<f64>::size(spec, data, nonzero),

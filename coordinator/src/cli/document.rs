@@ -8,7 +8,7 @@ use std::{
 };
 
 use bistable_common::{
-    sweep::{self, DataSource, Format, Source, Sweep},
+    sweep::{self, DataSource, Format, Reading, Source, Sweep},
     wire::v1,
 };
 use bistable_worker::data::Dataset;
@@ -85,7 +85,7 @@ impl Document {
     pub fn prepare(&self, data_dir: Option<&Path>) -> Result<Prepared, Failure> {
         let named = sweep::data_source(&self.source())?;
         let wanted = match (named, data_dir) {
-            (Some(_), Some(folder)) => Some(DataSource::Dir(absolute(folder)?)),
+            (Some(named), Some(path)) => Some(elsewhere(named, path)?),
             (None, Some(_)) => {
                 return Err(Failure::Other(format!(
                     "{}: the problem generates its samples; leave --data-dir out",
@@ -101,7 +101,7 @@ impl Document {
             false => Some(sweep::parse(&self.source(), &catalog)?),
         };
         let data = catalog.dataset().cloned();
-        let travels = matches!(wanted, Some(DataSource::Dir(_)));
+        let travels = matches!(wanted, Some(DataSource::Path(..)));
         let upload = data.clone().filter(|_| travels);
         Ok(Prepared {
             request: self.request(upload.as_deref())?,
@@ -111,7 +111,7 @@ impl Document {
         })
     }
 
-    /// The document as the coordinator gets it: a folder's place is taken by its content's hash.
+    /// The document as the coordinator gets it: a path's place is taken by the content's hash.
     fn request(&self, upload: Option<&Dataset>) -> Result<v1::SubmitSweepRequest, Failure> {
         let (document, format) = match upload {
             Some(data) => (
@@ -131,6 +131,15 @@ impl Document {
             priority: None,
         })
     }
+}
+
+/// The same way of reading, but another place.
+fn elsewhere(named: DataSource, path: &Path) -> Result<DataSource, Failure> {
+    let reading = match named {
+        DataSource::Path(_, reading) => reading,
+        DataSource::Bundled | DataSource::Hash(_) => Reading::default(),
+    };
+    Ok(DataSource::Path(absolute(path)?, reading))
 }
 
 fn absolute(folder: &Path) -> Result<PathBuf, Failure> {

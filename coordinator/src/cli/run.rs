@@ -50,8 +50,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 
-    /// Run on the MNIST-style IDX files of this folder instead of the data that the document names
-    #[arg(long, value_name = "DIR")]
+    /// Run on this folder of IDX files, or LIBSVM or CSV file, instead of the data that the document names
+    #[arg(long, visible_alias = "data", value_name = "PATH")]
     data_dir: Option<PathBuf>,
 
     /// Rerun every experiment from scratch instead of forking it from the base run

@@ -29,8 +29,8 @@ pub(super) struct SubmitArgs {
     /// The sweep document (TOML or JSON), or - for stdin
     file: PathBuf,
 
-    /// Run on the MNIST-style IDX files of this folder instead of the data that the document names
-    #[arg(long, value_name = "DIR")]
+    /// Run on this folder of IDX files, or LIBSVM or CSV file, instead of the data that the document names
+    #[arg(long, visible_alias = "data", value_name = "PATH")]
     data_dir: Option<PathBuf>,
 
     /// Lease units of this sweep before those of sweeps with a lower priority [default: 0, or as before]

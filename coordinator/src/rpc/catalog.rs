@@ -72,8 +72,8 @@ impl Catalog for Stored<'_> {
                 }),
                 None => Err("this coordinator has no bundled data set".into()),
             },
-            DataSource::Dir(_) => Err(
-                "a coordinator reads no paths; `bistable submit` uploads the folder and names it by its hash".into(),
+            DataSource::Path(..) => Err(
+                "a coordinator reads no paths; `bistable submit` uploads the data and names it by its hash".into(),
             ),
             DataSource::Hash(hash) => self.uploaded(*hash),
         }

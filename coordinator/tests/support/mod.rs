@@ -295,6 +295,7 @@ pub fn sweep(blocks: u32, replicates: u32) -> Sweep {
         mean: 0.0,
         noise: 1.0,
         seed: 1,
+        ..QuadraticSpec::default()
     };
     let facts = Facts {
         scheme: bistable_common::sweep::SCHEME,

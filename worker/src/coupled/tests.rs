@@ -69,7 +69,7 @@ fn units_with(simd: Simd, work: &Work) -> Vec<Trajectory> {
 fn digest(simd: Simd, facts: &Facts) -> String {
     let mut one = facts.clone();
     one.replicates = 1;
-    let units = units_with(simd, &work(&one, &Dataset::bundled(), Mode::Forked));
+    let units = units_with(simd, &work(&one, &testing::data_of(&one), Mode::Forked));
     let mut digest = Digest::new(&one);
     digest
         .run(CellId(0), Replicate(0), &one.cells[0].ks, &units)
@@ -290,6 +290,13 @@ fn equal_data() -> Arc<Dataset> {
     content.extend([0, 0, 8, 1, 0, 0, 0, 200]);
     content.extend([5; 200]);
     Arc::new(Dataset::from_content(content).expect("valid"))
+}
+
+/// 200 copies of one sparse row of the second of two classes.
+fn equal_rows() -> Arc<Dataset> {
+    let row = || [(3, 0.5), (7, -2.0)].into_iter();
+    let rows = (0..200).map(|_| (1, row()));
+    Arc::new(Dataset::of_sparse(9, rows).expect("valid"))
 }
 
 #[test]

@@ -133,7 +133,6 @@ fn length(expected: u64, bytes: &[u8]) -> DataError {
 /// Rows that are being collected, in the order of samples.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
-    labels: Vec<u32>,
     ends: Vec<u32>,
     indices: Vec<u32>,
     values: Vec<f32>,
@@ -149,23 +148,23 @@ impl Builder {
     }
 
     /// Ends a sample.
-    pub fn end(&mut self, label: u32) {
-        self.labels.push(label);
+    pub fn end(&mut self) {
         self.ends.push(self.indices.len() as u32);
     }
 
     /// The form, which reading it back checks.
-    pub fn content(&self, features: u32) -> Result<Vec<u8>, DataError> {
-        let length = HEADER + 8 * (self.labels.len() + self.indices.len());
+    pub fn content(&self, features: u32, labels: &[u32]) -> Result<Vec<u8>, DataError> {
+        assert_eq!(labels.len(), self.ends.len());
+        let length = HEADER + 8 * (labels.len() + self.indices.len());
         if length as u64 > MAX_CONTENT_BYTES {
             return Err(too_large());
         }
         let mut bytes = Vec::with_capacity(length);
         bytes.extend(MAGIC);
-        bytes.extend((self.labels.len() as u32).to_le_bytes());
+        bytes.extend((labels.len() as u32).to_le_bytes());
         bytes.extend(features.to_le_bytes());
         bytes.extend((self.indices.len() as u64).to_le_bytes());
-        let words = self.labels.iter().chain(&self.ends).chain(&self.indices);
+        let words = labels.iter().chain(&self.ends).chain(&self.indices);
         bytes.extend(words.flat_map(|word| word.to_le_bytes()));
         bytes.extend(self.values.iter().flat_map(|value| value.to_le_bytes()));
         Ok(bytes)

@@ -51,9 +51,30 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A line of a text file.
+    #[error("{name}, {error}")]
+    Line {
+        /// Which file.
+        name: String,
+        /// Where, and what is wrong there.
+        error: LineError,
+    },
+    /// A file whose format nobody told.
+    #[error("{0}")]
+    Format(String),
     /// Rows in the sparse form that are not in it.
     #[error("sparse rows: {0}")]
     Sparse(String),
+}
+
+/// A line of a text file that is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct LineError {
+    /// Which, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 impl DataError {

@@ -71,7 +71,7 @@ fn find(place: &Path, names: &[&str; 2]) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn read(path: &Path) -> Result<File, DataError> {
+pub(super) fn read(path: &Path) -> Result<File, DataError> {
     let name = path.display().to_string();
     let failed = |source| DataError::Io {
         path: name.clone(),

@@ -4,12 +4,16 @@
 //! form of [`csr`]. It does not know which problem computes on it.
 
 mod csr;
+mod csv;
 mod deal;
 mod error;
 mod folder;
 #[cfg(test)]
 mod fuzz;
 mod idx;
+mod libsvm;
+mod line;
+mod place;
 mod row;
 mod unpack;
 
@@ -18,12 +22,12 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use bistable_common::ids::Hash;
+use bistable_common::{ids::Hash, sweep::Reading};
 
 use crate::kernel::Real;
 
 pub use deal::{Deal, deal};
-pub use error::DataError;
+pub use error::{DataError, LineError};
 pub use idx::IdxError;
 pub use unpack::UnpackError;
 
@@ -79,8 +83,13 @@ impl Dataset {
             .clone()
     }
 
+    /// A folder of IDX files or a file of samples, plain or gzip.
+    pub fn open(path: &Path, reading: &Reading) -> Result<Self, DataError> {
+        place::open(path, reading)
+    }
+
     /// The training files of an MNIST-style folder, plain or gzip; torchvision's layout works as it is.
-    pub fn from_dir(dir: &Path) -> Result<Self, DataError> {
+    fn from_dir(dir: &Path) -> Result<Self, DataError> {
         let [images, labels] = folder::training_files(dir)?;
         Self::from_files((&images.name, &images.bytes), (&labels.name, &labels.bytes))
     }
@@ -116,12 +125,13 @@ impl Dataset {
     where
         I: Iterator<Item = (u32, f32)>,
     {
-        let mut rows = csr::Builder::default();
+        let (mut rows, mut labels) = (csr::Builder::default(), Vec::new());
         for (label, entries) in samples {
             entries.for_each(|(index, value)| rows.entry(index, value));
-            rows.end(label);
+            rows.end();
+            labels.push(label);
         }
-        Self::from_content(rows.content(features)?)
+        Self::from_content(rows.content(features, &labels)?)
     }
 
     fn of_records(

@@ -3,25 +3,30 @@
 //! To add a problem, implement [`Oracle`] on flat slices and wrap it in [`Plain`]; if it is worth it, implement the fused
 //! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
 
+mod binary_logistic;
 mod distillation;
 mod hyper_representation;
 mod labelled;
+mod logistic;
 mod mlp;
 mod plain;
 pub mod quadratic;
 pub mod reweighting;
+mod samples;
 mod size;
 #[cfg(test)]
 mod tests;
 
+pub use binary_logistic::BinaryLogistic;
 pub use distillation::Distillation;
 pub use hyper_representation::HyperRepresentation;
+pub use logistic::Logistic;
 pub use plain::Plain;
 pub use quadratic::{Quadratic, QuadraticReplicas};
 pub use reweighting::{LinearReplicas, Reweighting};
 pub use size::{Size, Work};
 
-use crate::kernel::{Aligned, Real};
+use crate::kernel::{Aligned, Real, Simd};
 use labelled::Labelled;
 
 /// Lengths of the two variables' slices.
@@ -81,9 +86,9 @@ pub struct Constants {
     pub l_f: f64,
     /// Smoothness of g.
     pub l_g: f64,
-    /// Strong convexity of f.
+    /// Strong convexity of f; negative where it is not convex: its Hessian's smallest eigenvalue.
     pub mu_f: f64,
-    /// Strong convexity of g.
+    /// The same of g.
     pub mu_g: f64,
 }
 
@@ -121,6 +126,10 @@ pub trait Oracle: Sync {
     /// The type of its parameters.
     type Real: Real;
 
+    /// What [`Plain`] may step with; the same bits come of it as without.
+    fn simd(&self) -> Option<Simd> {
+        None
+    }
     /// Lengths of x and y.
     fn dims(&self) -> Dims;
     /// The initial point.

@@ -2,11 +2,15 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Activation, ProblemSpec, ReweightingSpec},
+    spec::{
+        Activation, BinaryLogisticSpec, Family, LogisticSpec, ProblemSpec, QuadraticSpec,
+        ReweightingSpec,
+    },
 };
 
 use super::{
-    Iterate, Oracle, OuterBatch, Plain, Problem, Quadratic, Reweighting, Shape, Smooth, Table,
+    BinaryLogistic, Iterate, Logistic, Oracle, OuterBatch, Plain, Problem, Quadratic, Reweighting,
+    Shape, Smooth, Table,
 };
 use crate::{
     data::Dataset,
@@ -186,6 +190,106 @@ fn derivatives_with_a_ridge_are_finite_differences() {
 #[test]
 fn quadratic_derivatives_are_finite_differences() {
     check_oracle(&quadratic());
+    for (family, mu) in [(Family::ScSc, 1.0), (Family::CC, 0.0), (Family::NcNc, -0.3)] {
+        for coupling in [None, Some(0.0), Some(0.7)] {
+            let problem = quadratic_of(family, mu, coupling);
+            check_oracle(&problem);
+            let at = somewhere(&problem);
+            for steps in 1..=3 {
+                check_unrolled(&Plain(problem.clone()), &at, steps);
+            }
+        }
+    }
+}
+
+fn quadratic_of(family: Family, mu: f64, coupling: Option<f64>) -> Quadratic {
+    let mut facts = testing::quadratic_facts(6, 12);
+    let spec = QuadraticSpec {
+        family,
+        coupling,
+        mu_f: mu,
+        mu_g: mu,
+        ..testing::quadratic_spec()
+    };
+    facts.problem = ProblemSpec::Quadratic(spec.clone());
+    Quadratic::new(&spec, &facts, &facts.cells[0], Replicate(0))
+}
+
+fn logistic(data: &Dataset) -> Logistic<f64> {
+    let facts = testing::logistic_facts(6, 12);
+    let spec = LogisticSpec { log_penalty: -2.0 };
+    let cell = &facts.cells[0];
+    Logistic::new(Simd::any(), &spec, &facts, cell, Replicate(0), data).expect("fits")
+}
+
+#[test]
+fn logistic_derivatives_are_finite_differences() {
+    for data in [Dataset::bundled(), testing::sparse_data()] {
+        let problem = logistic(&data);
+        check_oracle(&problem);
+        for steps in 1..=3 {
+            check_unrolled(&Plain(logistic(&data)), &somewhere(&problem), steps);
+        }
+    }
+}
+
+#[test]
+fn a_logistic_penalty_is_its_features_own() {
+    let problem = logistic(&testing::sparse_data());
+    let mut at = somewhere(&problem);
+    let bare = {
+        let mut without = at.clone();
+        without.x.fill(-700.0);
+        problem.inner_value(&without, &BATCH)
+    };
+    at.x.fill(-700.0);
+    at.x[5] = 0.5;
+    let weights = &at.y[2 * 5..2 * 6];
+    let penalty = 0.5 * 0.5f64.exp() * dot(weights, weights);
+    close(problem.inner_value(&at, &BATCH) - bare, penalty, 1e-9);
+}
+
+fn binary(l2: f64) -> BinaryLogistic<f64> {
+    let facts = testing::binary_facts(12);
+    let data = testing::sparse_data();
+    let (spec, cell) = (BinaryLogisticSpec { l2 }, &facts.cells[0]);
+    BinaryLogistic::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data).expect("fits")
+}
+
+#[test]
+fn binary_logistic_derivatives_are_finite_differences() {
+    for l2 in [0.0, 0.3] {
+        check_oracle(&binary(l2));
+    }
+}
+
+#[test]
+fn binary_logistic_loss_is_that_of_two_classes() {
+    // The multinomial model whose second class has the weights and whose first has none.
+    let (two, many) = (binary(0.0), logistic(&testing::sparse_data()));
+    let mut at = somewhere(&two);
+    at.x.iter_mut().for_each(|x| *x *= 3.0);
+    let weights = at.x.iter().flat_map(|&x| [0.0, x]).collect::<Vec<_>>();
+    let mut of_many = many.start();
+    of_many.y.copy_from_slice(&weights);
+    let rows: Vec<u32> = (0..40).collect();
+    let ours = two.metrics(&at, Table::Test, &rows);
+    let reference = many.metrics(&of_many, Table::Test, &rows);
+    close(ours.loss, reference.loss, 1e-12);
+    assert_eq!(ours.error, reference.error);
+    // Scores that would overflow.
+    at.x.iter_mut().for_each(|x| *x *= 1e6);
+    assert!(two.metrics(&at, Table::Test, &rows).loss.is_finite());
+}
+
+#[test]
+fn a_logistic_step_costs_what_its_rows_have() {
+    let (few, many) = (
+        Logistic::<f64>::size((1000, 3), 10.0),
+        Logistic::<f64>::size((1000, 3), 20.0),
+    );
+    assert_eq!(few.gradient.per_call, many.gradient.per_call);
+    assert_eq!(many.gradient.per_sample - few.gradient.per_sample, 60.0);
 }
 
 const INNER: [[u32; 4]; 3] = [[1, 4, 4, 8], [0, 11, 3, 1], [8, 2, 5, 4]];

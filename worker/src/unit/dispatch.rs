@@ -4,10 +4,7 @@ use std::{ops::Range, sync::atomic::AtomicBool};
 
 use bistable_common::{
     ids::Block,
-    spec::{
-        DistillationSpec, HyperRepresentationSpec, Precision, ProblemSpec, QuadraticSpec,
-        ReweightingSpec,
-    },
+    spec::{Precision, ProblemSpec, QuadraticSpec, ReweightingSpec},
     trajectory::Trajectory,
 };
 
@@ -17,8 +14,8 @@ use crate::{
     data::Dataset,
     kernel::Real,
     problem::{
-        Distillation, HyperRepresentation, LinearReplicas, Oracle, Plain, Problem, Quadratic,
-        QuadraticReplicas, Reweighting, Smooth,
+        BinaryLogistic, Distillation, HyperRepresentation, LinearReplicas, Logistic, Oracle, Plain,
+        Problem, Quadratic, QuadraticReplicas, Reweighting, Smooth,
     },
     solver::shape,
 };
@@ -38,8 +35,18 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::Reweighting(spec) => reweighting::<R>(spec, job),
         ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
         ProblemSpec::Quadratic(spec) => quadratic(spec, job),
-        ProblemSpec::HyperRepresentation(spec) => hyper_representation::<R>(spec, job),
-        ProblemSpec::Distillation(spec) => distillation::<R>(spec, job),
+        ProblemSpec::Logistic(spec) => job.on_data(|s, data| {
+            Logistic::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
+        }),
+        ProblemSpec::BinaryLogistic(spec) => job.on_data(|s, data| {
+            BinaryLogistic::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
+        }),
+        ProblemSpec::HyperRepresentation(spec) => job.on_data(|s, data| {
+            HyperRepresentation::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
+        }),
+        ProblemSpec::Distillation(spec) => job.on_data(|s, data| {
+            Distillation::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
+        }),
     }
 }
 
@@ -70,6 +77,15 @@ impl<'a> Job<'a> {
         }
         let blocks = self.blocks.clone();
         coupled::run_general(problem, self.setting, blocks, self.stop, self.done)
+    }
+
+    /// The oracle that `new` makes of the data set; `None` if that is too small.
+    fn on_data<O: Oracle>(
+        &mut self,
+        new: impl FnOnce(Setting<'a>, &'a Dataset) -> Option<O>,
+    ) -> Result<(), RunError> {
+        let oracle = new(self.setting, self.data()?);
+        self.oracle(oracle.ok_or(RunError::Data)?)
     }
 
     fn oracle<O: Oracle>(&mut self, oracle: O) -> Result<(), RunError> {
@@ -105,35 +121,9 @@ fn quadratic(spec: &QuadraticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
         return Err(RunError::Precision);
     }
     let problem = Quadratic::new(spec, facts, job.setting.cell(), replicate);
-    match job.is_fused() {
+    // A group keeps no tape of states, which second derivatives would depend on.
+    match job.is_fused() && spec.has_constant_hessians() {
         true => job.fused(&QuadraticReplicas::new(problem, simd)),
         false => job.oracle(problem),
     }
-}
-
-fn hyper_representation<R: Real>(
-    spec: &HyperRepresentationSpec,
-    job: &mut Job<'_>,
-) -> Result<(), RunError> {
-    let Setting {
-        facts,
-        replicate,
-        simd,
-        ..
-    } = job.setting;
-    let (cell, data) = (job.setting.cell(), job.data()?);
-    let problem = HyperRepresentation::<R>::new(simd, spec, facts, cell, replicate, data);
-    job.oracle(problem.ok_or(RunError::Data)?)
-}
-
-fn distillation<R: Real>(spec: &DistillationSpec, job: &mut Job<'_>) -> Result<(), RunError> {
-    let Setting {
-        facts,
-        replicate,
-        simd,
-        ..
-    } = job.setting;
-    let (cell, data) = (job.setting.cell(), job.data()?);
-    let problem = Distillation::<R>::new(simd, spec, facts, cell, replicate, data);
-    job.oracle(problem.ok_or(RunError::Data)?)
 }

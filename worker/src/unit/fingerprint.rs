@@ -71,6 +71,7 @@ fn sweeps() -> Vec<Sweep> {
         mean: 1.0,
         noise: 1.0,
         seed: 1,
+        ..QuadraticSpec::default()
     });
     let cleaning = ProblemSpec::HyperCleaning(HyperCleaningSpec {
         l2: 0.01,

@@ -102,6 +102,7 @@ pub fn sweep() -> Sweep {
             mean: 1.0,
             noise: 1.0,
             seed: 1,
+            ..QuadraticSpec::default()
         }),
         data: None,
         test: 1,

@@ -5,6 +5,7 @@
 
 mod distillation;
 mod hyper_representation;
+mod logistic;
 pub mod parameters;
 mod quadratic;
 mod reweighting;
@@ -15,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub use distillation::DistillationSpec;
 pub use hyper_representation::{Head, HyperRepresentationSpec};
+pub use logistic::{BinaryLogisticSpec, LogisticSpec};
 use parameters::{Conflict, Visitor};
-pub use quadratic::QuadraticSpec;
+pub use quadratic::{Family, QuadraticSpec};
 pub use reweighting::{Activation, HyperCleaningSpec, LabelNoise, ReweightingSpec};
 
 /// The floating-point type of parameters. Distances, losses and metrics are always accumulated in f64.
@@ -76,6 +78,10 @@ trait Described {
     fn fits_data(&self, _features: u32, _classes: u32) -> Result<(), String> {
         Ok(())
     }
+    /// Whether there is nothing but x and f.
+    fn is_single_level(&self) -> bool {
+        false
+    }
     /// Whether it can have so many training samples on data of so many classes; if not, why.
     fn fits_training(&self, _m2: u32, _classes: u32) -> Result<(), String> {
         Ok(())
@@ -105,6 +111,10 @@ pub enum ProblemSpec {
     HyperCleaning(HyperCleaningSpec),
     /// A generated quadratic.
     Quadratic(QuadraticSpec),
+    /// Logistic regression with a penalty for every feature.
+    Logistic(LogisticSpec),
+    /// Logistic regression of two classes, without an inner level.
+    BinaryLogistic(BinaryLogisticSpec),
     /// An embedding of images under a trained head.
     HyperRepresentation(HyperRepresentationSpec),
     /// Synthetic images that a classifier is trained on.
@@ -118,6 +128,8 @@ impl ProblemSpec {
             Self::Reweighting(ReweightingSpec::default()),
             Self::HyperCleaning(HyperCleaningSpec::default()),
             Self::Quadratic(QuadraticSpec::default()),
+            Self::Logistic(LogisticSpec::default()),
+            Self::BinaryLogistic(BinaryLogisticSpec::default()),
             Self::HyperRepresentation(HyperRepresentationSpec::default()),
             Self::Distillation(DistillationSpec::default()),
         ]
@@ -128,6 +140,8 @@ impl ProblemSpec {
             Self::Reweighting(spec) => spec,
             Self::HyperCleaning(spec) => spec,
             Self::Quadratic(spec) => spec,
+            Self::Logistic(spec) => spec,
+            Self::BinaryLogistic(spec) => spec,
             Self::HyperRepresentation(spec) => spec,
             Self::Distillation(spec) => spec,
         }
@@ -153,6 +167,11 @@ impl ProblemSpec {
         self.described().fits_data(features, classes)
     }
 
+    /// Whether there is nothing but x and f: no inner level, no y.
+    pub fn is_single_level(&self) -> bool {
+        self.described().is_single_level()
+    }
+
     /// Whether it can have so many training samples on data of so many classes; if not, why.
     pub fn fits_training(&self, m2: u32, classes: u32) -> Result<(), String> {
         self.described().fits_training(m2, classes)
@@ -164,6 +183,8 @@ impl ProblemSpec {
             Self::Reweighting(spec) => spec.parameters(visitor),
             Self::HyperCleaning(spec) => spec.parameters(visitor),
             Self::Quadratic(spec) => spec.parameters(visitor),
+            Self::Logistic(spec) => spec.parameters(visitor),
+            Self::BinaryLogistic(spec) => spec.parameters(visitor),
             Self::HyperRepresentation(spec) => spec.parameters(visitor),
             Self::Distillation(spec) => spec.parameters(visitor),
         }
@@ -174,7 +195,11 @@ impl ProblemSpec {
         match self {
             Self::Reweighting(spec) => Some(Cow::Borrowed(spec)),
             Self::HyperCleaning(spec) => Some(Cow::Owned(spec.into())),
-            Self::Quadratic(_) | Self::HyperRepresentation(_) | Self::Distillation(_) => None,
+            Self::Quadratic(_)
+            | Self::Logistic(_)
+            | Self::BinaryLogistic(_)
+            | Self::HyperRepresentation(_)
+            | Self::Distillation(_) => None,
         }
     }
 }

@@ -28,6 +28,10 @@ pub trait Visitor {
         value: &mut Option<f64>,
         range: Numbers,
     );
+    /// A number with a fraction that may be left out.
+    fn optional(&mut self, key: &'static str, value: &mut Option<f64>, range: Numbers);
+    /// Two keys that are not written together: the first is another way to say the second.
+    fn exclude(&mut self, _key: &'static str, _other: &'static str) {}
     /// One of `words`, by its position.
     fn word(&mut self, key: &'static str, words: &[&'static str], chosen: &mut usize);
     /// The widths of a network's hidden layers, at most [`MAX_LAYERS`], each at most [`MAX_WIDTH`].

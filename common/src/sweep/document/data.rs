@@ -5,15 +5,20 @@ use std::path::PathBuf;
 use crate::{ids::Hash, spec::ProblemSpec};
 
 use super::{
-    DataSource,
+    DataFormat, DataSource, LabelColumn, Reading,
     keys::DATA,
     mistake::{Mistake, Read},
-    scalar::{text, word},
+    scalar::{integer, text, word},
     table::Table,
-    tree::{Entry, Node, Span},
+    tree::{Entry, Node, Span, Value},
 };
 
 const BUNDLED: [(&str, ()); 1] = [("mnist5k", ())];
+const FORMATS: [(&str, DataFormat); 3] = [
+    ("idx", DataFormat::Idx),
+    ("libsvm", DataFormat::Libsvm),
+    ("csv", DataFormat::Csv),
+];
 const MAX_PATH_CHARS: usize = 4096;
 
 /// A data source, and where it is written if it is.
@@ -41,16 +46,15 @@ pub(super) fn read(entry: Option<&Entry>, problem: &ProblemSpec) -> Read<Option<
     }
 }
 
+/// The keys of which exactly one is written.
+const SOURCES: [&str; 4] = ["source", "dir", "path", "hash"];
+
 fn named(node: &Node) -> Read<Data> {
     let table = Table::new(node, &DATA)?;
-    let written: Vec<_> = DATA
-        .keys
-        .iter()
-        .filter_map(|key| table.entry(key))
-        .collect();
+    let written: Vec<_> = SOURCES.iter().filter_map(|key| table.entry(key)).collect();
     match written.as_slice() {
         [entry] => Ok(Data {
-            source: source(&entry.key, &entry.node)?,
+            source: source(entry, &table)?,
             span: Some(entry.node.span.clone()),
         }),
         [] => Err(one_key("[data] names no data set").at(&node.span, "empty")),
@@ -62,21 +66,58 @@ fn named(node: &Node) -> Read<Data> {
 
 fn one_key(message: &str) -> Mistake {
     Mistake::new(message).help(
-        "one of: source = \"mnist5k\" (bundled), dir = \"a folder of IDX files\", hash = \"64 hexadecimal digits\"",
+        "one of: source = \"mnist5k\" (bundled), dir = \"a folder of IDX files\", path = \"a LIBSVM or CSV file\", hash = \"64 hexadecimal digits\"",
     )
 }
 
-fn source(key: &str, node: &Node) -> Read<DataSource> {
+fn source(entry: &Entry, table: &Table) -> Read<DataSource> {
+    let (key, node) = (entry.key.as_str(), &entry.node);
+    let reading = reading(table)?;
+    if key != "path"
+        && let Some(entry) = table.entry("format").or_else(|| table.entry("label"))
+    {
+        let message = format!("`{}` says how the file of `path` is read", entry.key);
+        return Err(Mistake::new(message)
+            .at(&entry.key_span, "belongs to `path`")
+            .help(format!("leave it out beside `{key}`")));
+    }
     match key {
         "source" => word(key, node, &BUNDLED)
             .map(|()| DataSource::Bundled)
             .map_err(|mistake| mistake.help_or("a folder is written dir = \"path\"")),
-        "dir" => Ok(DataSource::Dir(PathBuf::from(text(
-            key,
-            node,
-            MAX_PATH_CHARS,
-        )?))),
+        "dir" | "path" => {
+            let path = PathBuf::from(text(key, node, MAX_PATH_CHARS)?);
+            Ok(DataSource::Path(path, reading))
+        }
         _ => hash(key, node).map(DataSource::Hash),
+    }
+}
+
+fn reading(table: &Table) -> Read<Reading> {
+    let format = table.get("format");
+    let format = format
+        .map(|node| word("format", node, &FORMATS))
+        .transpose()?;
+    let label = table.get("label").map(label).transpose()?;
+    match (table.get("label"), format) {
+        (Some(node), Some(DataFormat::Idx | DataFormat::Libsvm)) => {
+            Err(Mistake::new("`label` names a column of a CSV file")
+                .at(&node.span, "this format has none"))
+        }
+        _ => Ok(Reading { format, label }),
+    }
+}
+
+fn label(node: &Node) -> Read<LabelColumn> {
+    match &node.value {
+        Value::Text(_) => {
+            text("label", node, MAX_PATH_CHARS).map(|name| LabelColumn::Name(name.to_owned()))
+        }
+        Value::Integer(_) => integer("label", node, &(0..=u32::MAX)).map(LabelColumn::Position),
+        _ => {
+            let expected = "a column's name, or its position from 0";
+            Err(Mistake::value("label", node, expected))
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) const PROBLEM: Schema = Schema {
 
 pub(super) const DATA: Schema = Schema {
     name: Cow::Borrowed("[data]"),
-    keys: Cow::Borrowed(&["source", "dir", "hash"]),
+    keys: Cow::Borrowed(&["source", "dir", "path", "hash", "format", "label"]),
 };
 
 pub(super) const GRID: Schema = Schema {
@@ -142,6 +142,10 @@ impl Visitor for Keys {
     }
 
     fn number_or(&mut self, key: &'static str, _: &'static str, _: &mut Option<f64>, _: Numbers) {
+        self.0.push(key);
+    }
+
+    fn optional(&mut self, key: &'static str, _: &mut Option<f64>, _: Numbers) {
         self.0.push(key);
     }
 

@@ -65,10 +65,39 @@ pub struct Source<'a> {
 pub enum DataSource {
     /// The data set that comes with Bistable, `mnist5k`.
     Bundled,
-    /// A folder of IDX files.
-    Dir(PathBuf),
+    /// A folder of IDX files, or a file of samples.
+    Path(PathBuf, Reading),
     /// A data set that whoever resolves it has already.
     Hash(Hash),
+}
+
+/// How a file of samples is to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Its format, if the document says it.
+    pub format: Option<DataFormat>,
+    /// Which column of a CSV file holds the labels.
+    pub label: Option<LabelColumn>,
+}
+
+/// A file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataFormat {
+    /// A folder of MNIST-style IDX files.
+    Idx,
+    /// LIBSVM's sparse text.
+    Libsvm,
+    /// Comma-separated values.
+    Csv,
+}
+
+/// A column of a CSV file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelColumn {
+    /// By its name in the header.
+    Name(String),
+    /// By its position, from 0.
+    Position(u32),
 }
 
 /// A data set, as far as a sweep depends on it.

@@ -102,6 +102,25 @@ impl Visitor for Reader<'_, '_> {
         });
     }
 
+    fn optional(&mut self, key: &'static str, value: &mut Option<f64>, range: Numbers) {
+        self.read(key, value, |node| number(key, node, range).map(Some));
+    }
+
+    fn exclude(&mut self, key: &'static str, other: &'static str) {
+        if let (Some(one), Some(second), None) = (
+            self.table.entry(key),
+            self.table.entry(other),
+            &self.mistake,
+        ) {
+            self.mistake = Some(
+                Mistake::new(format!("`{key}` is another way to write `{other}`"))
+                    .at(&one.key_span, "one")
+                    .at(&second.key_span, "another")
+                    .help("leave one of them out"),
+            );
+        }
+    }
+
     fn word(&mut self, key: &'static str, words: &[&'static str], chosen: &mut usize) {
         let positions = words.iter().enumerate();
         let words: Vec<_> = positions

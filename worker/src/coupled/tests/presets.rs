@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use bistable_common::spec::{
-    Activation, Batch, Direction, DistillationSpec, Head, HyperCleaningSpec,
+    Activation, Batch, Direction, DistillationSpec, Family, Head, HyperCleaningSpec,
     HyperRepresentationSpec, Precision, ProblemSpec, Solver,
     presets::{InnerSteps, PRESETS, Preset},
 };
 use bistable_common::sweep::{Facts, Indices};
 
-use super::{digest, equal_data, units, work};
+use super::{digest, equal_data, equal_rows, units, work};
 use crate::{data::Dataset, kernel::Simd, testing, unit::Mode};
 
 /// A preset on a small scale.
@@ -31,7 +31,7 @@ fn small(preset: &Preset) -> Solver {
 }
 
 /// Every problem on a small scale, with step sizes that none of them diverges with.
-fn problems() -> Vec<Facts> {
+fn problems() -> Vec<(&'static str, Facts)> {
     let network = testing::facts_with(24, 30);
     let mut cleaning = network.clone();
     cleaning.problem = ProblemSpec::HyperCleaning(HyperCleaningSpec {
@@ -41,30 +41,73 @@ fn problems() -> Vec<Facts> {
     cleaning.precision = Precision::F64;
     let mut quadratic = testing::quadratic_facts(24, 30);
     quadratic.cells[0].solver.eta_x.scale = 0.1;
-    let embedding = |head, precision| {
-        let mut facts = network.clone();
-        facts.problem = ProblemSpec::HyperRepresentation(HyperRepresentationSpec {
-            hidden: vec![16, 9],
-            activation: Activation::Tanh,
-            head,
-            l2: 0.01,
-        });
-        facts.precision = precision;
+    small_scale(vec![
+        ("reweighting", network),
+        ("hyper_cleaning", cleaning),
+        ("quadratic", quadratic),
+    ])
+}
+
+/// Those that came later, whose lines are at the end of the file.
+fn later_problems() -> Vec<(&'static str, Facts)> {
+    let mut logistic = testing::logistic_facts(24, 30);
+    let mut in_f32 = logistic.clone();
+    in_f32.precision = Precision::F32;
+    in_f32.data = Some(Dataset::bundled().hash());
+    for facts in [&mut logistic, &mut in_f32] {
+        facts.indices = Indices::Count(6);
+    }
+    let of_family = |family: Family, mu: f64, coupling: Option<f64>| {
+        let mut facts = testing::quadratic_facts(24, 30);
+        if let ProblemSpec::Quadratic(spec) = &mut facts.problem {
+            (spec.family, spec.coupling) = (family, coupling);
+            (spec.mu_f, spec.mu_g) = (mu, mu);
+        }
         facts
     };
-    let (softmax, ridge) = (
-        embedding(Head::Softmax, Precision::F32),
-        embedding(Head::Ridge, Precision::F64),
-    );
-    let mut distillation = network.clone();
-    distillation.problem = ProblemSpec::Distillation(DistillationSpec {
+    small_scale(vec![
+        ("quadratic-c-c", of_family(Family::CC, 0.0, None)),
+        ("quadratic-nc-nc", of_family(Family::NcNc, -0.3, Some(0.5))),
+        ("logistic", logistic),
+        ("logistic-f32", in_f32),
+        ("binary_logistic", testing::binary_facts(24)),
+        (
+            "hyper_representation",
+            embedding(Head::Softmax, Precision::F32),
+        ),
+        (
+            "hyper_representation ridge",
+            embedding(Head::Ridge, Precision::F64),
+        ),
+        ("distillation", distillation()),
+    ])
+}
+
+fn embedding(head: Head, precision: Precision) -> Facts {
+    let mut facts = testing::facts_with(24, 30);
+    facts.problem = ProblemSpec::HyperRepresentation(HyperRepresentationSpec {
+        hidden: vec![16, 9],
+        activation: Activation::Tanh,
+        head,
+        l2: 0.01,
+    });
+    facts.precision = precision;
+    facts
+}
+
+fn distillation() -> Facts {
+    let mut facts = testing::facts_with(24, 30);
+    facts.problem = ProblemSpec::Distillation(DistillationSpec {
         per_class: 3,
         hidden: vec![9],
         activation: Activation::Elu,
         l2: 0.01,
     });
-    let mut all = vec![network, cleaning, quadratic, softmax, ridge, distillation];
-    for facts in &mut all {
+    facts
+}
+
+fn small_scale(mut all: Vec<(&'static str, Facts)>) -> Vec<(&'static str, Facts)> {
+    for (_, facts) in &mut all {
         facts.test = 20;
         facts.cells[0].ks = vec![1, 3, 5];
     }
@@ -72,30 +115,29 @@ fn problems() -> Vec<Facts> {
 }
 
 /// The small sweeps of every preset with every problem that it fits.
-fn table() -> Vec<(&'static str, Facts)> {
-    let pairs = |preset: &'static Preset| {
-        problems().into_iter().filter_map(move |mut facts| {
-            let mut solver = small(preset);
-            if facts.problem.traits().outer_depends_on_x {
-                solver.eta_x.scale = solver.eta_x.scale.min(0.1);
-            }
-            facts.cells[0].solver = solver;
-            let cell = &facts.cells[0];
-            let fits = cell.solver.fits(&facts.problem, &cell.ks).is_ok();
-            fits.then_some((preset.name, facts))
-        })
+fn table() -> Vec<(String, Facts)> {
+    let pairs = |problems: fn() -> Vec<(&'static str, Facts)>| {
+        let of_preset = move |preset: &'static Preset| {
+            let fitted = problems().into_iter();
+            fitted.filter_map(|(name, facts)| {
+                Some((format!("{} {name}", preset.name), fitting(preset, facts)?))
+            })
+        };
+        PRESETS.iter().flat_map(of_preset)
     };
-    PRESETS.iter().flat_map(pairs).collect()
+    pairs(problems).chain(pairs(later_problems)).collect()
 }
 
-/// What the problem is called among the others.
-fn variant(problem: &ProblemSpec) -> String {
-    match problem {
-        ProblemSpec::HyperRepresentation(spec) if spec.head == Head::Ridge => {
-            format!("{} ridge", problem.name())
-        }
-        _ => problem.name().to_owned(),
+/// The preset on that problem, if it fits.
+fn fitting(preset: &Preset, mut facts: Facts) -> Option<Facts> {
+    let mut solver = small(preset);
+    if let ProblemSpec::Quadratic(_) | ProblemSpec::HyperRepresentation(_) = facts.problem {
+        solver.eta_x.scale = solver.eta_x.scale.min(0.1);
     }
+    facts.cells[0].solver = solver;
+    let cell = &facts.cells[0];
+    let fits = cell.solver.fits(&facts.problem, &cell.ks).is_ok();
+    fits.then_some(facts)
 }
 
 #[test]
@@ -103,7 +145,9 @@ fn every_preset_fits_a_problem() {
     let table = table();
     for preset in &PRESETS {
         assert!(
-            table.iter().any(|(name, _)| *name == preset.name),
+            table
+                .iter()
+                .any(|(name, _)| name.starts_with(&format!("{} ", preset.name))),
             "{}",
             preset.name
         );
@@ -111,9 +155,35 @@ fn every_preset_fits_a_problem() {
 }
 
 #[test]
+fn every_single_level_preset_reduces_its_loss() {
+    let mut facts = testing::binary_facts(300);
+    facts.test = 300;
+    facts.indices = Indices::Count(0);
+    let problem = facts.problem.clone();
+    let fits = |preset: &&Preset| preset.solver(0).fits(&problem, &[2]).is_ok();
+    let presets: Vec<_> = PRESETS.iter().filter(fits).collect();
+    let names: Vec<_> = presets.iter().map(|preset| preset.name).collect();
+    assert_eq!(names, ["sgd", "sps-max", "dec-sps", "spsb", "slsb"]);
+    for preset in presets {
+        facts.cells[0].solver = preset.solver(0);
+        facts.cells[0].ks = vec![300];
+        let units = units(&work(&facts, &testing::sparse_data(), Mode::Forked));
+        let last = units[0].curve.last().expect("a curve");
+        // The loss of no weights at all is that of a coin.
+        let start = 2.0f64.ln();
+        let (loss, error) = (last.test_loss, last.test_error.expect("two classes"));
+        assert!(
+            loss < 0.8 * start && error < 0.3,
+            "{}: {last:?}",
+            preset.name
+        );
+    }
+}
+
+#[test]
 fn forked_and_naive_runs_of_every_preset_agree_bit_for_bit() {
-    let data = Dataset::bundled();
     for (name, facts) in table() {
+        let data = testing::data_of(&facts);
         let of = |mode| units(&work(&facts, &data, mode));
         let forked = of(Mode::Forked);
         assert_eq!(forked, of(Mode::Naive), "{name}");
@@ -125,8 +195,12 @@ fn forked_and_naive_runs_of_every_preset_agree_bit_for_bit() {
 
 #[test]
 fn equal_data_give_distance_exactly_zero_with_every_preset() {
-    let data = equal_data();
+    let (images, rows) = (equal_data(), equal_rows());
     for (name, mut facts) in table() {
+        let data = match facts.problem {
+            ProblemSpec::BinaryLogistic(_) => &rows,
+            _ => &images,
+        };
         match &mut facts.problem {
             ProblemSpec::Quadratic(spec) => spec.noise = 0.0,
             ProblemSpec::Distillation(spec) => {
@@ -135,7 +209,7 @@ fn equal_data_give_distance_exactly_zero_with_every_preset() {
             }
             _ => facts.data = Some(data.hash()),
         }
-        let units = units(&work(&facts, &data, Mode::Naive));
+        let units = units(&work(&facts, data, Mode::Naive));
         let experiments = units.iter().flat_map(|unit| &unit.experiments);
         let records: Vec<_> = experiments.flat_map(|e| &e.records).collect();
         assert!(!records.is_empty(), "{name}");
@@ -162,7 +236,7 @@ fn every_presets_digest_is_as_it_was() {
     let found: BTreeSet<_> = (table().iter())
         .map(|(name, facts)| {
             let digest = digest(Simd::any(), facts);
-            format!("{name} {} {}", variant(&facts.problem), &digest[..16])
+            format!("{name} {}", &digest[..16])
         })
         .collect();
     let pinned = include_str!("digests.txt").lines().map(str::to_owned);

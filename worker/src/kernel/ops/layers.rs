@@ -61,6 +61,18 @@ kernel! {
     pub fn sigmoids<'a, R>(z: &'a mut [R]) = sigmoids_body
 }
 
+kernel! {
+    /// Replaces each value by its exponential; padded.
+    pub fn exponentials<'a, R>(z: &'a mut [R]) = exponentials_body
+}
+
+#[inline(always)]
+fn exponentials_body<R: Real, S: Lanes<R>>(s: S, z: &mut [R]) {
+    for z in vectors_mut(z) {
+        s.store(exp_of(s, s.load(z)), z);
+    }
+}
+
 #[inline(always)]
 fn activate_body<R: Real, S: Lanes<R>>(s: S, activation: Activation, z: &mut [R], slope: &mut [R]) {
     let groups = vectors_mut(z).iter_mut().zip(vectors_mut(slope));

@@ -19,8 +19,8 @@ pub use group::{
     descend, dot_lanes, mean_products_lanes, scale_lanes, softmax_along_lanes, softmax_lanes,
 };
 pub use layers::{
-    activate, add_rows, bend_rows, judge, multiply, multiply_add, scale_rows, sigmoids, softmax,
-    softmax_along,
+    activate, add_rows, bend_rows, exponentials, judge, multiply, multiply_add, scale_rows,
+    sigmoids, softmax, softmax_along,
 };
 pub use sparse::{gather, sparse_forward, sparse_update};
 

@@ -4,7 +4,7 @@
 use bistable_common::{
     draw::{Key, Purpose},
     ids::Replicate,
-    spec::QuadraticSpec,
+    spec::{Family, QuadraticSpec},
 };
 
 /// A dense square matrix, row by row.
@@ -51,15 +51,17 @@ impl Matrix {
     }
 }
 
-/// `Q' diag(lambda) Q` with eigenvalues evenly spaced from `mu` to `l` and a random orthogonal Q, the `which`-th of the
-/// problem's seed.
+/// `Q' diag(lambda) Q` with the spectrum of one level, the `which`-th matrix of the problem's seed: `Q` is a random
+/// rotation of all of z, or two of x and y and then, for every pair of an eigenvector of either, one in their plane.
 pub fn with_spectrum(spec: &QuadraticSpec, which: u64, mu: f64, l: f64) -> Matrix {
     let dim = (spec.dim_x + spec.dim_y) as usize;
-    let q = orthogonal(spec.seed, which, dim);
-    let spacing = (l - mu) / (dim - 1).max(1) as f64;
+    let q = match spec.coupling {
+        None => orthogonal(spec.seed, [which, 0], dim),
+        Some(coupling) => coupled(spec, which, coupling),
+    };
     let mut values = vec![0.0; dim * dim];
     for (k, row) in q.chunks_exact(dim).enumerate() {
-        let eigenvalue = mu + spacing * k as f64;
+        let eigenvalue = eigenvalue(spec.family, (mu, l), k, dim);
         for (a, &qa) in row.iter().enumerate() {
             for (b, &qb) in row.iter().enumerate() {
                 values[a * dim + b] += eigenvalue * (qa * qb);
@@ -69,10 +71,65 @@ pub fn with_spectrum(spec: &QuadraticSpec, which: u64, mu: f64, l: f64) -> Matri
     Matrix { dim, values }
 }
 
+/// The `k`-th of `dim` eigenvalues, which ascend.
+fn eigenvalue(family: Family, (mu, l): (f64, f64), k: usize, dim: usize) -> f64 {
+    let spaced = |from: f64, to: f64| from + (to - from) / (dim - 1).max(1) as f64 * k as f64;
+    match family {
+        Family::ScSc => spaced(mu, l),
+        Family::CC => {
+            let zeros = dim / 2;
+            match k.checked_sub(zeros) {
+                None => 0.0,
+                Some(above) => l * (above + 1) as f64 / (dim - zeros) as f64,
+            }
+        }
+        // The nonconvex term has the rest.
+        Family::NcNc => spaced(0.0, l + 4.0 * mu),
+    }
+}
+
+/// Rows are alternately from x and y. The k-th of x and the k-th last of y, of those that have a partner, are turned in
+/// their plane by an angle whose double has the sine `coupling`.
+fn coupled(spec: &QuadraticSpec, which: u64, coupling: f64) -> Vec<f64> {
+    let (p, n) = (spec.dim_x as usize, (spec.dim_x + spec.dim_y) as usize);
+    let (x, y) = (
+        orthogonal(spec.seed, [which, 1], p),
+        orthogonal(spec.seed, [which, 2], n - p),
+    );
+    let pairs = p.min(n - p);
+    let cosine = ((1.0 + (1.0 - coupling * coupling).sqrt()) / 2.0).sqrt();
+    let sine = coupling / (2.0 * cosine);
+    let mut rows = Vec::with_capacity(n * n);
+    let mut push = |of_x: Option<usize>, of_y: Option<usize>, [c, s]: [f64; 2]| {
+        let vector = |from: &[f64], row: Option<usize>, dim: usize, factor: f64| -> Vec<f64> {
+            let entry = |j| row.map_or(0.0, |row| factor * from[row * dim + j]);
+            (0..dim).map(entry).collect()
+        };
+        rows.extend(vector(&x, of_x, p, c));
+        rows.extend(vector(&y, of_y, n - p, s));
+    };
+    for k in 0..p.max(n - p) {
+        let partner = (k < pairs).then(|| pairs - 1 - k);
+        if k < p {
+            match partner {
+                Some(_) => push(Some(k), partner, [cosine, sine]),
+                None => push(Some(k), None, [1.0, 0.0]),
+            }
+        }
+        if k < n - p {
+            match partner {
+                Some(_) => push(partner, Some(k), [-sine, cosine]),
+                None => push(None, Some(k), [0.0, 1.0]),
+            }
+        }
+    }
+    rows
+}
+
 /// A random orthogonal matrix: uniform entries, orthogonalised row by row (Gram-Schmidt, each row twice).
-fn orthogonal(seed: u64, which: u64, dim: usize) -> Vec<f64> {
+fn orthogonal(seed: u64, [which, part]: [u64; 2], dim: usize) -> Vec<f64> {
     let mut key = Key::new(seed, Replicate(0), Purpose::Constants);
-    let mut stream = key.stream(which, 0);
+    let mut stream = key.stream(which, part);
     let mut rows: Vec<f64> = (0..dim * dim).map(|_| 2.0 * stream.unit() - 1.0).collect();
     for k in 0..dim {
         let (done, rest) = rows.split_at_mut(k * dim);

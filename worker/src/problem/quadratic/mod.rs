@@ -1,9 +1,11 @@
-//! A strongly convex quadratic at both levels whose constants are all known:
-//! `f(z; xi) = 1/2 (z - xi)' F (z - xi)`, `g(z; zeta) = 1/2 (z - zeta)' G (z - zeta)` with `z = (x, y)`.
+//! A quadratic at both levels whose constants are all known:
+//! `f(z; xi) = 1/2 (z - xi)' F (z - xi)`, `g(z; zeta) = 1/2 (z - zeta)' G (z - zeta)` with `z = (x, y)`; in the nonconvex
+//! family, `nu sum_i h(z_i)` more, [`bump`] being h.
 //!
-//! The Hessians are the same for every sample, so the difference of two coupled runs obeys a linear recursion, and the
+//! Without that the Hessians are the same for every sample, so the difference of two coupled runs obeys a linear recursion, and the
 //! expectation of an iterate a linear one in the expectation of the samples: see [`closed_form`].
 
+pub mod bump;
 pub mod closed_form;
 mod matrix;
 mod replicas;
@@ -26,6 +28,8 @@ pub struct Quadratic {
     spec: QuadraticSpec,
     f: Matrix,
     g: Matrix,
+    /// Weights of the nonconvex terms of f and g.
+    nu: [f64; 2],
     training: Vec<f64>,
     validation: Vec<f64>,
     test: Vec<f64>,
@@ -43,6 +47,11 @@ impl Quadratic {
         Self {
             f: with_spectrum(spec, 0, spec.mu_f, spec.l_f),
             g: with_spectrum(spec, 1, spec.mu_g, spec.l_g),
+            nu: match spec.has_constant_hessians() {
+                true => [0.0; 2],
+                // The least curvature of h is -1/2.
+                false => [-2.0 * spec.mu_f, -2.0 * spec.mu_g],
+            },
             training: samples(Purpose::Training, cell.m2),
             validation,
             test: samples(Purpose::Test, facts.test),
@@ -71,14 +80,19 @@ impl Quadratic {
         }
     }
 
-    /// The Hessian of f.
+    /// The Hessian of f, but for the nonconvex term.
     pub fn outer_hessian(&self) -> &Matrix {
         &self.f
     }
 
-    /// The Hessian of g.
+    /// The Hessian of g, but for the nonconvex term.
     pub fn inner_hessian(&self) -> &Matrix {
         &self.g
+    }
+
+    /// The weights of the nonconvex terms of f and g; 0 where there is none.
+    pub fn nonconvexity(&self) -> [f64; 2] {
+        self.nu
     }
 
     /// A row of [`Table::Validation`].
@@ -116,11 +130,11 @@ impl Quadratic {
         }
     }
 
-    /// Mean of `1/2 (z - s)' H (z - s)` over rows.
+    /// Mean of `1/2 (z - s)' H (z - s)` over rows, and `nu sum_i h(z_i)`.
     fn mean_value(
         &self,
         at: &Iterate<f64>,
-        h: &Matrix,
+        (h, nu): (&Matrix, f64),
         samples: &[f64],
         rows: &[u32],
         offset: &mut [f64],
@@ -129,7 +143,14 @@ impl Quadratic {
             self.offset(at, samples, &[row], offset);
             0.5 * h.quadratic_form(offset)
         };
-        rows.iter().map(value).sum::<f64>() / rows.len() as f64
+        let mean = rows.iter().map(value).sum::<f64>() / rows.len() as f64;
+        match nu {
+            0.0 => mean,
+            nu => {
+                let z = at.x.iter().chain(&*at.y);
+                mean + nu * z.map(|&z| bump::value(z)).sum::<f64>()
+            }
+        }
     }
 
     /// The mean outer loss, with room for one sample.
@@ -139,8 +160,17 @@ impl Quadratic {
             Table::Test => &self.test,
         };
         Metrics {
-            loss: self.mean_value(at, &self.f, samples, rows, room),
+            loss: self.mean_value(at, (&self.f, self.nu[0]), samples, rows, room),
             error: None,
+        }
+    }
+}
+
+/// `out_i += nu h'(z_i)`.
+fn add_slopes(nu: f64, z: &[f64], out: &mut [f64]) {
+    if nu != 0.0 {
+        for (out, &z) in out.iter_mut().zip(z) {
+            *out += nu * bump::slope(z);
         }
     }
 }
@@ -182,6 +212,7 @@ impl Oracle for Quadratic {
     fn inner_grad(&self, at: &Iterate<f64>, batch: &[u32], out: &mut [f64], work: &mut [f64]) {
         self.offset(at, &self.training, batch, work);
         self.g.block_times(self.dim_x(), 0, work, out);
+        add_slopes(self.nu[1], &at.y, out);
     }
 
     fn outer_grads(
@@ -195,10 +226,18 @@ impl Oracle for Quadratic {
         self.offset(at, &self.validation, batch, work);
         self.f.block_times(0, 0, work, gx);
         self.f.block_times(self.dim_x(), 0, work, gy);
+        add_slopes(self.nu[0], &at.x, gx);
+        add_slopes(self.nu[0], &at.y, gy);
     }
 
-    fn inner_hvp(&self, _: &Iterate<f64>, _: &[u32], v: &[f64], out: &mut [f64], _: &mut [f64]) {
+    fn inner_hvp(&self, at: &Iterate<f64>, _: &[u32], v: &[f64], out: &mut [f64], _: &mut [f64]) {
         self.g.block_times(self.dim_x(), self.dim_x(), v, out);
+        let nu = self.nu[1];
+        if nu != 0.0 {
+            for ((out, v), &y) in out.iter_mut().zip(v).zip(&*at.y) {
+                *out += nu * bump::curvature(y) * v;
+            }
+        }
     }
 
     fn cross_vp(&self, _: &Iterate<f64>, _: &[u32], v: &[f64], out: &mut [f64], _: &mut [f64]) {
@@ -207,7 +246,7 @@ impl Oracle for Quadratic {
 
     fn inner_value(&self, at: &Iterate<f64>, batch: &[u32]) -> f64 {
         let room = &mut vec![0.0; self.dim()];
-        self.mean_value(at, &self.g, &self.training, batch, room)
+        self.mean_value(at, (&self.g, self.nu[1]), &self.training, batch, room)
     }
 
     fn metrics(&self, at: &Iterate<f64>, table: Table, rows: &[u32]) -> Metrics {
@@ -224,5 +263,7 @@ impl Oracle for Quadratic {
     }
 }
 
+#[cfg(test)]
+mod families;
 #[cfg(test)]
 mod tests;

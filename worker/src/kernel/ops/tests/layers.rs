@@ -199,7 +199,7 @@ fn padding_is_no_class_whatever_stands_there() {
     }
 }
 
-/// The operations that go through vectors one by one: products, sums of rows, sigmoids.
+/// The operations that go through vectors one by one: products, sums of rows, sigmoids, exponentials.
 pub fn check_elements<R: Real>(lab: &mut Lab, rows: usize, vectors: usize) {
     let width = vectors * LANES;
     let len = rows * width;
@@ -215,6 +215,7 @@ pub fn check_elements<R: Real>(lab: &mut Lab, rows: usize, vectors: usize) {
     });
     let [total] = lab.run([&sum], |simd, [sum]| ops::add_rows(simd, &a, sum));
     let [sigmoids] = lab.run([&a], |simd, [z]| ops::sigmoids(simd, z));
+    let [exponentials] = lab.run([&a], |simd, [z]| ops::exponentials(simd, z));
 
     let (a, b) = (matrix(&a, width), matrix(&b, width));
     let (before, sum) = (matrix(&before, width), matrix(&sum, width));
@@ -243,6 +244,9 @@ pub fn check_elements<R: Real>(lab: &mut Lab, rows: usize, vectors: usize) {
     let result = a.mapv(|z| 1.0 / (1.0 + (-z).exp()));
     let sigmoid = function::<R>(3.0) + roundings::<f64>(3);
     check(&sigmoids, result.clone(), result, sigmoid);
+    let result = a.mapv(f64::exp);
+    let exponential = function::<R>(1.5) + roundings::<f64>(1);
+    check(&exponentials, result.clone(), result, exponential);
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! Samples as sparse rows with any number of features, for problems that go through them one by one.
+
+use bistable_common::{
+    ids::Replicate,
+    spec::LabelNoise,
+    sweep::{Cell, Facts},
+};
+
+use super::Table;
+use crate::{
+    data::{Dataset, deal},
+    kernel::Real,
+};
+
+/// Sparse rows and their labels.
+#[derive(Debug)]
+pub(super) struct Samples<R> {
+    starts: Vec<usize>,
+    indices: Vec<u32>,
+    values: Vec<R>,
+    labels: Vec<u32>,
+}
+
+/// A row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample<'a, R> {
+    pub label: u32,
+    indices: &'a [u32],
+    values: &'a [R],
+}
+
+impl<R: Real> Samples<R> {
+    fn new(data: &Dataset, samples: &[u32]) -> Self {
+        let mut all = Self {
+            starts: vec![0],
+            indices: Vec::new(),
+            values: Vec::new(),
+            labels: samples.iter().map(|&sample| data.label(sample)).collect(),
+        };
+        for &sample in samples {
+            for (index, value) in data.sparse(sample) {
+                all.indices.push(index);
+                all.values.push(value);
+            }
+            all.starts.push(all.indices.len());
+        }
+        all
+    }
+
+    pub fn row(&self, row: u32) -> Sample<'_, R> {
+        let range = self.starts[row as usize]..self.starts[row as usize + 1];
+        Sample {
+            label: self.labels[row as usize],
+            indices: &self.indices[range.clone()],
+            values: &self.values[range],
+        }
+    }
+
+    /// Bytes of a sample with so many values.
+    pub fn bytes(values: f64) -> f64 {
+        let entry = size_of::<u32>() + size_of::<R>();
+        values * entry as f64 + (size_of::<usize>() + size_of::<u32>()) as f64
+    }
+}
+
+impl<R: Real> Sample<'_, R> {
+    /// Features that are not zero, ascending, and their values.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, R)> {
+        let indices = self.indices.iter().map(|&index| index as usize);
+        indices.zip(self.values.iter().copied())
+    }
+}
+
+/// The samples of one replicate.
+#[derive(Debug)]
+pub(super) struct Dealt<R> {
+    pub training: Samples<R>,
+    validation: Samples<R>,
+    test: Samples<R>,
+}
+
+impl<R: Real> Dealt<R> {
+    /// Deals them out, all with their own labels; `None` if the data set is too small.
+    pub fn new(facts: &Facts, cell: &Cell, replicate: Replicate, data: &Dataset) -> Option<Self> {
+        let deal = deal(facts, cell, replicate, data, LabelNoise::Share(0.0))?;
+        let validation = [deal.validation, deal.replacement].concat();
+        Some(Self {
+            training: Samples::new(data, &deal.training),
+            validation: Samples::new(data, &validation),
+            test: Samples::new(data, &deal.test),
+        })
+    }
+
+    pub fn table(&self, table: Table) -> &Samples<R> {
+        match table {
+            Table::Validation => &self.validation,
+            Table::Test => &self.test,
+        }
+    }
+}
