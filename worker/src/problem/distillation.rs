@@ -9,16 +9,17 @@
 use bistable_common::{
     draw::{Key, Purpose},
     ids::Replicate,
-    spec::{DistillationSpec, LabelNoise},
+    spec::DistillationSpec,
     sweep::{Cell, Facts},
 };
 
 use super::{
-    Dims, Iterate, Labelled, Metrics, Oracle, Size, Table, Work,
+    Dims, Iterate, Metrics, Oracle, Size, Table, Work,
     mlp::{CHUNK, Classifier, Loss, Trace, cut},
+    samples::{Dealt, Samples},
 };
 use crate::{
-    data::{Dataset, deal},
+    data::Dataset,
     kernel::{Aligned, Real, Simd, ops},
 };
 
@@ -30,8 +31,7 @@ pub struct Distillation<R> {
     l2: f64,
     x: Vec<R>,
     y: Vec<R>,
-    validation: Labelled<R>,
-    test: Labelled<R>,
+    samples: Dealt<R>,
 }
 
 /// The classifier, without its parameters, and how many classes the images go through.
@@ -130,7 +130,7 @@ impl Network {
 enum Images<'a, R> {
     /// x, of so many classes.
     Synthetic(&'a [R], u32),
-    Real(&'a Labelled<R>),
+    Real(&'a Samples<R>),
 }
 
 impl<R: Real> Images<'_, R> {
@@ -148,7 +148,7 @@ impl<R: Real> Images<'_, R> {
     fn labels(&self, rows: &[u32]) -> impl Iterator<Item = u32> {
         rows.iter().map(move |&row| match self {
             Self::Synthetic(_, classes) => row % classes,
-            Self::Real(samples) => samples.labels[row as usize],
+            Self::Real(samples) => samples.row(row).label,
         })
     }
 }
@@ -164,18 +164,15 @@ impl<R: Real> Distillation<R> {
         replicate: Replicate,
         data: &Dataset,
     ) -> Option<Self> {
-        let deal = deal(facts, cell, replicate, data, LabelNoise::Share(0.0))?;
         let (features, classes) = (data.features() as usize, data.classes() as usize);
         let network = Network::new(simd, spec, features, classes);
-        let validation = [deal.validation, deal.replacement].concat();
         let mut key = Key::new(facts.seed, replicate, Purpose::Training);
         Some(Self {
             l2: spec.l2,
             x: images(&mut key, cell.m2, features, network.width()),
             y: network.classifier.layers.start(facts.seed, replicate, 0),
             network,
-            validation: Labelled::clean(data, &validation, None),
-            test: Labelled::clean(data, &deal.test, None),
+            samples: Dealt::new(facts, cell, replicate, data)?,
         })
     }
 
@@ -192,7 +189,7 @@ impl<R: Real> Distillation<R> {
             dims: Dims { x, y: layers.len() },
             scalar: size_of::<R>(),
             work: network.words(CHUNK),
-            sample: Labelled::<R>::bytes(nonzero),
+            sample: Samples::<R>::bytes(nonzero),
             // Forward, backward, products.
             gradient: Work {
                 per_call: layers.len() as f64,
@@ -288,7 +285,10 @@ impl<R: Real> Oracle for Distillation<R> {
         gy: &mut [R],
         work: &mut [R],
     ) {
-        let (network, images) = (&self.network, Images::Real(&self.validation));
+        let (network, images) = (
+            &self.network,
+            Images::Real(self.samples.table(Table::Validation)),
+        );
         gx.fill(R::ZERO);
         gy.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
@@ -337,10 +337,7 @@ impl<R: Real> Oracle for Distillation<R> {
     }
 
     fn metrics(&self, at: &Iterate<R>, table: Table, rows: &[u32]) -> Metrics {
-        let samples = match table {
-            Table::Validation => &self.validation,
-            Table::Test => &self.test,
-        };
+        let samples = self.samples.table(table);
         let sums = self.judge(&at.y, Images::Real(samples), rows);
         let [loss, error] = sums.map(|sum| sum / rows.len() as f64);
         Metrics {

@@ -6,7 +6,6 @@
 mod binary_logistic;
 mod distillation;
 mod hyper_representation;
-mod labelled;
 mod logistic;
 mod mlp;
 mod plain;
@@ -27,7 +26,6 @@ pub use reweighting::{LinearReplicas, Reweighting};
 pub use size::{Size, Work};
 
 use crate::kernel::{Aligned, Real, Simd};
-use labelled::Labelled;
 
 /// Lengths of the two variables' slices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

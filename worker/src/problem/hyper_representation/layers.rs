@@ -5,8 +5,9 @@ use bistable_common::spec::{Head, HyperRepresentationSpec};
 use crate::{
     kernel::{Real, Simd},
     problem::{
-        Dims, Iterate, Labelled,
+        Dims, Iterate,
         mlp::{Classifier, Loss, Mlp, Trace, cut},
+        samples::Samples,
     },
 };
 
@@ -91,7 +92,7 @@ impl Layers {
     pub fn forward<R: Real>(
         &self,
         at: &Iterate<R>,
-        samples: &Labelled<R>,
+        samples: &Samples<R>,
         rows: &[u32],
         values: &mut Values<'_, R>,
     ) {
@@ -108,13 +109,13 @@ impl Layers {
     pub fn differentiate<R: Real>(
         &self,
         at: &Iterate<R>,
-        samples: &Labelled<R>,
+        samples: &Samples<R>,
         rows: &[u32],
         share: R,
         values: &mut Values<'_, R>,
     ) {
         self.forward(at, samples, rows, values);
-        let labels = samples.of(rows);
+        let labels = samples.labels(rows);
         self.head.differentiate(labels, share, &mut values.headed);
     }
 

@@ -16,13 +16,17 @@ mod layers;
 
 use bistable_common::{
     ids::Replicate,
-    spec::{HyperRepresentationSpec, LabelNoise},
+    spec::HyperRepresentationSpec,
     sweep::{Cell, Facts},
 };
 
-use super::{Dims, Iterate, Labelled, Metrics, Oracle, Size, Table, Work, mlp::CHUNK};
+use super::{
+    Dims, Iterate, Metrics, Oracle, Size, Table, Work,
+    mlp::CHUNK,
+    samples::{Dealt, Samples},
+};
 use crate::{
-    data::{Dataset, deal},
+    data::Dataset,
     kernel::{Aligned, Real, Simd, ops},
 };
 use layers::Layers;
@@ -35,9 +39,7 @@ pub struct HyperRepresentation<R> {
     l2: f64,
     x: Vec<R>,
     y: Vec<R>,
-    training: Labelled<R>,
-    validation: Labelled<R>,
-    test: Labelled<R>,
+    samples: Dealt<R>,
 }
 
 impl<R: Real> HyperRepresentation<R> {
@@ -50,19 +52,15 @@ impl<R: Real> HyperRepresentation<R> {
         replicate: Replicate,
         data: &Dataset,
     ) -> Option<Self> {
-        let deal = deal(facts, cell, replicate, data, LabelNoise::Share(0.0))?;
         let (features, classes) = (data.features() as usize, data.classes() as usize);
         let layers = Layers::new(simd, spec, features, classes);
         let head = spec.hidden.len() as u64;
-        let validation = [deal.validation, deal.replacement].concat();
         Some(Self {
             l2: spec.l2,
             x: layers.embedding.start(facts.seed, replicate, 0),
             y: layers.head.layers.start(facts.seed, replicate, head),
             layers,
-            training: Labelled::clean(data, &deal.training, None),
-            validation: Labelled::clean(data, &validation, None),
-            test: Labelled::clean(data, &deal.test, None),
+            samples: Dealt::new(facts, cell, replicate, data)?,
         })
     }
 
@@ -79,7 +77,7 @@ impl<R: Real> HyperRepresentation<R> {
             dims: Dims { x, y },
             scalar: size_of::<R>(),
             work: layers.words(CHUNK),
-            sample: Labelled::<R>::bytes(nonzero),
+            sample: Samples::<R>::bytes(nonzero),
             // Of f: forward, backward, products. Of g there is less to do.
             gradient: Work {
                 per_call: (x + y) as f64,
@@ -92,21 +90,14 @@ impl<R: Real> HyperRepresentation<R> {
         }
     }
 
-    fn table(&self, table: Table) -> &Labelled<R> {
-        match table {
-            Table::Validation => &self.validation,
-            Table::Test => &self.test,
-        }
-    }
-
     /// Sums of losses and errors.
-    fn judge(&self, at: &Iterate<R>, samples: &Labelled<R>, rows: &[u32]) -> [f64; 2] {
+    fn judge(&self, at: &Iterate<R>, samples: &Samples<R>, rows: &[u32]) -> [f64; 2] {
         let layers = &self.layers;
         let mut room = vec![R::ZERO; layers.words(rows.len().min(CHUNK))];
         rows.chunks(CHUNK).fold([0.0; 2], |sums, rows| {
             let mut values = layers.values(rows.len(), &mut room);
             layers.forward(at, samples, rows, &mut values);
-            let [loss, error] = layers.head.judge(samples.of(rows), &values.headed);
+            let [loss, error] = layers.head.judge(samples.labels(rows), &values.headed);
             [sums[0] + loss, sums[1] + error]
         })
     }
@@ -142,7 +133,7 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
     }
 
     fn inner_grad(&self, at: &Iterate<R>, batch: &[u32], out: &mut [R], work: &mut [R]) {
-        let (layers, samples) = (&self.layers, &self.training);
+        let (layers, samples) = (&self.layers, &self.samples.training);
         out.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
             let mut values = layers.values(rows.len(), work);
@@ -164,7 +155,7 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
         gy: &mut [R],
         work: &mut [R],
     ) {
-        let (layers, samples) = (&self.layers, &self.validation);
+        let (layers, samples) = (&self.layers, self.samples.table(Table::Validation));
         gx.fill(R::ZERO);
         gy.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
@@ -183,7 +174,7 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
     }
 
     fn inner_hvp(&self, at: &Iterate<R>, batch: &[u32], v: &[R], out: &mut [R], work: &mut [R]) {
-        let (layers, samples) = (&self.layers, &self.training);
+        let (layers, samples) = (&self.layers, &self.samples.training);
         out.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
             let values = &mut layers.values(rows.len(), work);
@@ -201,7 +192,7 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
     }
 
     fn cross_vp(&self, at: &Iterate<R>, batch: &[u32], v: &[R], out: &mut [R], work: &mut [R]) {
-        let (layers, samples) = (&self.layers, &self.training);
+        let (layers, samples) = (&self.layers, &self.samples.training);
         out.fill(R::ZERO);
         for rows in batch.chunks(CHUNK) {
             let values = &mut layers.values(rows.len(), work);
@@ -221,13 +212,13 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
     }
 
     fn inner_value(&self, at: &Iterate<R>, batch: &[u32]) -> f64 {
-        let [loss, _] = self.judge(at, &self.training, batch);
+        let [loss, _] = self.judge(at, &self.samples.training, batch);
         let squares = ops::dot(self.layers.embedding.simd(), &at.y, &at.y);
         loss / batch.len() as f64 + self.l2 * squares
     }
 
     fn metrics(&self, at: &Iterate<R>, table: Table, rows: &[u32]) -> Metrics {
-        let sums = self.judge(at, self.table(table), rows);
+        let sums = self.judge(at, self.samples.table(table), rows);
         let [loss, error] = sums.map(|sum| sum / rows.len() as f64);
         Metrics {
             loss,

@@ -24,10 +24,10 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::{Dims, Footprint, Iterate, Labelled, Metrics, OuterBatch, Problem, Shape, Table};
+use super::{Dims, Footprint, Iterate, Metrics, OuterBatch, Problem, Shape, Table};
 use crate::{
     data::{Dataset, deal},
-    kernel::{Aligned, Layout, Real, Simd, ops, padded},
+    kernel::{Aligned, Layout, Real, Rows, Simd, ops, padded},
 };
 use adjoint::{Adjoint, Extent};
 use gram::{Products, Side};
@@ -40,7 +40,30 @@ use unrolled::Unrolled;
 /// Samples that are evaluated side by side.
 const EVALUATION_BATCH: usize = 16;
 
+/// Samples and what they are called.
+#[derive(Debug)]
+struct Labelled<R> {
+    rows: Rows<R>,
+    labels: Vec<u32>,
+}
+
 impl<R: Real> Labelled<R> {
+    /// In the layout that suits them, or in a given one.
+    fn new(data: &Dataset, samples: &[u32], labels: Vec<u32>, layout: Option<Layout>) -> Self {
+        let columns = data.features() as usize;
+        let samples = samples.iter().map(|&sample| data.sparse(sample));
+        let rows = match layout {
+            None => Rows::new(columns, samples),
+            Some(layout) => Rows::with_layout(columns, samples, layout),
+        };
+        Self { rows, labels }
+    }
+
+    fn clean(data: &Dataset, samples: &[u32], layout: Option<Layout>) -> Self {
+        let labels = samples.iter().map(|&sample| data.label(sample)).collect();
+        Self::new(data, samples, labels, layout)
+    }
+
     fn batch<'a>(&'a self, rows: &'a [u32]) -> Batch<'a, R> {
         Batch {
             data: &self.rows,
