@@ -78,6 +78,11 @@ pub enum Misfit {
         "with T = 0 no training sample is ever read, so none can be replaced; use replace = \"validation\""
     )]
     NothingReplaced,
+    /// Training samples that are no data.
+    #[error(
+        "this problem's training samples are the outer variable, so none can be replaced; use replace = \"validation\""
+    )]
+    TrainingIsX,
     /// A problem without an inner level.
     #[error(
         "this problem has no inner level, its objective depends on x alone; use T = 0 with direction = \"partial\""

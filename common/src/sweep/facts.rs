@@ -49,8 +49,9 @@ impl Replace {
     }
 
     /// Refuses a cell whose runs never read what is replaced.
-    fn fits(self, cell: &Cell) -> Result<(), Misfit> {
+    fn fits(self, problem: &ProblemSpec, cell: &Cell) -> Result<(), Misfit> {
         match self {
+            Self::Training if !problem.samples_training() => Err(Misfit::TrainingIsX),
             Self::Training if cell.solver.schedule.inner_steps == 0 => Err(Misfit::NothingReplaced),
             Self::Validation | Self::Training => Ok(()),
         }
@@ -219,7 +220,7 @@ impl Facts {
                 check_cell(cell)?;
                 self.check_generated(cell)?;
                 let fits = cell.solver.fits(&self.problem, &cell.ks);
-                fits.and_then(|()| self.replace.fits(cell))
+                fits.and_then(|()| self.replace.fits(&self.problem, cell))
                     .map_err(|misfit| InvalidFacts::Misfit {
                         cell: index,
                         misfit,

@@ -369,13 +369,18 @@ fn every_problem_spelled_out_is_itself() {
     }));
     for problem in problems {
         let text = words::problem(&problem);
-        let solvers = |text: String| match problem.traits().is_minimax {
-            true => text.replace("ssgd", "ssgda").replace("tsgd\"", "tsgda-1\""),
-            false => text,
+        // As many synthetic images as the catalog's data set has classes.
+        let on = |document: String| match problem {
+            ProblemSpec::Distillation(_) => document.replace("[grid]", "[grid]\nm2 = 10"),
+            _ if problem.traits().is_minimax => {
+                let document = document.replace("ssgd", "ssgda");
+                document.replace("tsgd\"", "tsgda-1\"")
+            }
+            _ => document,
         };
-        let written = edited("[problem]\nkind = \"reweighting\"\n", &text);
-        assert_eq!(good(&solvers(written)).facts().problem, problem, "{text}");
-        let short = solvers(edited("reweighting", problem.name()));
+        let written = on(edited("[problem]\nkind = \"reweighting\"\n", &text));
+        assert_eq!(good(&written).facts().problem, problem, "{text}");
+        let short = on(edited("reweighting", problem.name()));
         assert_eq!(good(&short).facts().problem.name(), problem.name());
     }
 }
@@ -410,6 +415,38 @@ fn problems() {
     assert_eq!(
         reweighting("noise = 0.25\nl2 = 1e-3"),
         (0.001, LabelNoise::Share(0.25))
+    );
+}
+
+#[test]
+fn networks_at_the_outer_level() {
+    let text = edited(
+        "kind = \"reweighting\"",
+        "kind = \"hyper_representation\"\nhidden = []",
+    );
+    says(
+        &wrong(&toml(&text)),
+        &["hidden = [] leaves x without a component"],
+    );
+    let text = edited(
+        "kind = \"reweighting\"",
+        "kind = \"hyper_representation\"\nhead = \"lenet\"",
+    );
+    says(
+        &wrong(&toml(&text)),
+        &["head = \"lenet\"", "\"softmax\"", "\"ridge\""],
+    );
+    let text = edited(
+        "kind = \"reweighting\"",
+        "kind = \"distillation\"\nper_class = 3",
+    );
+    let text = text.replace("[grid]", "[grid]\nm2 = [30, 31]");
+    says(
+        &wrong(&toml(&text)),
+        &[
+            "m2 = 31, but its training samples are the synthetic images",
+            "need m2 = 30",
+        ],
     );
 }
 

@@ -19,9 +19,10 @@ use bistable_common::{
 use bistable_worker::{
     coupled,
     data::Dataset,
+    kernel::Real,
     problem::{
-        Auc, BinaryLogistic, Dims, Footprint, Logistic, Quadratic, QuadraticReplicas, Reweighting,
-        RobustReweighting, Size,
+        Auc, BinaryLogistic, Dims, Distillation, Footprint, HyperRepresentation, Logistic,
+        Quadratic, QuadraticReplicas, Reweighting, RobustReweighting, Size,
     },
     solver::{Words, shape},
 };
@@ -63,12 +64,35 @@ const LINEAR_ALONE: Rates = Rates {
 const FORWARD: f64 = 7e-12;
 /// A component of the state for each K, and for each fork: a distance, a copy.
 const STATE: f64 = 0.3e-9;
-/// A multiply-add of a problem that is composed from its oracle.
-const ENTRY: f64 = 0.15e-9;
-/// The same where single samples are looked at.
-const LOOK: f64 = 2e-9;
+/// Seconds that a multiply-add of a problem takes that is composed from its oracle.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// In derivatives.
+    entry: f64,
+    /// Where single samples are looked at.
+    look: f64,
+}
+
+/// Matrices and vectors.
+const DENSE: Pace = Pace {
+    entry: 0.15e-9,
+    look: 2e-9,
+};
 /// The same of sparse samples.
-const SPARSE_LOOK: f64 = 0.5e-9;
+const SPARSE: Pace = Pace {
+    entry: 0.15e-9,
+    look: 0.5e-9,
+};
+/// Layers of networks, by kernels.
+const LAYERS: Pace = Pace {
+    entry: 0.03e-9,
+    look: 0.03e-9,
+};
+/// A layer that is as narrow as there are classes.
+const NARROW: Pace = Pace {
+    entry: 0.15e-9,
+    look: 0.1e-9,
+};
 /// To draw a batch.
 const DRAW: f64 = 0.3e-6;
 
@@ -81,6 +105,13 @@ pub(super) struct Shape {
     nonzero: f64,
     /// Bytes of the whole.
     bytes: u64,
+}
+
+impl Shape {
+    /// Features and classes.
+    fn dims(&self) -> (usize, usize) {
+        (self.features as usize, self.classes as usize)
+    }
 }
 
 impl From<&Dataset> for Shape {
@@ -96,23 +127,7 @@ impl From<&Dataset> for Shape {
     }
 }
 
-impl Shape {
-    fn robust(&self, precision: Precision) -> Size {
-        let of = match precision {
-            Precision::F32 => RobustReweighting::<f32>::size,
-            Precision::F64 => RobustReweighting::<f64>::size,
-        };
-        of(self.features as usize, self.classes as usize, self.nonzero)
-    }
-
-    fn auc(&self, precision: Precision) -> Size {
-        let of = match precision {
-            Precision::F32 => Auc::<f32>::size,
-            Precision::F64 => Auc::<f64>::size,
-        };
-        of(self.features as usize, self.nonzero)
-    }
-}
+impl Shape {}
 
 impl Default for Shape {
     fn default() -> Self {
@@ -230,25 +245,23 @@ impl Model<'_> {
                     pass: parameters * STATE,
                 }
             }
-            Kind::Plain(size) => Times {
-                inner_step: draw + size.gradient.on(inner) * ENTRY,
-                reverse_step: size.product.on(inner) * ENTRY,
-                outer_step: draw + size.gradient.on(outer) * ENTRY,
-                evaluation: self.look(&size),
-                product: draw + size.product.on(batch_v) * ENTRY,
+            Kind::Plain(size, Pace { entry, look }) => Times {
+                inner_step: draw + size.gradient.on(inner) * entry,
+                reverse_step: size.product.on(inner) * entry,
+                outer_step: draw + size.gradient.on(outer) * entry,
+                evaluation: self.look(&size) * look,
+                product: draw + size.product.on(batch_v) * entry,
                 pass: size.dims.y as f64 * STATE,
             },
         }
     }
 
-    /// Seconds to evaluate f on one sample.
+    /// Multiply-adds to evaluate f on one sample.
     fn look(&self, size: &Size) -> f64 {
         match &self.facts.problem {
-            // Only what is done for the sample itself: the penalty is no part of f, or costs little.
-            ProblemSpec::Logistic(_) | ProblemSpec::BinaryLogistic(_) => {
-                size.gradient.per_sample * SPARSE_LOOK
-            }
-            _ => size.gradient.on(1.0) * LOOK,
+            ProblemSpec::Quadratic(_) => size.gradient.on(1.0),
+            // Only what is done for the sample itself: a penalty is no part of f, or costs little.
+            _ => size.gradient.per_sample,
         }
     }
 
@@ -265,7 +278,7 @@ impl Model<'_> {
         let samples = facts.replace.pool(facts.test, cell.m1, cell.m2) as f64;
         let sample = match self.kind() {
             Kind::Classifier(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
-            Kind::Plain(size) => size.sample,
+            Kind::Plain(size, _) => size.sample,
         };
         // First draws and index orders.
         let draws = 32.0 * f64::from(facts.replace.samples(cell));
@@ -307,14 +320,14 @@ impl Model<'_> {
     fn problem_footprint(&self, cell: &Cell) -> Footprint {
         match self.kind() {
             Kind::Classifier(spec) => {
-                let data = (self.shape.features as usize, self.shape.classes as usize);
+                let data = self.shape.dims();
                 let of = match self.facts.precision {
                     Precision::F32 => Reweighting::<f32>::footprint,
                     Precision::F64 => Reweighting::<f64>::footprint,
                 };
                 of(&spec, data, cell.m2 as usize, shape(cell))
             }
-            Kind::Plain(size) => match &self.facts.problem {
+            Kind::Plain(size, _) => match &self.facts.problem {
                 ProblemSpec::Quadratic(spec)
                     if self.groups(cell) && spec.has_constant_hessians() =>
                 {
@@ -337,35 +350,43 @@ impl Model<'_> {
                     z: 0,
                 }
             }
-            Kind::Plain(size) => size.dims,
+            Kind::Plain(size, _) => size.dims,
         };
         Words::new(&cell.solver, dims)
     }
 
     fn kind(&self) -> Kind<'_> {
-        match &self.facts.problem {
-            ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
-            ProblemSpec::HyperCleaning(spec) => Kind::Classifier(Cow::Owned(spec.into())),
-            ProblemSpec::Quadratic(spec) => Kind::Plain(Quadratic::size(spec)),
-            ProblemSpec::RobustReweighting(_) => {
-                Kind::Plain(self.shape.robust(self.facts.precision))
-            }
-            ProblemSpec::Auc(_) => Kind::Plain(self.shape.auc(self.facts.precision)),
-            ProblemSpec::Logistic(_) => {
-                let data = (self.shape.features as usize, self.shape.classes as usize);
-                Kind::Plain(match self.facts.precision {
-                    Precision::F32 => Logistic::<f32>::size(data, self.shape.nonzero),
-                    Precision::F64 => Logistic::<f64>::size(data, self.shape.nonzero),
-                })
-            }
-            ProblemSpec::BinaryLogistic(_) => {
-                let features = self.shape.features as usize;
-                Kind::Plain(match self.facts.precision {
-                    Precision::F32 => BinaryLogistic::<f32>::size(features, self.shape.nonzero),
-                    Precision::F64 => BinaryLogistic::<f64>::size(features, self.shape.nonzero),
-                })
-            }
+        match self.facts.precision {
+            Precision::F32 => self.kind_in::<f32>(),
+            Precision::F64 => self.kind_in::<f64>(),
         }
+    }
+
+    fn kind_in<R: Real>(&self) -> Kind<'_> {
+        let (data, nonzero) = (self.shape.dims(), self.shape.nonzero);
+        let (size, pace) = match &self.facts.problem {
+            ProblemSpec::Reweighting(spec) => return Kind::Classifier(Cow::Borrowed(spec)),
+            ProblemSpec::HyperCleaning(spec) => return Kind::Classifier(Cow::Owned(spec.into())),
+            ProblemSpec::Quadratic(spec) => (Quadratic::size(spec), DENSE),
+            ProblemSpec::RobustReweighting(_) => {
+                (RobustReweighting::<R>::size(data, nonzero), SPARSE)
+            }
+            ProblemSpec::Auc(_) => (Auc::<R>::size(data.0, nonzero), SPARSE),
+            ProblemSpec::Logistic(_) => (Logistic::<R>::size(data, nonzero), SPARSE),
+            ProblemSpec::BinaryLogistic(_) => (BinaryLogistic::<R>::size(data.0, nonzero), SPARSE),
+            ProblemSpec::HyperRepresentation(spec) => {
+                (HyperRepresentation::<R>::size(spec, data, nonzero), LAYERS)
+            }
+            ProblemSpec::Distillation(spec) => {
+                let pace = if spec.hidden.is_empty() {
+                    NARROW
+                } else {
+                    LAYERS
+                };
+                (Distillation::<R>::size(spec, data, nonzero), pace)
+            }
+        };
+        Kind::Plain(size, pace)
     }
 
     fn scalar(&self) -> f64 {
@@ -391,7 +412,7 @@ fn parameters(spec: &ReweightingSpec, shape: &Shape) -> f64 {
 /// A problem by what it costs.
 enum Kind<'a> {
     Classifier(Cow<'a, ReweightingSpec>),
-    Plain(Size),
+    Plain(Size, Pace),
 }
 
 #[cfg(test)]

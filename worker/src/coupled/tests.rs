@@ -1,6 +1,7 @@
 //! The laws of coupling, on the network: forks change no bit, equal data no distance, lease sizes nothing.
 
 mod minimax;
+mod networks;
 mod presets;
 
 use std::{

@@ -4,7 +4,10 @@
 //! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
 
 mod binary_logistic;
+mod distillation;
+mod hyper_representation;
 mod logistic;
+mod mlp;
 mod plain;
 pub mod quadratic;
 pub mod reweighting;
@@ -15,6 +18,8 @@ mod size;
 mod tests;
 
 pub use binary_logistic::BinaryLogistic;
+pub use distillation::Distillation;
+pub use hyper_representation::HyperRepresentation;
 pub use logistic::Logistic;
 pub use plain::Plain;
 pub use quadratic::{Quadratic, QuadraticReplicas};

@@ -1,4 +1,4 @@
-//! Samples as sparse rows with any number of features, for problems that go through them one by one.
+//! Samples as sparse rows with any number of features.
 
 use bistable_common::{
     ids::Replicate,
@@ -53,6 +53,21 @@ impl<R: Real> Samples<R> {
             label: self.labels[row as usize],
             indices: &self.indices[range.clone()],
             values: &self.values[range],
+        }
+    }
+
+    /// What rows are called.
+    pub fn labels(&self, rows: &[u32]) -> impl Iterator<Item = u32> {
+        rows.iter().map(|&row| self.labels[row as usize])
+    }
+
+    /// Copies rows, one after another; each becomes `width` values, zeros where it has none.
+    pub fn gather(&self, rows: &[u32], width: usize, out: &mut [R]) {
+        out.fill(R::ZERO);
+        for (&row, out) in rows.iter().zip(out.chunks_exact_mut(width)) {
+            for (feature, value) in self.row(row).entries() {
+                out[feature] = value;
+            }
         }
     }
 

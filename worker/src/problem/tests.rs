@@ -18,6 +18,8 @@ use crate::{
     testing,
 };
 
+mod networks;
+
 const BATCH: [u32; 5] = [3, 7, 0, 7, 11];
 const OUTER: [u32; 4] = [2, 9, 2, 5];
 
@@ -59,21 +61,25 @@ fn quadratic() -> Quadratic {
 /// A point away from the start, reproducible, zero where the start has padding.
 fn somewhere<O: Oracle<Real = f64>>(problem: &O) -> Iterate<f64> {
     let mut at = problem.start();
-    for (j, x) in at.x.iter_mut().enumerate() {
-        *x += ((j * 37 % 11) as f64 - 5.0) / 7.0;
+    let logits = at.x.iter().all(|&x| x == 0.0);
+    let width = if logits { 7.0 } else { 70.0 };
+    for (j, x) in unpadded(&mut at.x) {
+        *x += ((j * 37 % 11) as f64 - 5.0) / width;
     }
     for (j, z) in at.z.iter_mut().enumerate() {
         *z += ((j * 5 % 7) as f64 - 2.0) / 9.0;
     }
-    let generated = at.y.iter().all(|&y| y == 0.0);
-    for (j, y) in
-        at.y.iter_mut()
-            .enumerate()
-            .filter(|(_, y)| generated || **y != 0.0)
-    {
+    for (j, y) in unpadded(&mut at.y) {
         *y += ((j * 53 % 17) as f64 - 8.0) / 60.0;
     }
     at
+}
+
+/// The components that are not padding, which is zero where others are not.
+fn unpadded(values: &mut [f64]) -> impl Iterator<Item = (usize, &mut f64)> {
+    let all = values.iter().all(|&value| value == 0.0);
+    let components = values.iter_mut().enumerate();
+    components.filter(move |(_, value)| all || **value != 0.0)
 }
 
 /// A direction in y that keeps the padding zero.
@@ -86,6 +92,12 @@ fn direction_in_y(at: &Iterate<f64>, salt: usize) -> Vec<f64> {
         }
     };
     at.y.iter().enumerate().map(component).collect()
+}
+
+/// A direction in x.
+fn direction_in_x(at: &Iterate<f64>, shift: f64) -> Vec<f64> {
+    let component = |j| ((j * 29 % 7) as f64 - shift) / 3.0;
+    (0..at.x.len()).map(component).collect()
 }
 
 fn moved(at: &Iterate<f64>, dx: &[f64], dy: &[f64], step: f64) -> Iterate<f64> {
@@ -102,15 +114,16 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Central difference of `f` along (dx, dy).
+/// Central difference of `f` along (dx, dy), of fourth order.
 fn slope(
     at: &Iterate<f64>,
     dx: &[f64],
     dy: &[f64],
     mut f: impl FnMut(&Iterate<f64>) -> f64,
 ) -> f64 {
-    let h = 1e-5;
-    (f(&moved(at, dx, dy, h)) - f(&moved(at, dx, dy, -h))) / (2.0 * h)
+    let h = 2e-6;
+    let mut difference = |h| f(&moved(at, dx, dy, h)) - f(&moved(at, dx, dy, -h));
+    (8.0 * difference(h) - difference(2.0 * h)) / (12.0 * h)
 }
 
 /// Central difference of `f` along dz.
@@ -137,7 +150,7 @@ fn check_oracle<O: Oracle<Real = f64>>(problem: &O) {
     let at = somewhere(problem);
     let (nx, ny) = (at.x.len(), at.y.len());
     let zero_x = vec![0.0; nx];
-    let dx: Vec<f64> = (0..nx).map(|j| ((j * 29 % 7) as f64 - 3.0) / 3.0).collect();
+    let dx = direction_in_x(&at, 3.0);
     let (u, v) = (direction_in_y(&at, 31), direction_in_y(&at, 41));
     let work = &mut vec![0.0; problem.work_words()];
 
@@ -365,9 +378,7 @@ fn unrolled<P: Problem<Real = f64>>(
 }
 
 fn check_unrolled<P: Problem<Real = f64>>(problem: &P, at: &Iterate<f64>, steps: usize) {
-    let dx: Vec<f64> = (0..at.x.len())
-        .map(|j| ((j * 29 % 7) as f64 - 2.5) / 3.0)
-        .collect();
+    let dx = direction_in_x(at, 2.5);
     let (direction, _) = unrolled(problem, at, steps);
     let reference = slope(at, &dx, &vec![0.0; at.y.len()], |at| {
         unrolled(problem, at, steps).1

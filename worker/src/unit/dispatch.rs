@@ -15,8 +15,8 @@ use crate::{
     data::Dataset,
     kernel::Real,
     problem::{
-        Auc, BinaryLogistic, LinearReplicas, Logistic, Oracle, Plain, Problem, Quadratic,
-        QuadraticReplicas, Reweighting, RobustReweighting, Smooth,
+        Auc, BinaryLogistic, Distillation, HyperRepresentation, LinearReplicas, Logistic, Oracle,
+        Plain, Problem, Quadratic, QuadraticReplicas, Reweighting, RobustReweighting, Smooth,
     },
     solver::shape,
 };
@@ -36,17 +36,23 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::Reweighting(spec) => reweighting::<R>(spec, job),
         ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
         ProblemSpec::Quadratic(spec) => quadratic(spec, job),
-        ProblemSpec::RobustReweighting(spec) => job.on_data(|at, data| {
-            RobustReweighting::<R>::new(at.simd, spec, at.facts, at.cell(), at.replicate, data)
+        ProblemSpec::RobustReweighting(spec) => job.on_data(|s, data| {
+            RobustReweighting::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
         }),
-        ProblemSpec::Auc(spec) => job.on_data(|at, data| {
-            Auc::<R>::new(at.simd, spec, at.facts, at.cell(), at.replicate, data)
+        ProblemSpec::Auc(spec) => {
+            job.on_data(|s, data| Auc::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data))
+        }
+        ProblemSpec::Logistic(spec) => job.on_data(|s, data| {
+            Logistic::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
         }),
-        ProblemSpec::Logistic(spec) => job.on_data(|at, data| {
-            Logistic::<R>::new(at.simd, spec, at.facts, at.cell(), at.replicate, data)
+        ProblemSpec::BinaryLogistic(spec) => job.on_data(|s, data| {
+            BinaryLogistic::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
         }),
-        ProblemSpec::BinaryLogistic(spec) => job.on_data(|at, data| {
-            BinaryLogistic::<R>::new(at.simd, spec, at.facts, at.cell(), at.replicate, data)
+        ProblemSpec::HyperRepresentation(spec) => job.on_data(|s, data| {
+            HyperRepresentation::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
+        }),
+        ProblemSpec::Distillation(spec) => job.on_data(|s, data| {
+            Distillation::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
         }),
     }
 }
@@ -57,6 +63,7 @@ impl<'a> Job<'a> {
         let problem = &self.setting.facts.problem;
         problem
             .fits_data(data.features(), data.classes())
+            .and_then(|()| problem.fits_training(self.setting.cell().m2, data.classes()))
             .map_err(|conflict| RunError::Unfit(conflict.message))?;
         Ok(data)
     }
@@ -84,12 +91,12 @@ impl<'a> Job<'a> {
         coupled::run_general(problem, self.setting, blocks, self.stop, self.done)
     }
 
-    /// A problem that is made of dealt data, if there is enough of it.
+    /// The oracle that `new` makes of the data set; `None` if that is too small.
     fn on_data<O: Oracle>(
         &mut self,
-        make: impl FnOnce(&Setting<'_>, &Dataset) -> Option<O>,
+        new: impl FnOnce(Setting<'a>, &'a Dataset) -> Option<O>,
     ) -> Result<(), RunError> {
-        let oracle = make(&self.setting, self.data()?);
+        let oracle = new(self.setting, self.data()?);
         self.oracle(oracle.ok_or(RunError::Data)?)
     }
 

@@ -4,6 +4,8 @@
 //! writing and checking it are each written once, for all problems.
 
 mod auc;
+mod distillation;
+mod hyper_representation;
 mod logistic;
 pub mod parameters;
 mod quadratic;
@@ -15,6 +17,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 pub use auc::AucSpec;
+pub use distillation::DistillationSpec;
+pub use hyper_representation::{Head, HyperRepresentationSpec};
 pub use logistic::{BinaryLogisticSpec, LogisticSpec};
 use parameters::{Conflict, Visitor};
 pub use quadratic::{Family, QuadraticSpec};
@@ -54,6 +58,19 @@ pub struct Traits {
     pub smoothness: Option<f64>,
 }
 
+/// What classifiers of images have in common.
+const CLASSIFIER: Traits = Traits {
+    name: "",
+    summary: "",
+    source: "",
+    needs_data: true,
+    outer_depends_on_x: false,
+    is_classification: true,
+    is_minimax: false,
+    precision: Precision::F32,
+    smoothness: None,
+};
+
 /// A problem that tells what it is.
 trait Described {
     /// What is known of it.
@@ -69,9 +86,17 @@ trait Described {
         Ok(())
     }
 
+    /// Whether its training samples are samples of a distribution.
+    fn samples_training(&self) -> bool {
+        true
+    }
     /// Whether there is nothing but x and f.
     fn is_single_level(&self) -> bool {
         false
+    }
+    /// Whether it can have so many training samples on data of so many classes; if not, why.
+    fn fits_training(&self, _m2: u32, _classes: u32) -> Result<(), Conflict> {
+        Ok(())
     }
 }
 
@@ -106,6 +131,10 @@ pub enum ProblemSpec {
     Logistic(LogisticSpec),
     /// Logistic regression of two classes, without an inner level.
     BinaryLogistic(BinaryLogisticSpec),
+    /// An embedding of images under a trained head.
+    HyperRepresentation(HyperRepresentationSpec),
+    /// Synthetic images that a classifier is trained on.
+    Distillation(DistillationSpec),
 }
 
 impl ProblemSpec {
@@ -119,6 +148,8 @@ impl ProblemSpec {
             Self::Auc(AucSpec::default()),
             Self::Logistic(LogisticSpec::default()),
             Self::BinaryLogistic(BinaryLogisticSpec::default()),
+            Self::HyperRepresentation(HyperRepresentationSpec::default()),
+            Self::Distillation(DistillationSpec::default()),
         ]
     }
 
@@ -131,6 +162,8 @@ impl ProblemSpec {
             Self::Auc(spec) => spec,
             Self::Logistic(spec) => spec,
             Self::BinaryLogistic(spec) => spec,
+            Self::HyperRepresentation(spec) => spec,
+            Self::Distillation(spec) => spec,
         }
     }
 
@@ -154,9 +187,19 @@ impl ProblemSpec {
         self.described().fits_data(features, classes)
     }
 
+    /// Whether its training samples are samples of a distribution, so that they can be replaced.
+    pub fn samples_training(&self) -> bool {
+        self.described().samples_training()
+    }
+
     /// Whether there is nothing but x and f: no inner level, no y.
     pub fn is_single_level(&self) -> bool {
         self.described().is_single_level()
+    }
+
+    /// Whether it can have so many training samples on data of so many classes; if not, why.
+    pub fn fits_training(&self, m2: u32, classes: u32) -> Result<(), Conflict> {
+        self.described().fits_training(m2, classes)
     }
 
     /// Tells `visitor` all its parameters.
@@ -169,6 +212,8 @@ impl ProblemSpec {
             Self::Auc(spec) => spec.parameters(visitor),
             Self::Logistic(spec) => spec.parameters(visitor),
             Self::BinaryLogistic(spec) => spec.parameters(visitor),
+            Self::HyperRepresentation(spec) => spec.parameters(visitor),
+            Self::Distillation(spec) => spec.parameters(visitor),
         }
     }
 
@@ -181,7 +226,9 @@ impl ProblemSpec {
             | Self::RobustReweighting(_)
             | Self::Auc(_)
             | Self::Logistic(_)
-            | Self::BinaryLogistic(_) => None,
+            | Self::BinaryLogistic(_)
+            | Self::HyperRepresentation(_)
+            | Self::Distillation(_) => None,
         }
     }
 }

@@ -85,6 +85,18 @@ impl Conflict {
         })
     }
 
+    /// An embedding has parameters.
+    pub fn no_layers(key: &'static str, widths: &[u32]) -> Result<(), Self> {
+        if !widths.is_empty() {
+            return Ok(());
+        }
+        Err(Self {
+            message: format!("{key} = [] leaves x without a component"),
+            keys: vec![(key, "no layer")],
+            help: Some("expected the width of at least one layer".to_owned()),
+        })
+    }
+
     /// Weights between hidden layers fill memory as the product of widths.
     pub fn weights(key: &'static str, widths: &[u32]) -> Result<(), Self> {
         let pairs = widths.windows(2);

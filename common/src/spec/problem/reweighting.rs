@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Described, Precision, Traits, fits_memory,
+    CLASSIFIER, Described, Traits, fits_memory,
     parameters::{Conflict, Visitor, choice},
 };
 use crate::spec::numbers::{NOT_NEGATIVE, POSITIVE, PROBABILITY};
@@ -81,31 +81,22 @@ impl Described for ReweightingSpec {
     }
 
     fn fits_data(&self, features: u32, classes: u32) -> Result<(), Conflict> {
-        if features > MAX_FEATURES {
-            return Err(Conflict::new(format!(
-                "it computes on at most 2^16 features; the data set has {features}"
-            )));
-        }
-        fits_memory(*self.hidden.last().unwrap_or(&features), classes)
+        fits_network(features, &self.hidden, classes)
     }
 }
 
 /// The kernels' rows have column numbers of 16 bits.
 const MAX_FEATURES: u32 = 1 << 16;
 
-/// A classifier of images whose training samples have weights.
-const CLASSIFIER: Traits = Traits {
-    name: "",
-    summary: "",
-    source: "",
-    needs_data: true,
-    outer_depends_on_x: false,
-    is_minimax: false,
-    is_classification: true,
-    precision: Precision::F32,
-    smoothness: None,
-};
-
+/// Whether a network with these hidden layers can compute on data of so many features and classes.
+pub(super) fn fits_network(features: u32, hidden: &[u32], classes: u32) -> Result<(), Conflict> {
+    if features > MAX_FEATURES {
+        return Err(Conflict::new(format!(
+            "it computes on at most 2^16 features; the data set has {features}"
+        )));
+    }
+    fits_memory(*hidden.last().unwrap_or(&features), classes)
+}
 /// Which training labels are redrawn, uniformly over all classes, the true one included.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -59,9 +59,12 @@ pub(super) fn sweep(source: &Source, catalog: &dyn Catalog) -> Result<Sweep, Vec
         return Err(mistakes.0);
     };
     let hash = resolve(data.as_ref(), &grid, &header, catalog).and_then(|info| {
-        let fits = (info.as_ref()).map(|info| problem.fits_data(info.features, info.classes));
-        let told = |conflict| problem::unfit(&top, data.as_ref(), problem.name(), conflict);
-        fits.unwrap_or(Ok(())).map_err(told)?;
+        if let Some(info) = &info {
+            let told = |conflict| problem::unfit(&top, data.as_ref(), problem.name(), conflict);
+            let fits = problem.fits_data(info.features, info.classes);
+            fits.map_err(told)?;
+            fit::training(&problem, &grid, info)?;
+        }
         Ok(info.map(|info| info.hash))
     });
     let hash = mistakes.note(hash);

@@ -44,6 +44,22 @@ pub(super) fn samples(grid: &Grid, header: &Header, data: &DataInfo) -> Read<()>
     })
 }
 
+/// Checks that the problem can have so many training samples as the grid says.
+pub(super) fn training(problem: &ProblemSpec, grid: &Grid, data: &DataInfo) -> Read<()> {
+    for m2 in grid.m2.points() {
+        let fits = problem.fits_training(m2.value, data.classes);
+        fits.map_err(|conflict| {
+            Mistake::new(format!(
+                "the problem `{}`: {}",
+                problem.name(),
+                conflict.message
+            ))
+            .at_maybe(m2.span.as_ref(), "this m2")
+        })?;
+    }
+    Ok(())
+}
+
 /// Checks that a cell's parts mean something together.
 pub(super) fn parts(cell: &Cell, template: &Template, problem: &ProblemSpec) -> Read<()> {
     let solver = &cell.solver;

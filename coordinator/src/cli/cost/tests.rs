@@ -185,6 +185,35 @@ fn memory_of_a_nonconvex_quadratic_is_that_of_replicas_alone() {
 }
 
 #[test]
+fn memory_of_networks_at_the_outer_level_is_counted_as_the_worker_allocates_it() {
+    let images = Dataset::bundled();
+    let (sweep, data) = example(include_str!(
+        "../../../../deploy/examples/hyper-representation.toml"
+    ));
+    let facts = sweep.facts();
+    let ProblemSpec::HyperRepresentation(spec) = &facts.problem else {
+        panic!("another problem");
+    };
+    assert_footprint(&sweep, data, |cell| {
+        let problem =
+            HyperRepresentation::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &images);
+        Plain(problem.expect("it fits"))
+    });
+    let (sweep, data) = example(include_str!(
+        "../../../../deploy/examples/distillation.toml"
+    ));
+    let facts = sweep.facts();
+    let ProblemSpec::Distillation(spec) = &facts.problem else {
+        panic!("another problem");
+    };
+    assert_footprint(&sweep, data, |cell| {
+        let problem =
+            Distillation::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &images);
+        Plain(problem.expect("it fits"))
+    });
+}
+
+#[test]
 fn the_reference_task_takes_what_was_measured() {
     let (sweep, shape) = example(include_str!("../../../../deploy/examples/quickstart.toml"));
     let model = model(&sweep, shape);

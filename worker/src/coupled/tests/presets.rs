@@ -1,8 +1,10 @@
 //! Every preset on every problem that it fits: the laws of coupling, and digests that show a change of behaviour.
 
+use std::collections::BTreeSet;
+
 use bistable_common::spec::{
-    AucSpec, Batch, Direction, Family, HyperCleaningSpec, Precision, ProblemSpec,
-    RobustReweightingSpec, Solver,
+    Activation, AucSpec, Batch, Direction, DistillationSpec, Family, Head, HyperCleaningSpec,
+    HyperRepresentationSpec, Precision, ProblemSpec, RobustReweightingSpec, Solver,
     presets::{InnerSteps, PRESETS, Preset},
 };
 use bistable_common::sweep::{Facts, Indices, Replace};
@@ -76,7 +78,39 @@ fn later_problems() -> Vec<(&'static str, Facts)> {
         ("logistic", logistic),
         ("logistic-f32", in_f32),
         ("binary_logistic", testing::binary_facts(24)),
+        (
+            "hyper_representation",
+            embedding(Head::Softmax, Precision::F32),
+        ),
+        (
+            "hyper_representation ridge",
+            embedding(Head::Ridge, Precision::F64),
+        ),
+        ("distillation", distillation()),
     ])
+}
+
+fn embedding(head: Head, precision: Precision) -> Facts {
+    let mut facts = testing::facts_with(24, 30);
+    facts.problem = ProblemSpec::HyperRepresentation(HyperRepresentationSpec {
+        hidden: vec![16, 9],
+        activation: Activation::Tanh,
+        head,
+        l2: 0.01,
+    });
+    facts.precision = precision;
+    facts
+}
+
+fn distillation() -> Facts {
+    let mut facts = testing::facts_with(24, 30);
+    facts.problem = ProblemSpec::Distillation(DistillationSpec {
+        per_class: 3,
+        hidden: vec![9],
+        activation: Activation::Elu,
+        l2: 0.01,
+    });
+    facts
 }
 
 fn small_scale(mut all: Vec<(&'static str, Facts)>) -> Vec<(&'static str, Facts)> {
@@ -122,7 +156,7 @@ fn fitting_pairs() -> Vec<(String, Facts)> {
 /// The preset on that problem, if it fits.
 fn fitting(preset: &Preset, mut facts: Facts) -> Option<Facts> {
     let mut solver = small(preset);
-    if let ProblemSpec::Quadratic(_) = facts.problem {
+    if let ProblemSpec::Quadratic(_) | ProblemSpec::HyperRepresentation(_) = facts.problem {
         solver.eta_x.scale = solver.eta_x.scale.min(0.1);
     }
     facts.cells[0].solver = solver;
@@ -206,6 +240,10 @@ fn equal_data_give_distance_exactly_zero_with_every_preset() {
                 spec.noise = 0.0;
                 facts.data = Some(data.hash());
             }
+            ProblemSpec::Distillation(spec) => {
+                facts.data = Some(data.hash());
+                spec.per_class = facts.cells[0].m2 / data.classes();
+            }
             _ => facts.data = Some(data.hash()),
         }
         let units = units(&work(&facts, data, Mode::Naive));
@@ -234,12 +272,20 @@ fn every_presets_digest_is_the_same_for_every_instruction_set() {
 
 #[test]
 fn every_presets_digest_is_as_it_was() {
-    let found: Vec<_> = (table().iter())
+    let found: BTreeSet<_> = (table().iter())
         .map(|(name, facts)| {
             let digest = digest(Simd::any(), facts);
             format!("{name} {}", &digest[..16])
         })
         .collect();
-    let pinned: Vec<_> = include_str!("digests.txt").lines().collect();
-    assert_eq!(found, pinned, "\n{}", found.join("\n"));
+    let pinned = include_str!("digests.txt").lines().map(str::to_owned);
+    let pinned: BTreeSet<_> = pinned.collect();
+    let news: Vec<_> = found.difference(&pinned).cloned().collect();
+    let gone: Vec<_> = pinned.difference(&found).collect();
+    assert!(
+        news.is_empty(),
+        "gone: {gone:#?}, new:\n{}",
+        news.join("\n")
+    );
+    assert!(gone.is_empty(), "{gone:#?}");
 }

@@ -56,7 +56,7 @@ impl<R: Real> RobustReweighting<R> {
     }
 
     /// What it takes on samples of so many features, classes and values that are not zero.
-    pub fn size(features: usize, classes: usize, nonzero: f64) -> Size {
+    pub fn size((features, classes): (usize, usize), nonzero: f64) -> Size {
         let width = padded(classes);
         let y = (features + 1) * width;
         let pass = (nonzero + 1.0) * width as f64;
