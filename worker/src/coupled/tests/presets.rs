@@ -41,16 +41,7 @@ fn problems() -> Vec<(&'static str, Facts)> {
     cleaning.precision = Precision::F64;
     let mut quadratic = testing::quadratic_facts(24, 30);
     quadratic.cells[0].solver.eta_x.scale = 0.1;
-    small_scale(vec![
-        ("reweighting", network),
-        ("hyper_cleaning", cleaning),
-        ("quadratic", quadratic),
-    ])
-}
-
-/// Those that came later, whose lines are at the end of the file.
-fn later_problems() -> Vec<(&'static str, Facts)> {
-    let mut robust = testing::facts_with(24, 30);
+    let mut robust = network.clone();
     robust.problem = ProblemSpec::RobustReweighting(RobustReweightingSpec::default());
     let mut auc = robust.clone();
     auc.problem = ProblemSpec::Auc(AucSpec::default());
@@ -71,6 +62,9 @@ fn later_problems() -> Vec<(&'static str, Facts)> {
         facts
     };
     small_scale(vec![
+        ("reweighting", network),
+        ("hyper_cleaning", cleaning),
+        ("quadratic", quadratic),
         ("robust_reweighting", robust),
         ("auc", auc),
         ("quadratic-c-c", of_family(Family::CC, 0.0, None)),
@@ -121,36 +115,33 @@ fn small_scale(mut all: Vec<(&'static str, Facts)>) -> Vec<(&'static str, Facts)
     all
 }
 
-/// The small sweeps of every preset with every problem that it fits; and, where it takes little time, the same with
-/// training samples replaced.
-fn table() -> Vec<(String, Facts)> {
-    let mut table = fitting_pairs();
-    let both = |facts: &Facts| {
-        let quick = !matches!(facts.problem, ProblemSpec::Reweighting(_));
-        quick && facts.cells[0].solver.schedule.inner_steps > 0
-    };
-    let training: Vec<_> = (table.iter().filter(|(_, facts)| both(facts)))
-        .map(|(name, facts)| {
-            let mut facts = facts.clone();
-            facts.replace = Replace::Training;
-            (format!("{name} training"), facts)
-        })
-        .collect();
-    table.extend(training);
-    table
-}
+/// Those on which training samples are replaced, too; on the others it would take long, or nothing is new.
+const BOTH: [&str; 5] = [
+    "hyper_cleaning",
+    "quadratic",
+    "robust_reweighting",
+    "auc",
+    "logistic",
+];
 
-fn fitting_pairs() -> Vec<(String, Facts)> {
-    let pairs = |problems: fn() -> Vec<(&'static str, Facts)>| {
-        let of_preset = move |preset: &'static Preset| {
-            let fitted = problems().into_iter();
-            fitted.filter_map(|(name, facts)| {
-                Some((format!("{} {name}", preset.name), fitting(preset, facts)?))
-            })
-        };
-        PRESETS.iter().flat_map(of_preset)
-    };
-    pairs(problems).chain(pairs(later_problems)).collect()
+/// The small sweeps of every preset with every problem that it fits.
+fn table() -> Vec<(String, Facts)> {
+    let mut table = Vec::new();
+    for preset in &PRESETS {
+        for (problem, facts) in problems() {
+            let Some(facts) = fitting(preset, facts) else {
+                continue;
+            };
+            let name = format!("{} {problem}", preset.name);
+            if BOTH.contains(&problem) && facts.cells[0].solver.schedule.inner_steps > 0 {
+                let replace = Replace::Training;
+                let facts = facts.clone();
+                table.push((format!("{name} training"), Facts { replace, ..facts }));
+            }
+            table.push((name, facts));
+        }
+    }
+    table
 }
 
 /// The preset on that problem, if it fits.
