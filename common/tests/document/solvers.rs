@@ -2,9 +2,9 @@
 
 use bistable_common::{
     spec::{
-        Activation, AdjointStart, Batch, Bound, Clock, Direction, Growth, Implicit, Inverse,
-        LabelNoise, Method, Misfit, ProblemSpec, Reset, ReweightingSpec, Solver, StepRule,
-        StepSize, Tolerance, Update,
+        Activation, AdjointStart, Batch, Bound, Clock, Direction, Family, Growth, Implicit,
+        Inverse, LabelNoise, Method, Misfit, ProblemSpec, QuadraticSpec, Reset, ReweightingSpec,
+        Solver, StepRule, StepSize, Tolerance, Update,
         presets::{self, PRESETS},
     },
     sweep::words,
@@ -363,11 +363,22 @@ fn every_problem_spelled_out_is_itself() {
         l2: 0.1,
         noise: LabelNoise::Share(0.3),
     }));
+    problems.push(ProblemSpec::Quadratic(QuadraticSpec {
+        family: Family::NcNc,
+        coupling: Some(0.25),
+        mu_f: -0.125,
+        mu_g: -0.25,
+        ..QuadraticSpec::default()
+    }));
     for problem in problems {
         let text = words::problem(&problem);
-        let written = edited("[problem]\nkind = \"reweighting\"\n", &text);
+        let fitting = |text: String| match problem.is_single_level() {
+            true => single_level(&text),
+            false => text,
+        };
+        let written = fitting(edited("[problem]\nkind = \"reweighting\"\n", &text));
         assert_eq!(good(&written).facts().problem, problem, "{text}");
-        let short = edited("reweighting", problem.name());
+        let short = fitting(edited("reweighting", problem.name()));
         assert_eq!(good(&short).facts().problem.name(), problem.name());
     }
 }
