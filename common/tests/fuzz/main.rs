@@ -30,11 +30,8 @@ impl Catalog for Shelf {
             hash: Hash::of(b"content"),
             samples: 60_000,
             features: 784,
-            // A file's are two, as those of the samples are.
-            classes: match source {
-                DataSource::Path(..) => 2,
-                _ => 10,
-            },
+            // So that every problem fits.
+            classes: 2,
             name: "shelf".into(),
         })
     }
