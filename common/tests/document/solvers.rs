@@ -2,9 +2,9 @@
 
 use bistable_common::{
     spec::{
-        Activation, AdjointStart, Batch, Bound, Clock, Direction, Growth, Implicit, Inverse,
-        LabelNoise, Method, Misfit, ProblemSpec, Reset, ReweightingSpec, Solver, StepRule,
-        StepSize, Tolerance, Update,
+        Activation, AdjointStart, Batch, Bound, Clock, Direction, Family, Growth, Implicit,
+        Inverse, LabelNoise, Method, Misfit, ProblemSpec, QuadraticSpec, Reset, ReweightingSpec,
+        Solver, StepRule, StepSize, Tolerance, Update,
         presets::{self, PRESETS},
     },
     sweep::words,
@@ -367,6 +367,13 @@ fn every_problem_spelled_out_is_itself() {
         l2: 0.1,
         noise: LabelNoise::Share(0.3),
     }));
+    problems.push(ProblemSpec::Quadratic(QuadraticSpec {
+        family: Family::NcNc,
+        coupling: Some(0.25),
+        mu_f: -0.125,
+        mu_g: -0.25,
+        ..QuadraticSpec::default()
+    }));
     for problem in problems {
         let text = words::problem(&problem);
         // As many synthetic images as the catalog's data set has classes.
@@ -376,6 +383,7 @@ fn every_problem_spelled_out_is_itself() {
                 let document = document.replace("ssgd", "ssgda");
                 document.replace("tsgd\"", "tsgda-1\"")
             }
+            _ if problem.is_single_level() => single_level(&document),
             _ => document,
         };
         let written = on(edited("[problem]\nkind = \"reweighting\"\n", &text));

@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said_with_its_reason() {
         let sgd = Entry::from(presets::find("sgd").expect("a preset"));
-        assert_eq!(sgd.fits, ["quadratic"]);
+        assert_eq!(sgd.fits, ["quadratic", "binary_logistic"]);
         let text = sgd.text();
         assert!(
             text.contains("# not hyper_cleaning: the partial direction never moves x here"),
