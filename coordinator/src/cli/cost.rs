@@ -183,6 +183,8 @@ fn positions(indices: Indices, cell: &Cell) -> u32 {
 /// Seconds of the loop's operations.
 struct Times {
     inner_step: f64,
+    /// Of z.
+    dual_step: f64,
     reverse_step: f64,
     outer_step: f64,
     /// Of one sample.
@@ -246,6 +248,7 @@ impl Model<'_> {
                 };
                 Times {
                     inner_step: draw + inner * parameters * rates.inner,
+                    dual_step: 0.0,
                     reverse_step: inner * parameters * rates.reverse,
                     outer_step: draw + outer * parameters * rates.outer,
                     evaluation: parameters * FORWARD,
@@ -255,9 +258,10 @@ impl Model<'_> {
             }
             Kind::Plain(size) => Times {
                 inner_step: draw + size.gradient.on(inner) * ENTRY,
+                dual_step: draw + size.dual.on(inner) * ENTRY,
                 reverse_step: size.product.on(inner) * ENTRY,
                 outer_step: draw + size.gradient.on(outer) * ENTRY,
-                evaluation: size.gradient.on(1.0) * LOOK,
+                evaluation: size.value * LOOK,
                 product: draw + size.product.on(batch_v) * ENTRY,
                 pass: size.dims.y as f64 * STATE,
             },
@@ -386,16 +390,15 @@ fn iteration(cell: &Cell, times: &Times) -> f64 {
         taped => taped * times.reverse_step,
     };
     let implicit = solver.direction.implicit();
-    let ascents = ascents(cell, steps);
-    (steps + ascents) * times.inner_step
-        + steps * inner_extra(cell, times)
+    steps * (times.inner_step + inner_extra(cell, times))
+        + ascents(cell, steps) * times.dual_step
         + reverse
         + times.outer_step
         + implicit.map_or(0.0, |implicit| products(implicit) * times.product)
         + outer_extra(cell, times)
 }
 
-/// Steps of z in an outer iteration in which y takes `steps`; each about as long as one of y.
+/// Steps of z in an outer iteration in which y takes `steps`.
 fn ascents(cell: &Cell, steps: f64) -> f64 {
     match cell.solver.ascent.map(|ascent| ascent.turns) {
         None => 0.0,
@@ -645,6 +648,32 @@ mod tests {
         };
         assert_footprint(&sweep, data, |cell| {
             Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
+        });
+    }
+
+    #[test]
+    fn memory_of_minimax_problems_is_counted_as_the_worker_allocates_it() {
+        let robust = include_str!("../../../deploy/examples/minimax.toml");
+        let (sweep, data) = example(robust);
+        let (facts, images) = (sweep.facts(), Dataset::bundled());
+        let ProblemSpec::RobustReweighting(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        let (simd, who) = (Simd::any(), Replicate(0));
+        assert_footprint(&sweep, data, |cell| {
+            let problem = RobustReweighting::<f32>::new(simd, spec, facts, cell, who, &images);
+            Plain(problem.expect("it fits"))
+        });
+        let lines =
+            "kind = \"robust_reweighting\"\nl2 = 0.001\nl2_x = 0.1\nrho = 1.0\nnoise = 0.4\n";
+        let (sweep, data) = example(&robust.replace(lines, "kind = \"auc\"\n"));
+        let facts = sweep.facts();
+        let ProblemSpec::Auc(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            let problem = Auc::<f32>::new(simd, spec, facts, cell, who, &images);
+            Plain(problem.expect("it fits"))
         });
     }
 

@@ -17,7 +17,7 @@ pub use reweighting::{LinearReplicas, Reweighting};
 pub use saddle::{Auc, RobustReweighting};
 pub use size::{Size, Work};
 
-use crate::kernel::{Aligned, Real};
+use crate::kernel::{Aligned, Real, Simd};
 
 /// Lengths of the variables' slices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +188,10 @@ pub trait Oracle: Sync {
     fn inner_value(&self, at: &Iterate<Self::Real>, batch: &[u32]) -> f64;
     /// Mean outer loss and error over `rows` of `table`.
     fn metrics(&self, at: &Iterate<Self::Real>, table: Table, rows: &[u32]) -> Metrics;
+    /// The instructions that its steps use.
+    fn simd(&self) -> Simd {
+        Simd::soft()
+    }
     /// Its constants, where they are known.
     fn constants(&self) -> Option<Constants> {
         None

@@ -3,7 +3,7 @@
 use super::{
     Dims, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Smooth, Table, size::scratch_words,
 };
-use crate::kernel::Real;
+use crate::kernel::{Real, ops};
 
 /// A problem whose fused operations are composed from its oracle.
 pub struct Plain<O>(pub O);
@@ -26,6 +26,12 @@ pub struct PlainScratch<R: Real> {
     /// Where g is linearized.
     there: Iterate<R>,
     batch: Vec<u32>,
+}
+
+impl<O: Oracle> Plain<O> {
+    fn descend(&self, target: &mut [O::Real], eta: O::Real, gradient: &[O::Real]) {
+        ops::add_multiple(self.0.simd(), -eta, gradient, target);
+    }
 }
 
 impl<O: Oracle> Problem for Plain<O> {
@@ -83,7 +89,7 @@ impl<O: Oracle> Problem for Plain<O> {
         }
         self.0
             .inner_grad(at, batch, &mut scratch.gy, &mut scratch.work);
-        descend(&mut at.y, eta, &scratch.gy);
+        self.descend(&mut at.y, eta, &scratch.gy);
     }
 
     fn direction(
@@ -111,10 +117,10 @@ impl<O: Oracle> Problem for Plain<O> {
         for (t, step) in tape[..steps].iter().enumerate().rev() {
             before.y.copy_from_slice(&step.y);
             self.0.cross_vp(before, &step.batch, lambda, gx, work);
-            descend(out, step.eta, gx);
+            self.descend(out, step.eta, gx);
             if t > 0 {
                 self.0.inner_hvp(before, &step.batch, lambda, gy, work);
-                descend(lambda, step.eta, gy);
+                self.descend(lambda, step.eta, gy);
             }
         }
     }
@@ -184,11 +190,5 @@ impl<O: Oracle> Smooth for Plain<O> {
             there, batch, work, ..
         } = scratch;
         self.0.cross_vp(there, batch, v, out, work);
-    }
-}
-
-fn descend<R: Real>(target: &mut [R], eta: R, gradient: &[R]) {
-    for (target, gradient) in target.iter_mut().zip(gradient) {
-        *target = (-eta).mul_add(*gradient, *target);
     }
 }
