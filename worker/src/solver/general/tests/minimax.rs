@@ -231,7 +231,7 @@ fn averaged(beta: f64, clip: Option<f64>) -> Update {
 fn average(m: &mut Vector, beta: f64, mut h: Vector, clip: f64) -> Vector {
     let length = norm(&h);
     if length > clip {
-        h = h * (clip / length);
+        h *= clip / length;
     }
     *m = (1.0 - beta) * &*m + beta * h;
     m.clone()
