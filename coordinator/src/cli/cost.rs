@@ -238,6 +238,7 @@ impl Model<'_> {
                 };
                 Times {
                     inner_step: draw + inner * parameters * rates.inner,
+                    dual_step: 0.0,
                     reverse_step: inner * parameters * rates.reverse,
                     outer_step: draw + outer * parameters * rates.outer,
                     evaluation: parameters * FORWARD,
@@ -247,21 +248,13 @@ impl Model<'_> {
             }
             Kind::Plain(size, Pace { entry, look }) => Times {
                 inner_step: draw + size.gradient.on(inner) * entry,
+                dual_step: draw + size.dual.on(inner) * entry,
                 reverse_step: size.product.on(inner) * entry,
                 outer_step: draw + size.gradient.on(outer) * entry,
-                evaluation: self.look(&size) * look,
+                evaluation: size.value * look,
                 product: draw + size.product.on(batch_v) * entry,
                 pass: size.dims.y as f64 * STATE,
             },
-        }
-    }
-
-    /// Multiply-adds to evaluate f on one sample.
-    fn look(&self, size: &Size) -> f64 {
-        match &self.facts.problem {
-            ProblemSpec::Quadratic(_) => size.gradient.on(1.0),
-            // Only what is done for the sample itself: a penalty is no part of f, or costs little.
-            _ => size.gradient.per_sample,
         }
     }
 
@@ -369,9 +362,9 @@ impl Model<'_> {
             ProblemSpec::HyperCleaning(spec) => return Kind::Classifier(Cow::Owned(spec.into())),
             ProblemSpec::Quadratic(spec) => (Quadratic::size(spec), DENSE),
             ProblemSpec::RobustReweighting(_) => {
-                (RobustReweighting::<R>::size(data, nonzero), SPARSE)
+                (RobustReweighting::<R>::size(data, nonzero), DENSE)
             }
-            ProblemSpec::Auc(_) => (Auc::<R>::size(data.0, nonzero), SPARSE),
+            ProblemSpec::Auc(_) => (Auc::<R>::size(data.0, nonzero), DENSE),
             ProblemSpec::Logistic(_) => (Logistic::<R>::size(data, nonzero), SPARSE),
             ProblemSpec::BinaryLogistic(_) => (BinaryLogistic::<R>::size(data.0, nonzero), SPARSE),
             ProblemSpec::HyperRepresentation(spec) => {

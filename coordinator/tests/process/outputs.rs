@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     processes::{self, Coordinator, Runs, Worker},
-    sweeps::{REWEIGHTING, quadratic},
+    sweeps::{MINIMAX, REWEIGHTING, quadratic},
 };
 
 /// Keys of an estimate that name a point of the grid.
@@ -59,6 +59,40 @@ fn results_have_the_documented_keys() {
             assert!(ends.is_sorted(), "{name} of {estimate}");
         }
     }
+}
+
+/// Keys that estimates of minimax problems have beside the others.
+const OF_Z: &str = "ascent step_z update_z beta1_z beta2_sq_z";
+
+#[test]
+fn minimax_problems_are_measured_in_z_too() {
+    let runs = Runs::new();
+    let file = runs.write("sweep.toml", MINIMAX);
+    let ran = processes::json(&runs.run(&file, &[]));
+    let coordinator = Coordinator::start(&runs.store());
+    let id = processes::id_of(&file);
+    assert_eq!(
+        coordinator.results(&id),
+        ran,
+        "`run` and `results` say the same"
+    );
+    let documented = [AXES, PARTS, COUNTS, INTERVALS, OF_Z, "gap_width_ratio"].join(" ");
+    let estimates = ran["estimates"].as_array().expect("a list");
+    assert_eq!(estimates.len(), 2 * 2);
+    for estimate in estimates {
+        assert_eq!(keys(estimate), words(&documented));
+        let [all, z] = ["beta2_sq", "beta2_sq_z"].map(|name| estimate[name]["mean"].as_f64());
+        assert!(z > Some(0.0) && all > z, "{estimate}");
+    }
+    assert_eq!(estimates[3]["ascent"], "blocks(Q=2)");
+    assert_eq!(estimates[3]["update_z"], "averaged(beta=0.9, clip=1)");
+    let (header, rows) = csv_rows(&processes::text(&coordinator.ask(&["export", &id])));
+    let dz2 = header
+        .iter()
+        .position(|name| name == "dz2")
+        .expect("a column");
+    assert!(rows.iter().all(|row| row[dz2].is_some()));
+    assert!(rows.iter().any(|row| row[dz2] > Some(0.0)));
 }
 
 #[test]

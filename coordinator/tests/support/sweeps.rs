@@ -28,6 +28,30 @@ preset = "tsgd"
 preset = "ud"
 "#;
 
+/// A minimax problem on real images, in a second or two.
+pub const MINIMAX: &str = r#"
+name = "saddle"
+replicates = 2
+indices = 4
+test = 20
+
+[problem]
+kind = "auc"
+
+[grid]
+m1 = 20
+m2 = 40
+K = [4, 8]
+
+[[solvers]]
+preset = "ssgda"
+
+[[solvers]]
+preset = "tsgda-2"
+Q = 2
+update_z = { method = "averaged", clip = 1 }
+"#;
+
 /// A sweep of the analytic problem in `dim` dimensions: its first keys, its grid and its solvers are the caller's.
 pub fn analytic(first: &str, dim: u32, grid: &str) -> String {
     format!(

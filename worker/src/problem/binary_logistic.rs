@@ -62,6 +62,8 @@ impl<R: Real> BinaryLogistic<R> {
                 per_call: 0.0,
                 per_sample: 0.0,
             },
+            dual: Work::NONE,
+            value: 2.0 * values + EXPONENTIAL,
         }
     }
 
@@ -93,8 +95,8 @@ fn loss(margin: f64) -> f64 {
 impl<R: Real> Oracle for BinaryLogistic<R> {
     type Real = R;
 
-    fn simd(&self) -> Option<Simd> {
-        Some(self.simd)
+    fn simd(&self) -> Simd {
+        self.simd
     }
 
     fn dims(&self) -> Dims {

@@ -204,6 +204,8 @@ impl<R: Real> Distillation<R> {
                 per_call: (x + layers.len()) as f64,
                 per_sample: 9.0 * layers.products(),
             },
+            dual: Work::NONE,
+            value: 3.0 * layers.products(),
         }
     }
 

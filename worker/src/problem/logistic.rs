@@ -69,6 +69,8 @@ impl<R: Real> Logistic<R> {
                 per_sample: work.per_sample + touched,
                 ..work
             },
+            dual: Work::NONE,
+            value: work.per_sample,
         }
     }
 
@@ -150,8 +152,8 @@ fn share<R: Real>(batch: &[u32]) -> R {
 impl<R: Real> Oracle for Logistic<R> {
     type Real = R;
 
-    fn simd(&self) -> Option<Simd> {
-        Some(self.simd)
+    fn simd(&self) -> Simd {
+        self.simd
     }
 
     fn dims(&self) -> Dims {

@@ -144,10 +144,6 @@ pub trait Oracle: Sync {
     /// The type of its parameters.
     type Real: Real;
 
-    /// What [`Plain`] may step with; the same bits come of it as without.
-    fn simd(&self) -> Option<Simd> {
-        None
-    }
     /// Lengths of the variables.
     fn dims(&self) -> Dims;
     /// The initial point.
@@ -203,6 +199,10 @@ pub trait Oracle: Sync {
     fn inner_value(&self, at: &Iterate<Self::Real>, batch: &[u32]) -> f64;
     /// Mean outer loss and error over `rows` of `table`.
     fn metrics(&self, at: &Iterate<Self::Real>, table: Table, rows: &[u32]) -> Metrics;
+    /// The instructions that its steps use.
+    fn simd(&self) -> Simd {
+        Simd::soft()
+    }
     /// Its constants, where they are known.
     fn constants(&self) -> Option<Constants> {
         None

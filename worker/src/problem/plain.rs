@@ -3,7 +3,7 @@
 use super::{
     Dims, Iterate, Metrics, Oracle, OuterBatch, Problem, Shape, Smooth, Table, size::scratch_words,
 };
-use crate::kernel::{Real, Simd, ops};
+use crate::kernel::{Real, ops};
 
 /// A problem whose fused operations are composed from its oracle.
 pub struct Plain<O>(pub O);
@@ -26,6 +26,12 @@ pub struct PlainScratch<R: Real> {
     /// Where g is linearized.
     there: Iterate<R>,
     batch: Vec<u32>,
+}
+
+impl<O: Oracle> Plain<O> {
+    fn descend(&self, target: &mut [O::Real], eta: O::Real, gradient: &[O::Real]) {
+        ops::add_multiple(self.0.simd(), -eta, gradient, target);
+    }
 }
 
 impl<O: Oracle> Problem for Plain<O> {
@@ -83,7 +89,7 @@ impl<O: Oracle> Problem for Plain<O> {
         }
         self.0
             .inner_grad(at, batch, &mut scratch.gy, &mut scratch.work);
-        descend(self.0.simd(), &mut at.y, eta, &scratch.gy);
+        self.descend(&mut at.y, eta, &scratch.gy);
     }
 
     fn direction(
@@ -106,16 +112,15 @@ impl<O: Oracle> Problem for Plain<O> {
         self.0.outer_grads(at, batch.rows, out, lambda, work);
         // Reverse mode through the inner steps (Ji21 Proposition 2): lambda is the adjoint of y_t. The start of the
         // inner steps does not depend on x, so the adjoint of y_0 is never needed.
-        let simd = self.0.simd();
         before.x.copy_from_slice(&at.x);
         before.z.copy_from_slice(&at.z);
         for (t, step) in tape[..steps].iter().enumerate().rev() {
             before.y.copy_from_slice(&step.y);
             self.0.cross_vp(before, &step.batch, lambda, gx, work);
-            descend(simd, out, step.eta, gx);
+            self.descend(out, step.eta, gx);
             if t > 0 {
                 self.0.inner_hvp(before, &step.batch, lambda, gy, work);
-                descend(simd, lambda, step.eta, gy);
+                self.descend(lambda, step.eta, gy);
             }
         }
     }
@@ -185,14 +190,5 @@ impl<O: Oracle> Smooth for Plain<O> {
             there, batch, work, ..
         } = scratch;
         self.0.cross_vp(there, batch, v, out, work);
-    }
-}
-
-fn descend<R: Real>(simd: Option<Simd>, target: &mut [R], eta: R, gradient: &[R]) {
-    if let Some(simd) = simd {
-        return ops::add_multiple(simd, -eta, gradient, target);
-    }
-    for (target, gradient) in target.iter_mut().zip(gradient) {
-        *target = (-eta).mul_add(*gradient, *target);
     }
 }

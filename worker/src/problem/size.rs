@@ -12,6 +12,12 @@ pub struct Work {
 }
 
 impl Work {
+    /// None.
+    pub const NONE: Self = Self {
+        per_call: 0.0,
+        per_sample: 0.0,
+    };
+
     /// On a batch of so many samples.
     pub fn on(&self, samples: f64) -> f64 {
         self.per_call + samples * self.per_sample
@@ -33,6 +39,10 @@ pub struct Size {
     pub gradient: Work,
     /// A product with second derivatives.
     pub product: Work,
+    /// A gradient in z, if there is one.
+    pub dual: Work,
+    /// The outer objective at one sample, by itself.
+    pub value: f64,
 }
 
 impl Size {

@@ -11,6 +11,8 @@ const TRIALS: f64 = 4.0;
 /// Seconds of the loop's operations.
 pub(super) struct Times {
     pub inner_step: f64,
+    /// Of z.
+    pub dual_step: f64,
     pub reverse_step: f64,
     pub outer_step: f64,
     /// Of one sample.
@@ -30,15 +32,15 @@ pub(super) fn iteration(cell: &Cell, times: &Times) -> f64 {
         taped => taped * times.reverse_step,
     };
     let implicit = solver.direction.implicit();
-    (steps + ascents(cell, steps)) * times.inner_step
-        + steps * inner_extra(cell, times)
+    steps * (times.inner_step + inner_extra(cell, times))
+        + ascents(cell, steps) * times.dual_step
         + reverse
         + times.outer_step
         + implicit.map_or(0.0, |implicit| products(implicit) * times.product)
         + outer_extra(cell, times)
 }
 
-/// Steps of z in an outer iteration in which y takes `steps`; each about as long as one of y.
+/// Steps of z in an outer iteration in which y takes `steps`.
 fn ascents(cell: &Cell, steps: f64) -> f64 {
     match cell.solver.ascent.map(|ascent| ascent.turns) {
         None => 0.0,

@@ -214,6 +214,31 @@ fn memory_of_networks_at_the_outer_level_is_counted_as_the_worker_allocates_it()
 }
 
 #[test]
+fn memory_of_minimax_problems_is_counted_as_the_worker_allocates_it() {
+    let robust = include_str!("../../../../deploy/examples/minimax.toml");
+    let (sweep, data) = example(robust);
+    let (facts, images) = (sweep.facts(), Dataset::bundled());
+    let ProblemSpec::RobustReweighting(spec) = &facts.problem else {
+        panic!("another problem");
+    };
+    let (simd, who) = (Simd::any(), Replicate(0));
+    assert_footprint(&sweep, data, |cell| {
+        let problem = RobustReweighting::<f32>::new(simd, spec, facts, cell, who, &images);
+        Plain(problem.expect("it fits"))
+    });
+    let lines = "kind = \"robust_reweighting\"\nl2 = 0.001\nl2_x = 0.1\nrho = 1.0\nnoise = 0.4\n";
+    let (sweep, data) = example(&robust.replace(lines, "kind = \"auc\"\n"));
+    let facts = sweep.facts();
+    let ProblemSpec::Auc(spec) = &facts.problem else {
+        panic!("another problem");
+    };
+    assert_footprint(&sweep, data, |cell| {
+        let problem = Auc::<f32>::new(simd, spec, facts, cell, who, &images);
+        Plain(problem.expect("it fits"))
+    });
+}
+
+#[test]
 fn the_reference_task_takes_what_was_measured() {
     let (sweep, shape) = example(include_str!("../../../../deploy/examples/quickstart.toml"));
     let model = model(&sweep, shape);

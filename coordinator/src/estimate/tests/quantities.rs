@@ -171,3 +171,22 @@ fn no_error_where_the_problem_has_none() {
     assert_eq!(estimate.gap_replace_one_plain_error, None);
     assert_eq!(mean(estimate.gap_replace_one_plain_loss), 0.5);
 }
+
+#[test]
+fn distances_include_z_where_there_is_one() {
+    // 2^2 + 3^2 + 6^2 = 7^2, and an index that was never drawn.
+    let mut moved = record(4.0, 9.0);
+    moved.dz2 = Some(36.0);
+    let mut never = never_drawn(0, 1);
+    never.records[0].dz2 = Some(0.0);
+    let sweep = sweep(1, Indices::All, vec![cell(2, 2, &[10])]);
+    let experiments = vec![experiment(1, vec![moved]), never];
+    let stored = [((0, 0), units(vec![curve(10, 1)], experiments))].into();
+    let estimate = one(&sweep, &stored);
+    assert_eq!(mean(estimate.beta1), 7.0 / 2.0);
+    assert_eq!(mean(estimate.beta1_z), 6.0 / 2.0);
+    assert_eq!(mean(estimate.beta2_sq), 49.0 / 2.0);
+    assert_eq!(mean(estimate.beta2_sq_z), 36.0 / 2.0);
+    let without = all_of(1, |_| 1.0);
+    assert_eq!((without.beta1_z, without.beta2_sq_z), (None, None));
+}

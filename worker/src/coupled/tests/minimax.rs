@@ -1,9 +1,9 @@
-//! Minimax problems at the size of the bundled data: every preset learns.
+//! Minimax problems: forks copy what z's update remembers, and at the size of the bundled data every preset learns.
 
 use bistable_common::{
     spec::{
-        ProblemSpec,
-        presets::{PRESETS, Preset},
+        Method, ProblemSpec, RobustReweightingSpec, Turns, Update,
+        presets::{self, PRESETS, Preset},
     },
     sweep::{Facts, Indices},
     trajectory::CurvePoint,
@@ -27,6 +27,34 @@ fn ends(curve: &[CurvePoint]) -> [&CurvePoint; 2] {
     let first = curve.iter().find(|point| point.k == 20);
     [first, curve.last()].map(|point| point.expect("a curve"))
 }
+
+#[test]
+fn forks_remember_what_z_does() {
+    for (method, turns) in [
+        (Method::Averaged { beta: 0.5 }, Turns::Pairs),
+        (ADAM, Turns::Blocks { steps: 2 }),
+    ] {
+        let update = Update {
+            method,
+            ..Update::PLAIN
+        };
+        let problem = ProblemSpec::RobustReweighting(RobustReweightingSpec::default());
+        let mut facts = facts(&problem, presets::find("tsgda-1").expect("a preset"));
+        (facts.indices, facts.test) = (Indices::Count(16), 20);
+        let cell = &mut facts.cells[0];
+        (cell.m1, cell.m2, cell.ks) = (24, 30, vec![4, 8]);
+        let ascent = cell.solver.ascent.as_mut().expect("z ascends");
+        (ascent.turns, ascent.update_z) = (turns, update);
+        let of = |mode| units(&work(&facts, &Dataset::bundled(), mode));
+        assert_eq!(of(Mode::Forked), of(Mode::Naive));
+    }
+}
+
+const ADAM: Method = Method::Adam {
+    beta1: 0.9,
+    beta2: 0.99,
+    epsilon: 1e-8,
+};
 
 #[test]
 fn every_preset_reduces_the_outer_loss() {

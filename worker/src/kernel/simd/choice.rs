@@ -117,6 +117,11 @@ impl Simd {
         Self::widest().unwrap_or(Self(Set::Soft))
     }
 
+    /// Software: what every machine has.
+    pub fn soft() -> Self {
+        Self(Set::Soft)
+    }
+
     /// The mode that chooses exactly these instructions.
     pub fn mode(self) -> Mode {
         match self.0 {

@@ -86,6 +86,8 @@ impl<R: Real> HyperRepresentation<R> {
                 per_call: layers.dims().all() as f64,
                 per_sample: 3.0 * embedding + 5.0 * head,
             },
+            dual: Work::NONE,
+            value: 3.0 * (embedding + head),
         }
     }
 

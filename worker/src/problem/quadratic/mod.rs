@@ -81,6 +81,8 @@ impl Quadratic {
                 per_call: rows * joint,
                 per_sample: 0.0,
             },
+            dual: Work::NONE,
+            value: rows * joint + joint,
         }
     }
 

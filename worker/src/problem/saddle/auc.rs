@@ -93,8 +93,9 @@ impl<R: Real> Auc<R> {
 
     /// What it takes on samples of so many features and values that are not zero.
     pub fn size(features: usize, nonzero: f64) -> Size {
+        // As measured: a sample's features are walked one by one, unlike the gates.
         let work = |passes: f64| Work {
-            per_call: 2.0 * features as f64,
+            per_call: 3.0 * features as f64,
             per_sample: passes * nonzero,
         };
         Size {
@@ -102,8 +103,10 @@ impl<R: Real> Auc<R> {
             scalar: size_of::<R>(),
             work: padded(features),
             sample: sample_bytes::<R>(nonzero),
-            gradient: work(2.0),
-            product: work(3.0),
+            gradient: work(20.0),
+            product: work(30.0),
+            dual: work(14.0),
+            value: nonzero,
         }
     }
 
@@ -222,6 +225,10 @@ impl<R: Real> Oracle for Auc<R> {
             y: Aligned::zeros(y),
             z: vec![R::ZERO; z],
         }
+    }
+
+    fn simd(&self) -> Simd {
+        self.simd
     }
 
     fn work_words(&self) -> usize {

@@ -59,10 +59,11 @@ impl<R: Real> RobustReweighting<R> {
     pub fn size((features, classes): (usize, usize), nonzero: f64) -> Size {
         let width = padded(classes);
         let y = (features + 1) * width;
-        let pass = (nonzero + 1.0) * width as f64;
+        // As measured: backwards a sample's features are walked one by one, and evaluations are in company.
+        let forward = nonzero * width as f64;
         let work = |passes: f64| Work {
             per_call: y as f64,
-            per_sample: passes * pass,
+            per_sample: passes * forward,
         };
         Size {
             dims: Dims {
@@ -73,8 +74,13 @@ impl<R: Real> RobustReweighting<R> {
             scalar: size_of::<R>(),
             work: ROWS * width,
             sample: sample_bytes::<R>(nonzero),
-            gradient: work(2.0),
-            product: work(3.0),
+            gradient: work(8.0),
+            product: work(9.0),
+            dual: Work {
+                per_call: 0.0,
+                per_sample: forward,
+            },
+            value: 0.1 * forward,
         }
     }
 
@@ -170,6 +176,10 @@ impl<R: Real> Oracle for RobustReweighting<R> {
             y: Aligned::zeros(y),
             z: vec![R::ZERO; z],
         }
+    }
+
+    fn simd(&self) -> Simd {
+        self.simd
     }
 
     fn work_words(&self) -> usize {
