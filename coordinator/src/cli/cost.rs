@@ -331,7 +331,7 @@ impl Model<'_> {
         }
     }
 
-    /// What the solver needs; a state of the problem is x and y.
+    /// What the solver needs; a classifier's state is x and y.
     fn words(&self, cell: &Cell, problem: &Footprint) -> Words {
         let dims = match self.kind() {
             Kind::Classifier(_) => {

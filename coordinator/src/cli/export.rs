@@ -20,8 +20,8 @@ use super::{
 ///
 /// One row for each cell, replicate, replaced index and K, with the cell's solver, m1, m2, T, step and batch sizes; or, with
 /// --what curves, the curves of the base runs. Nothing is averaged. Rows come by cell, replicate and block; the indices of a
-/// replicate come in the order that it drew for them. dx2 and dy2 are squared distances; an index that was never drawn has
-/// no first_drawn, and distances of exactly 0.
+/// replicate come in the order that it drew for them. dx2 and dy2 (and dz2 of minimax problems) are squared distances;
+/// an index that was never drawn has no first_drawn, and distances of exactly 0.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bistable export 3fa1 --format csv --output distances.csv

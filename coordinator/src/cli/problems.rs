@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     failure::Failure,
     output::{Form, Show},
-    solvers::{self, SBO},
+    solvers::{self, PAPERS},
 };
 
 /// Show the problems, or spell one out
@@ -87,7 +87,7 @@ impl Show for Entries {
             ]);
         }
         format!(
-            "{}\n\n{SBO}\n`bistable problems NAME` shows its parameters; `bistable solvers NAME` why a preset does not fit.\n",
+            "{}\n\n{PAPERS}\n`bistable problems NAME` shows its parameters; `bistable solvers NAME` why a preset does not fit.\n",
             table.trim_fmt()
         )
     }

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::estimate::Parts;
 
-/// A name that sources use.
-pub(super) const SBO: &str = "SBO: \"Fine-grained Analysis of Stability and Generalization for Stochastic Bilevel Optimization\", IJCAI 2024.";
+/// Names that sources use.
+pub(super) const PAPERS: &str = "SBO: \"Fine-grained Analysis of Stability and Generalization for Stochastic Bilevel Optimization\", IJCAI 2024.
+BMO: \"On the Stability and Generalization of First-order Bilevel Minimax Optimization\", arXiv 2604.20115.";
 
 /// Long enough for every step size.
 const K: [u64; 1] = [1000];
@@ -156,7 +157,7 @@ impl Show for Entries {
             ]);
         }
         format!(
-            "{}\n\n{SBO}\n`bistable solvers NAME` spells one out and says why it does not fit a problem.\n",
+            "{}\n\n{PAPERS}\n`bistable solvers NAME` spells one out and says why it does not fit a problem.\n",
             table.trim_fmt()
         )
     }

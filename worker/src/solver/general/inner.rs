@@ -1,4 +1,4 @@
-//! The inner loop: where y goes, and when it stops. Where z ascends is in [`ascent`](super::ascent).
+//! The inner loop: where y goes, in turn with z where there is one, and when it stops.
 
 use std::sync::atomic::Ordering;
 
