@@ -219,14 +219,11 @@ mod tests {
             text.contains("# not hyper_cleaning: the partial direction never moves x here"),
             "{text}"
         );
-        let others = |problem: &ProblemSpec| !problem.traits().is_minimax;
-        let others = ProblemSpec::defaults().into_iter().filter(others);
-        assert!(
-            Entry::from(&PRESETS[0])
-                .fits
-                .into_iter()
-                .eq(others.map(|p| p.name()))
-        );
+        let fits = Entry::from(&PRESETS[0]).fits;
+        assert_eq!(words::problems(&fits), "every bilevel problem");
+        let misfits = Entry::from(&PRESETS[0]).misfits;
+        let problems: Vec<_> = misfits.iter().map(|unfit| unfit.problem).collect();
+        assert_eq!(problems, ["robust_reweighting", "auc", "binary_logistic"]);
         let all = Entries(PRESETS.iter().map(Entry::from).collect()).text();
         for preset in &PRESETS {
             assert!(all.contains(&format!("\n {} ", preset.name)), "{all}");

@@ -54,3 +54,27 @@ fn a_truncated_file_is_named() {
     assert_eq!(submitted.stdout, b"");
     assert!(coordinator.list().is_empty());
 }
+
+#[test]
+fn a_file_of_sparse_rows_travels_to_the_workers() {
+    let rows = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/examples/a8a-1000.libsvm.gz"
+    );
+    let sweep = format!(
+        "name = \"rows\"\nreplicates = 2\ntest = 50\n[problem]\nkind = \"binary_logistic\"\n[data]\npath = {rows:?}\n\
+         [grid]\nm1 = 20\nm2 = 1\nK = [5, 20]\n[[solvers]]\npreset = \"sgd\"\n"
+    );
+    let local = Runs::new();
+    let file = local.write("sweep.toml", &sweep);
+    let expected = json(&local.run(&file, &[]));
+
+    let runs = Runs::new();
+    let coordinator = Coordinator::start(&runs.store());
+    let id = coordinator.submit(&file, &[]);
+    assert_eq!(expected["sweep"]["id"], id.as_str());
+    let worker = Worker::start(&coordinator);
+    assert_eq!(coordinator.complete(&id), digest(&expected));
+    assert_eq!(coordinator.results(&id), expected);
+    worker.process.leave();
+}

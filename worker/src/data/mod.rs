@@ -1,7 +1,7 @@
 //! Data sets: file formats, content hashes, and who is D, D~, S and test in a replicate.
 //!
 //! A data set travels and is hashed as its content: an IDX file of features and one of labels, decompressed, or the sparse
-//! form of [`csr`]. It does not know which problem computes on it.
+//! form of `csr.rs`. It does not know which problem computes on it.
 
 mod csr;
 mod csv;
