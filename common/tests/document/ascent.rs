@@ -258,8 +258,8 @@ fn problems_with_z_have_their_ranges() {
             "l2 = 0: expected a positive number",
         ),
         (
-            "kind = \"auc\"\npositive = 256",
-            "positive = 256: expected an integer from 0 to 255",
+            "kind = \"auc\"\npositive = 65536",
+            "positive = 65536: expected an integer from 0 to 65535",
         ),
         (
             "kind = \"auc\"\npositive = 10",

@@ -9,7 +9,8 @@ use bistable_common::{
 
 use super::{
     Dims, Iterate, Metrics, Oracle, Size, Table, Work,
-    samples::{Dealt, Sample, Samples},
+    dealt::Dealt,
+    samples::{Sample, Samples},
 };
 use crate::{
     data::Dataset,
@@ -22,7 +23,7 @@ pub struct BinaryLogistic<R: Real> {
     simd: Simd,
     features: usize,
     l2: f64,
-    samples: Dealt<R>,
+    samples: Dealt<Samples<R>>,
 }
 
 impl<R: Real> BinaryLogistic<R> {
@@ -39,7 +40,7 @@ impl<R: Real> BinaryLogistic<R> {
             simd,
             features: data.features() as usize,
             l2: spec.l2,
-            samples: Dealt::new(facts, cell, replicate, data)?,
+            samples: Samples::deal(facts, cell, replicate, data)?,
         })
     }
 

@@ -15,8 +15,9 @@ use bistable_common::{
 
 use super::{
     Dims, Iterate, Metrics, Oracle, Size, Table, Work,
+    dealt::Dealt,
     mlp::{CHUNK, Classifier, Loss, Trace, cut},
-    samples::{Dealt, Samples},
+    samples::Samples,
 };
 use crate::{
     data::Dataset,
@@ -31,7 +32,7 @@ pub struct Distillation<R> {
     l2: f64,
     x: Vec<R>,
     y: Vec<R>,
-    samples: Dealt<R>,
+    samples: Dealt<Samples<R>>,
 }
 
 /// The classifier, without its parameters, and how many classes the images go through.
@@ -172,7 +173,7 @@ impl<R: Real> Distillation<R> {
             x: images(&mut key, cell.m2, features, network.width()),
             y: network.classifier.layers.start(facts.seed, replicate, 0),
             network,
-            samples: Dealt::new(facts, cell, replicate, data)?,
+            samples: Samples::deal(facts, cell, replicate, data)?,
         })
     }
 

@@ -12,7 +12,8 @@ use bistable_common::{
 
 use super::{
     Dims, Iterate, Metrics, Oracle, Size, Table, Work,
-    samples::{Dealt, Sample, Samples},
+    dealt::Dealt,
+    samples::{Sample, Samples},
 };
 use crate::{
     data::Dataset,
@@ -26,7 +27,7 @@ pub struct Logistic<R: Real> {
     features: usize,
     classes: usize,
     log_penalty: f64,
-    samples: Dealt<R>,
+    samples: Dealt<Samples<R>>,
 }
 
 impl<R: Real> Logistic<R> {
@@ -44,7 +45,7 @@ impl<R: Real> Logistic<R> {
             features: data.features() as usize,
             classes: data.classes() as usize,
             log_penalty: spec.log_penalty,
-            samples: Dealt::new(facts, cell, replicate, data)?,
+            samples: Samples::deal(facts, cell, replicate, data)?,
         })
     }
 

@@ -4,6 +4,7 @@
 //! operations of [`Problem`] with a layout and kernels of its own, with the oracle as their test.
 
 mod binary_logistic;
+mod dealt;
 mod distillation;
 mod hyper_representation;
 mod logistic;

@@ -6,11 +6,8 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::Table;
-use crate::{
-    data::{Dataset, deal},
-    kernel::Real,
-};
+use super::dealt::Dealt;
+use crate::{data::Dataset, kernel::Real};
 
 /// Sparse rows and their labels.
 #[derive(Debug)]
@@ -30,12 +27,23 @@ pub(super) struct Sample<'a, R> {
 }
 
 impl<R: Real> Samples<R> {
-    fn new(data: &Dataset, samples: &[u32]) -> Self {
+    /// Those of one replicate, all with their own labels; `None` if the data set is too small.
+    pub fn deal(
+        facts: &Facts,
+        cell: &Cell,
+        replicate: Replicate,
+        data: &Dataset,
+    ) -> Option<Dealt<Self>> {
+        let make = |samples: &[u32], labels| Self::new(data, samples, labels);
+        Dealt::new(facts, cell, replicate, data, LabelNoise::Share(0.0), make)
+    }
+
+    fn new(data: &Dataset, samples: &[u32], labels: Vec<u32>) -> Self {
         let mut all = Self {
             starts: vec![0],
             indices: Vec::new(),
             values: Vec::new(),
-            labels: samples.iter().map(|&sample| data.label(sample)).collect(),
+            labels,
         };
         for &sample in samples {
             for (index, value) in data.sparse(sample) {
@@ -83,33 +91,5 @@ impl<R: Real> Sample<'_, R> {
     pub fn entries(&self) -> impl Iterator<Item = (usize, R)> {
         let indices = self.indices.iter().map(|&index| index as usize);
         indices.zip(self.values.iter().copied())
-    }
-}
-
-/// The samples of one replicate.
-#[derive(Debug)]
-pub(super) struct Dealt<R> {
-    pub training: Samples<R>,
-    validation: Samples<R>,
-    test: Samples<R>,
-}
-
-impl<R: Real> Dealt<R> {
-    /// Deals them out, all with their own labels; `None` if the data set is too small.
-    pub fn new(facts: &Facts, cell: &Cell, replicate: Replicate, data: &Dataset) -> Option<Self> {
-        let deal = deal(facts, cell, replicate, data, LabelNoise::Share(0.0))?;
-        let validation = [deal.validation, deal.replacement].concat();
-        Some(Self {
-            training: Samples::new(data, &deal.training),
-            validation: Samples::new(data, &validation),
-            test: Samples::new(data, &deal.test),
-        })
-    }
-
-    pub fn table(&self, table: Table) -> &Samples<R> {
-        match table {
-            Table::Validation => &self.validation,
-            Table::Test => &self.test,
-        }
     }
 }

@@ -30,7 +30,7 @@ impl Default for AucSpec {
 }
 
 /// Labels are bytes.
-const MAX_CLASS: u32 = 255;
+const MAX_CLASS: u32 = u16::MAX as u32;
 
 impl Described for AucSpec {
     fn traits(&self) -> Traits {

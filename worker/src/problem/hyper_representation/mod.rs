@@ -21,9 +21,7 @@ use bistable_common::{
 };
 
 use super::{
-    Dims, Iterate, Metrics, Oracle, Size, Table, Work,
-    mlp::CHUNK,
-    samples::{Dealt, Samples},
+    Dims, Iterate, Metrics, Oracle, Size, Table, Work, dealt::Dealt, mlp::CHUNK, samples::Samples,
 };
 use crate::{
     data::Dataset,
@@ -39,7 +37,7 @@ pub struct HyperRepresentation<R> {
     l2: f64,
     x: Vec<R>,
     y: Vec<R>,
-    samples: Dealt<R>,
+    samples: Dealt<Samples<R>>,
 }
 
 impl<R: Real> HyperRepresentation<R> {
@@ -60,7 +58,7 @@ impl<R: Real> HyperRepresentation<R> {
             x: layers.embedding.start(facts.seed, replicate, 0),
             y: layers.head.layers.start(facts.seed, replicate, head),
             layers,
-            samples: Dealt::new(facts, cell, replicate, data)?,
+            samples: Samples::deal(facts, cell, replicate, data)?,
         })
     }
 

@@ -24,9 +24,9 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::{Dims, Footprint, Iterate, Metrics, OuterBatch, Problem, Shape, Table};
+use super::{Dims, Footprint, Iterate, Metrics, OuterBatch, Problem, Shape, Table, dealt::Dealt};
 use crate::{
-    data::{Dataset, deal},
+    data::Dataset,
     kernel::{Aligned, Layout, Real, Rows, Simd, ops, padded},
 };
 use adjoint::{Adjoint, Extent};
@@ -57,11 +57,6 @@ impl<R: Real> Labelled<R> {
             Some(layout) => Rows::with_layout(columns, samples, layout),
         };
         Self { rows, labels }
-    }
-
-    fn clean(data: &Dataset, samples: &[u32], layout: Option<Layout>) -> Self {
-        let labels = samples.iter().map(|&sample| data.label(sample)).collect();
-        Self::new(data, samples, labels, layout)
     }
 
     fn batch<'a>(&'a self, rows: &'a [u32]) -> Batch<'a, R> {
@@ -110,7 +105,8 @@ impl<R: Real> Reweighting<R> {
         data: &Dataset,
         layout: Option<Layout>,
     ) -> Option<Self> {
-        let deal = deal(facts, cell, replicate, data, spec.noise)?;
+        let make = |samples: &[u32], labels| Labelled::new(data, samples, labels, layout);
+        let dealt = Dealt::new(facts, cell, replicate, data, spec.noise, make)?;
         let features = data.features() as usize;
         let network = Network::new(
             features,
@@ -118,15 +114,14 @@ impl<R: Real> Reweighting<R> {
             data.classes() as usize,
             spec.activation,
         );
-        let validation = [deal.validation, deal.replacement].concat();
         Some(Self {
             simd,
             m2: cell.m2 as usize,
             l2: spec.l2,
             initial: network.start(facts.seed, replicate),
-            training: Labelled::new(data, &deal.training, deal.training_labels, layout),
-            validation: Labelled::clean(data, &validation, layout),
-            test: Labelled::clean(data, &deal.test, layout),
+            training: dealt.training,
+            validation: dealt.validation,
+            test: dealt.test,
             network,
         })
     }

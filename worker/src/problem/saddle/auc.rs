@@ -10,11 +10,11 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::samples::{Dealt, Samples, sample_bytes};
+use super::samples::{Samples, sample_bytes};
 use crate::{
     data::Dataset,
     kernel::{Aligned, Real, Simd, ops, padded},
-    problem::{Dims, Iterate, Metrics, Oracle, Size, Table, Work},
+    problem::{Dims, Iterate, Metrics, Oracle, Size, Table, Work, dealt::Dealt},
 };
 
 /// The problem in one replicate.
@@ -25,7 +25,7 @@ pub struct Auc<R> {
     features: usize,
     /// p, the share of positives in S.
     share: f64,
-    samples: Dealt<R>,
+    samples: Dealt<Samples<R>>,
 }
 
 /// What F needs to know of a sample.
@@ -77,7 +77,7 @@ impl<R: Real> Auc<R> {
         data: &Dataset,
     ) -> Option<Self> {
         // No label is redrawn.
-        let samples = Dealt::new(facts, cell, replicate, data, LabelNoise::Share(0.0))?;
+        let samples = Samples::deal(facts, cell, replicate, data, LabelNoise::Share(0.0))?;
         // Of S alone, not of who replaces it.
         let classes = samples.training.classes().take(cell.m2 as usize);
         let count = classes.len() as f64;

@@ -8,11 +8,11 @@ use bistable_common::{
     sweep::{Cell, Facts},
 };
 
-use super::samples::{Dealt, Samples, sample_bytes};
+use super::samples::{Samples, sample_bytes};
 use crate::{
     data::Dataset,
     kernel::{Aligned, Real, Simd, ops, padded},
-    problem::{Dims, Iterate, Metrics, Oracle, Size, Table, Work},
+    problem::{Dims, Iterate, Metrics, Oracle, Size, Table, Work, dealt::Dealt},
 };
 
 /// The problem in one replicate.
@@ -22,7 +22,7 @@ pub struct RobustReweighting<R> {
     spec: RobustReweightingSpec,
     features: usize,
     classes: usize,
-    samples: Dealt<R>,
+    samples: Dealt<Samples<R>>,
 }
 
 /// Room for class weights, a row of logits and one of their tangents.
@@ -51,7 +51,7 @@ impl<R: Real> RobustReweighting<R> {
             spec: spec.clone(),
             features: data.features() as usize,
             classes: data.classes() as usize,
-            samples: Dealt::new(facts, cell, replicate, data, noise)?,
+            samples: Samples::deal(facts, cell, replicate, data, noise)?,
         })
     }
 

@@ -7,9 +7,9 @@ use bistable_common::{
 };
 
 use crate::{
-    data::{Dataset, deal},
+    data::Dataset,
     kernel::{Layout, Real, Rows},
-    problem::Table,
+    problem::dealt::Dealt,
 };
 
 /// Rows and what they are called.
@@ -20,16 +20,21 @@ pub(super) struct Samples<R> {
 }
 
 impl<R: Real> Samples<R> {
-    fn new(data: &Dataset, samples: &[u32], labels: Vec<u32>) -> Self {
+    /// Those of one replicate; `None` if the data set is too small.
+    pub fn deal(
+        facts: &Facts,
+        cell: &Cell,
+        replicate: Replicate,
+        data: &Dataset,
+        noise: LabelNoise,
+    ) -> Option<Dealt<Self>> {
         let columns = data.features() as usize;
-        let images = samples.iter().map(|&sample| data.sparse(sample));
-        let rows = Rows::with_layout(columns, images, Layout::Sparse);
-        Self { rows, labels }
-    }
-
-    fn clean(data: &Dataset, samples: &[u32]) -> Self {
-        let labels = samples.iter().map(|&sample| data.label(sample)).collect();
-        Self::new(data, samples, labels)
+        let make = |samples: &[u32], labels| {
+            let rows = samples.iter().map(|&sample| data.sparse(sample));
+            let rows = Rows::with_layout(columns, rows, Layout::Sparse);
+            Self { rows, labels }
+        };
+        Dealt::new(facts, cell, replicate, data, noise, make)
     }
 
     /// The class of a row.
@@ -40,43 +45,6 @@ impl<R: Real> Samples<R> {
     /// The classes of all rows.
     pub fn classes(&self) -> impl ExactSizeIterator<Item = usize> {
         self.labels.iter().map(|&label| label as usize)
-    }
-}
-
-/// Who is who in a replicate.
-#[derive(Debug)]
-pub(super) struct Dealt<R> {
-    /// S.
-    pub training: Samples<R>,
-    /// D, then D~.
-    validation: Samples<R>,
-    test: Samples<R>,
-}
-
-impl<R: Real> Dealt<R> {
-    /// Deals out the data of one replicate of a cell; `None` if the data set is too small.
-    pub fn new(
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-        noise: LabelNoise,
-    ) -> Option<Self> {
-        let deal = deal(facts, cell, replicate, data, noise)?;
-        let validation = [deal.validation, deal.replacement].concat();
-        Some(Self {
-            training: Samples::new(data, &deal.training, deal.training_labels),
-            validation: Samples::clean(data, &validation),
-            test: Samples::clean(data, &deal.test),
-        })
-    }
-
-    /// Outer samples.
-    pub fn table(&self, table: Table) -> &Samples<R> {
-        match table {
-            Table::Validation => &self.validation,
-            Table::Test => &self.test,
-        }
     }
 }
 
