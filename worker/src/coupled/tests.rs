@@ -1,5 +1,6 @@
 //! The laws of coupling, on the network: forks change no bit, equal data no distance, lease sizes nothing.
 
+mod bilevel;
 mod minimax;
 mod networks;
 mod presets;
