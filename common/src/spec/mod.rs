@@ -18,9 +18,9 @@ pub mod presets;
 pub use batch::{All, Batch};
 pub use direction::{AdjointStart, Direction, Implicit, Inverse};
 pub use problem::{
-    Activation, BinaryLogisticSpec, DistillationSpec, Family, Head, HyperCleaningSpec,
+    Activation, BinaryLogisticSpec, DistillationSpec, Family, FewShotSpec, Head, HyperCleaningSpec,
     HyperRepresentationSpec, LabelNoise, LogisticSpec, Precision, ProblemSpec, QuadraticSpec,
-    ReweightingSpec, Traits, parameters,
+    Replaced, ReweightingSpec, Traits, parameters,
 };
 pub use sampling::Sampling;
 pub use schedule::{Growth, Order, Schedule, Start, Tolerance};

@@ -189,6 +189,8 @@ pub fn start(start: Start) -> &'static str {
     match start {
         Start::Warm => "warm",
         Start::Reinit => "reinit",
+        Start::Outer => "outer",
+        Start::OuterHead => "outer_head",
     }
 }
 

@@ -19,8 +19,8 @@ use bistable_worker::{
     coupled,
     data::Dataset,
     problem::{
-        BinaryLogistic, Dims, Distillation, Footprint, HyperRepresentation, Logistic, Quadratic,
-        QuadraticReplicas, Reweighting, Size,
+        BinaryLogistic, Dims, Distillation, FewShot, Footprint, HyperRepresentation, Logistic,
+        Quadratic, QuadraticReplicas, Reweighting, Size,
     },
     solver::{Words, shape},
 };
@@ -245,13 +245,13 @@ impl Model<'_> {
     /// Of one replica, `company` of which are stepped together.
     fn times(&self, cell: &Cell, company: f64) -> Times {
         let solver = &cell.solver;
-        let inner = f64::from(solver.batch_y.size(cell.m2));
+        let inner = shape(cell).batch_y as f64;
         let outer = f64::from(solver.batch_x.size(cell.m1));
         let implicit = solver.direction.implicit();
         let batch_v = implicit.map_or(0, |implicit| implicit.batch_v.size(cell.m2));
         let batch_v = f64::from(batch_v);
         let draw = DRAW / company;
-        match self.kind() {
+        match self.kind(cell) {
             Kind::Classifier(spec) => {
                 let parameters = parameters(&spec, &self.shape);
                 let rates = match spec.hidden.is_empty() {
@@ -272,7 +272,7 @@ impl Model<'_> {
                 inner_step: draw + size.gradient.on(inner) * entry,
                 reverse_step: size.product.on(inner) * entry,
                 outer_step: draw + size.gradient.on(outer) * entry,
-                evaluation: self.look(&size) * look,
+                evaluation: self.look(&size, cell) * look,
                 product: draw + size.product.on(batch_v) * entry,
                 pass: size.dims.y as f64 * STATE,
             },
@@ -280,9 +280,13 @@ impl Model<'_> {
     }
 
     /// Multiply-adds to evaluate f on one sample.
-    fn look(&self, size: &Size) -> f64 {
+    fn look(&self, size: &Size, cell: &Cell) -> f64 {
         match self.problem {
             ProblemSpec::Quadratic(_) => size.gradient.on(1.0),
+            // A task is adapted to first.
+            ProblemSpec::FewShot(_) => {
+                f64::from(1 + cell.solver.schedule.inner_steps) * size.gradient.per_sample
+            }
             // Only what is done for the sample itself: a penalty is no part of f, or costs little.
             _ => size.gradient.per_sample,
         }
@@ -298,9 +302,17 @@ impl Model<'_> {
         let together = f64::from(positions(self.indices, cell)).min(self.per_base_run(&footprint));
         let forks = (together / footprint.replicas as f64).ceil();
         let samples = 2.0 * f64::from(cell.m1) + f64::from(cell.m2) + self.test;
-        let sample = match self.kind() {
+        let sample = match self.kind(cell) {
             Kind::Classifier(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
             Kind::Plain(size, _) => size.sample,
+        };
+        // Tasks choose among all of the data set.
+        let pool = match self.problem {
+            ProblemSpec::FewShot(_) => {
+                let filled = self.shape.nonzero / self.shape.features;
+                self.shape.bytes as f64 * filled * (scalar + 4.0)
+            }
+            _ => 0.0,
         };
         // First draws and index orders.
         let draws = 32.0 * f64::from(cell.m1);
@@ -310,6 +322,7 @@ impl Model<'_> {
             + footprint.scratch as f64
             + words.room as f64 * scalar
             + samples * sample
+            + pool
             + draws
     }
 
@@ -330,7 +343,7 @@ impl Model<'_> {
     }
 
     fn problem_footprint(&self, cell: &Cell) -> Footprint {
-        match self.kind() {
+        match self.kind(cell) {
             Kind::Classifier(spec) => {
                 let data = self.shape.dims();
                 let of = match self.precision {
@@ -352,7 +365,7 @@ impl Model<'_> {
 
     /// What the solver needs; a state of the problem is x and y.
     fn words(&self, cell: &Cell, problem: &Footprint) -> Words {
-        let dims = match self.kind() {
+        let dims = match self.kind(cell) {
             Kind::Classifier(_) => {
                 let state = (problem.state as f64 / self.scalar()) as usize;
                 let x = cell.m2 as usize;
@@ -363,7 +376,7 @@ impl Model<'_> {
         Words::new(&cell.solver, dims)
     }
 
-    fn kind(&self) -> Kind<'_> {
+    fn kind(&self, cell: &Cell) -> Kind<'_> {
         let (data, nonzero) = (self.shape.dims(), self.shape.nonzero);
         match self.problem {
             ProblemSpec::Reweighting(spec) => Kind::Classifier(Cow::Borrowed(spec)),
@@ -387,6 +400,13 @@ impl Model<'_> {
                 let size = match self.precision {
                     Precision::F32 => HyperRepresentation::<f32>::size(spec, data, nonzero),
                     Precision::F64 => HyperRepresentation::<f64>::size(spec, data, nonzero),
+                };
+                Kind::Plain(size, LAYERS)
+            }
+            ProblemSpec::FewShot(spec) => {
+                let size = match self.precision {
+                    Precision::F32 => FewShot::<f32>::size(spec, cell, data.0),
+                    Precision::F64 => FewShot::<f64>::size(spec, cell, data.0),
                 };
                 Kind::Plain(size, LAYERS)
             }

@@ -262,6 +262,10 @@ impl<R: Real> Oracle for Distillation<R> {
         }
     }
 
+    fn simd(&self) -> Option<Simd> {
+        Some(self.network.classifier.layers.simd())
+    }
+
     fn work_words(&self) -> usize {
         self.network.words(CHUNK)
     }

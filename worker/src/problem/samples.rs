@@ -30,7 +30,8 @@ pub(super) struct Sample<'a, R> {
 }
 
 impl<R: Real> Samples<R> {
-    fn new(data: &Dataset, samples: &[u32]) -> Self {
+    /// Some samples of `data`.
+    pub fn new(data: &Dataset, samples: &[u32]) -> Self {
         let mut all = Self {
             starts: vec![0],
             indices: Vec::new(),

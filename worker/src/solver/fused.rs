@@ -84,6 +84,37 @@ impl<'a, P: Problem> Fused<'a, P> {
     }
 }
 
+impl<P: Problem> Fused<'_, P> {
+    /// The outer batch of a round, as its runs read it.
+    fn draw_outer(&mut self, round: Round<'_>) {
+        self.outer.batch(round.k, 0, &mut self.outer_batch);
+        self.replaced.clear();
+        for (position, &row) in self.outer_batch.iter().enumerate() {
+            let lanes = round.twins.iter().enumerate();
+            let lanes = lanes.filter(|(_, twin)| **twin == Twin::Replaced(row));
+            self.replaced.extend(lanes.map(|(lane, _)| Replaced {
+                position,
+                lane,
+                // D~ stands behind D in the validation table.
+                row: row + self.m1,
+            }));
+        }
+        if P::REPLICAS == 1 {
+            for replaced in self.replaced.drain(..) {
+                self.outer_batch[replaced.position] = replaced.row;
+            }
+        }
+    }
+
+    /// The batch of inner step `t`; of tasks, the outer batch's.
+    fn draw_inner(&mut self, k: u64, t: u32) {
+        match self.solver.schedule.start.is_outer() {
+            true => self.inner_batch.clone_from(&self.outer_batch),
+            false => self.inner.batch(k, t, &mut self.inner_batch),
+        }
+    }
+}
+
 impl<P: Problem> Stepper for Fused<'_, P> {
     type Problem = P;
     type Real = P::Real;
@@ -109,19 +140,24 @@ impl<P: Problem> Stepper for Fused<'_, P> {
     }
 
     fn begin(&mut self, group: &mut State<P::Real>) {
-        if self.solver.schedule.start == Start::Reinit {
-            group.at.y.copy_from_slice(&self.group_start.at.y);
+        match self.solver.schedule.start {
+            Start::Warm => {}
+            Start::Reinit => group.at.y.copy_from_slice(&self.group_start.at.y),
+            Start::Outer | Start::OuterHead => self.problem.begin(&mut group.at),
         }
     }
 
     fn inner_steps(&mut self, group: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {
+        if self.solver.schedule.start.is_outer() {
+            self.draw_outer(round);
+        }
         let steps = self.solver.schedule.steps(round.k);
         let forgotten = steps - self.solver.direction.taped(steps);
         for t in 0..steps {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped);
             }
-            self.inner.batch(round.k, t, &mut self.inner_batch);
+            self.draw_inner(round.k, t);
             let eta = step_size::at(&self.solver.eta_y, round.k, t, self.context);
             // What comes before the tape is overwritten by its first step.
             let slot = t.saturating_sub(forgotten) as usize;
@@ -133,23 +169,7 @@ impl<P: Problem> Stepper for Fused<'_, P> {
     }
 
     fn find_direction(&mut self, group: &mut State<P::Real>, round: Round<'_>) {
-        self.outer.batch(round.k, 0, &mut self.outer_batch);
-        self.replaced.clear();
-        for (position, &row) in self.outer_batch.iter().enumerate() {
-            let lanes = round.twins.iter().enumerate();
-            let lanes = lanes.filter(|(_, twin)| **twin == Twin::Replaced(row));
-            self.replaced.extend(lanes.map(|(lane, _)| Replaced {
-                position,
-                lane,
-                // D~ stands behind D in the validation table.
-                row: row + self.m1,
-            }));
-        }
-        if P::REPLICAS == 1 {
-            for replaced in self.replaced.drain(..) {
-                self.outer_batch[replaced.position] = replaced.row;
-            }
-        }
+        self.draw_outer(round);
         let batch = OuterBatch {
             rows: &self.outer_batch,
             replaced: &self.replaced,

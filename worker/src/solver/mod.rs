@@ -7,7 +7,7 @@
 mod fused;
 mod general;
 mod state;
-mod step_size;
+pub(crate) mod step_size;
 
 use bistable_common::{
     spec::{Order, Solver},
@@ -159,9 +159,14 @@ pub fn shape(cell: &Cell) -> Shape {
         let geometric = general::largest_batch(implicit, cell.m2);
         geometric.max(implicit.batch_v.size(cell.m2))
     });
+    let batch_x = solver.batch_x.size(cell.m1);
+    let batch_y = match solver.schedule.start.is_outer() {
+        true => batch_x,
+        false => solver.batch_y.size(cell.m2),
+    };
     Shape {
-        batch_x: solver.batch_x.size(cell.m1) as usize,
-        batch_y: solver.batch_y.size(cell.m2) as usize,
+        batch_x: batch_x as usize,
+        batch_y: batch_y as usize,
         tape: solver.direction.taped(steps) as usize,
         products: products as usize,
         gradients: !solver.is_fused(),

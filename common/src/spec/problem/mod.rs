@@ -4,6 +4,7 @@
 //! writing and checking it are each written once, for all problems.
 
 mod distillation;
+mod few_shot;
 mod hyper_representation;
 mod logistic;
 pub mod parameters;
@@ -15,6 +16,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 pub use distillation::DistillationSpec;
+pub use few_shot::{FewShotSpec, Replaced};
 pub use hyper_representation::{Head, HyperRepresentationSpec};
 pub use logistic::{BinaryLogisticSpec, LogisticSpec};
 use parameters::{Conflict, Visitor};
@@ -82,6 +84,10 @@ trait Described {
     fn is_single_level(&self) -> bool {
         false
     }
+    /// Whether its outer samples are tasks, to each of which y is adapted from x.
+    fn has_tasks(&self) -> bool {
+        false
+    }
     /// Whether it can have so many training samples on data of so many classes; if not, why.
     fn fits_training(&self, _m2: u32, _classes: u32) -> Result<(), String> {
         Ok(())
@@ -119,6 +125,8 @@ pub enum ProblemSpec {
     HyperRepresentation(HyperRepresentationSpec),
     /// Synthetic images that a classifier is trained on.
     Distillation(DistillationSpec),
+    /// Tasks of a few images that are adapted to.
+    FewShot(FewShotSpec),
 }
 
 impl ProblemSpec {
@@ -132,6 +140,7 @@ impl ProblemSpec {
             Self::BinaryLogistic(BinaryLogisticSpec::default()),
             Self::HyperRepresentation(HyperRepresentationSpec::default()),
             Self::Distillation(DistillationSpec::default()),
+            Self::FewShot(FewShotSpec::default()),
         ]
     }
 
@@ -144,6 +153,7 @@ impl ProblemSpec {
             Self::BinaryLogistic(spec) => spec,
             Self::HyperRepresentation(spec) => spec,
             Self::Distillation(spec) => spec,
+            Self::FewShot(spec) => spec,
         }
     }
 
@@ -172,6 +182,11 @@ impl ProblemSpec {
         self.described().is_single_level()
     }
 
+    /// Whether its outer samples are tasks, to each of which y is adapted from x.
+    pub fn has_tasks(&self) -> bool {
+        self.described().has_tasks()
+    }
+
     /// Whether it can have so many training samples on data of so many classes; if not, why.
     pub fn fits_training(&self, m2: u32, classes: u32) -> Result<(), String> {
         self.described().fits_training(m2, classes)
@@ -187,6 +202,7 @@ impl ProblemSpec {
             Self::BinaryLogistic(spec) => spec.parameters(visitor),
             Self::HyperRepresentation(spec) => spec.parameters(visitor),
             Self::Distillation(spec) => spec.parameters(visitor),
+            Self::FewShot(spec) => spec.parameters(visitor),
         }
     }
 
@@ -199,7 +215,8 @@ impl ProblemSpec {
             | Self::Logistic(_)
             | Self::BinaryLogistic(_)
             | Self::HyperRepresentation(_)
-            | Self::Distillation(_) => None,
+            | Self::Distillation(_)
+            | Self::FewShot(_) => None,
         }
     }
 }

@@ -165,7 +165,9 @@ fn resolve(
         .resolve(&data.source)
         .map_err(|reason| Mistake::new(reason).at_maybe(data.span.as_ref(), "this data set"))?;
     fit::training(problem, grid, &info)?;
-    fit::samples(grid, test, &info)?;
+    if !problem.has_tasks() {
+        fit::samples(grid, test, &info)?;
+    }
     fit::features(problem, &info)
         .map_err(|mistake| mistake.at_maybe(data.span.as_ref(), "this data set"))?;
     Ok(Some(info.hash))

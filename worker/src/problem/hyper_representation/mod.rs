@@ -128,6 +128,10 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
         }
     }
 
+    fn simd(&self) -> Option<Simd> {
+        Some(self.layers.embedding.simd())
+    }
+
     fn work_words(&self) -> usize {
         self.layers.words(CHUNK)
     }

@@ -23,7 +23,7 @@ impl<P: Smooth> General<'_, P> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped);
             }
-            self.draws.inner.batch(k, t, &mut self.rows.inner);
+            self.draw_inner(k, t);
             if self.steps_plainly() {
                 let eta = step_size::at(&self.solver.eta_y, k, t, self.context);
                 state.memory.steps_y.last = eta;

@@ -170,6 +170,14 @@ impl<'a, P: Smooth> General<'a, P> {
         }
     }
 
+    /// The batch of inner step `t`; of tasks, the outer batch's.
+    fn draw_inner(&mut self, k: u64, t: u32) {
+        match self.solver.schedule.start.is_outer() {
+            true => self.rows.inner.clone_from(&self.rows.outer),
+            false => self.draws.inner.batch(k, t, &mut self.rows.inner),
+        }
+    }
+
     /// f on the outer batch in hand.
     fn outer_value(&mut self, at: &Iterate<P::Real>) -> f64 {
         let (scratch, rows) = (&mut self.scratch, &self.rows.outer);
@@ -203,12 +211,17 @@ impl<P: Smooth> Stepper for General<'_, P> {
     }
 
     fn begin(&mut self, state: &mut State<P::Real>) {
-        if self.solver.schedule.start == Start::Reinit {
-            state.at.y.copy_from_slice(&self.start.at.y);
+        match self.solver.schedule.start {
+            Start::Warm => {}
+            Start::Reinit => state.at.y.copy_from_slice(&self.start.at.y),
+            Start::Outer | Start::OuterHead => self.problem.begin(&mut state.at),
         }
     }
 
     fn inner_steps(&mut self, state: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {
+        if self.solver.schedule.start.is_outer() {
+            self.draw_outer(round);
+        }
         self.move_inner(state, round.k)
     }
 
