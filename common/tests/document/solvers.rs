@@ -368,6 +368,9 @@ fn every_problem_spelled_out_is_itself() {
         // As many synthetic images as the catalog's data set has classes.
         let on = |document: String| match problem {
             ProblemSpec::Distillation(_) => document.replace("[grid]", "[grid]\nm2 = 10"),
+            ProblemSpec::FewShot(_) => {
+                (document.replace("[grid]", "[grid]\nm2 = 1")).replace("\"tsgd\"", "\"maml\"")
+            }
             _ => document,
         };
         let written = on(edited("[problem]\nkind = \"reweighting\"\n", &text));
@@ -442,12 +445,68 @@ fn networks_at_the_outer_level() {
     );
 }
 
+#[test]
+fn tasks_are_adapted_to_from_x() {
+    let of = |lines: &str| {
+        let text = edited("kind = \"reweighting\"", "kind = \"few_shot\"");
+        let text = text.replace("[grid]", "[grid]\nm2 = 1");
+        let first = text.find("[[solvers]]").expect("solvers");
+        format!("{}[[solvers]]\n{lines}\n", &text[..first])
+    };
+    assert_eq!(
+        good(&of("preset = \"anil\"")).facts().cells.len(),
+        good(&of("preset = \"maml\"")).facts().cells.len()
+    );
+    for (lines, misfit) in [
+        ("preset = \"tsgd\"", Misfit::TasksStartAtX),
+        ("preset = \"sgd\"", Misfit::TasksStartAtX),
+        (
+            "preset = \"maml\"\ndirection = { last = 1 }",
+            Misfit::TasksNeedUnrolled,
+        ),
+        (
+            "preset = \"maml\"\ndirection = \"partial\"",
+            Misfit::TasksNeedUnrolled,
+        ),
+        (
+            "preset = \"anil\"\nbatch_y = 4",
+            Misfit::TasksNeedAllSupport,
+        ),
+        (
+            "preset = \"anil\"\ngrowth = \"sqrt\"",
+            Misfit::TasksNeedKnownSteps,
+        ),
+        (
+            "preset = \"maml\"\neta_y = { rule = \"inverse\", clock = \"outer\" }",
+            Misfit::TasksNeedKnownSteps,
+        ),
+        (
+            "preset = \"maml\"\neta_x = { rule = \"bilevel_armijo\", c = 1.0 }",
+            Misfit::TasksNeedNoSearch,
+        ),
+    ] {
+        says(&wrong(&toml(&of(lines))), &[&misfit.to_string()[..40]]);
+    }
+    let several = of("preset = \"maml\"").replace("m2 = 1", "m2 = 3");
+    says(
+        &wrong(&toml(&several)),
+        &["m2 = 3, but tasks bring their own training images"],
+    );
+    let many =
+        of("preset = \"maml\"").replace("kind = \"few_shot\"", "kind = \"few_shot\"\nways = 20");
+    says(
+        &wrong(&toml(&many)),
+        &["a task has ways = 20 classes; the data set has 10"],
+    );
+}
+
 /// Lines that a preset cannot have, and why.
 #[test]
 fn parts_that_mean_nothing_together() {
     for (name, lines, misfit) in [
         ("tsgd", "T = 0", Misfit::NoInnerSteps),
         ("aid-cg", "T = 0", Misfit::NoInnerSteps),
+        ("tsgd", "start = \"outer\"", Misfit::StartNeedsTasks),
         (
             "tsgd",
             "direction = { last = 3 }\norder = \"outer_first\"",

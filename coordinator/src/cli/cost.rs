@@ -740,6 +740,16 @@ mod tests {
                 Distillation::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &images);
             Plain(problem.expect("it fits"))
         });
+        let (sweep, data) = example(include_str!("../../../deploy/examples/few-shot.toml"));
+        let facts = sweep.facts();
+        let ProblemSpec::FewShot(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            let problem =
+                FewShot::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &images);
+            Plain(problem.expect("it fits"))
+        });
     }
 
     #[test]
