@@ -9,22 +9,23 @@ use bistable_common::{
     sweep::{Catalog, DataInfo, DataSource, Format, Source, parse},
 };
 
-/// The data sets that the samples name: the bundled one, and full MNIST in a folder.
+/// The data sets that the samples name: the bundled one, the file beside them, and full MNIST in a folder.
 struct Shelf;
 
 impl Catalog for Shelf {
     fn resolve(&self, source: &DataSource) -> Result<DataInfo, String> {
-        let samples = match source {
-            DataSource::Bundled => 5000,
-            DataSource::Path(..) => 60000,
+        let (samples, features, classes) = match source {
+            DataSource::Bundled => (5000, 784, 10),
+            DataSource::Path(path, _) if path.ends_with("a8a-1000.libsvm.gz") => (1000, 119, 2),
+            DataSource::Path(..) => (60000, 784, 10),
             DataSource::Hash(_) => return Err("a sample names its data".to_owned()),
         };
         Ok(DataInfo {
             hash: Hash::of(&[]),
             samples,
-            features: 784,
-            classes: 10,
-            name: "mnist".to_owned(),
+            features,
+            classes,
+            name: "any".to_owned(),
         })
     }
 }
@@ -87,6 +88,8 @@ fn every_example_is_right() -> Result<(), Box<dyn Error>> {
     let samples: Vec<_> = pinned
         .chain([
             "hyper-cleaning",
+            "logistic",
+            "binary-logistic",
             "hyper-representation",
             "distillation",
             "few-shot",

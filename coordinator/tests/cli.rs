@@ -58,8 +58,8 @@ fn help_names_every_command() {
     assert!(output.status.success());
     let help = stdout(&output);
     for name in [
-        "run", "check", "solvers", "problems", "serve", "worker", "submit", "list", "watch",
-        "results", "export", "pause", "resume", "cancel", "delete",
+        "run", "check", "solvers", "problems", "data", "serve", "worker", "submit", "list",
+        "watch", "results", "export", "pause", "resume", "cancel", "delete",
     ] {
         assert!(
             help.contains(&format!("\n  {name} ")),
@@ -87,7 +87,10 @@ fn presets_and_problems_are_shown() {
     let mut solvers = solvers.as_array().expect("a list").iter();
     let sgd = solvers.find(|solver| solver["name"] == "sgd");
     let sgd = sgd.expect("a preset");
-    assert_eq!(sgd["fits"], serde_json::json!(["quadratic"]));
+    assert_eq!(
+        sgd["fits"],
+        serde_json::json!(["quadratic", "binary_logistic"])
+    );
     assert_eq!(sgd["misfits"][0]["problem"], "reweighting");
     let stocbio = json(&["solvers", "stocbio", "--json"]);
     assert_eq!(

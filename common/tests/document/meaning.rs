@@ -2,7 +2,7 @@
 
 use bistable_common::{
     ids::{CellId, Hash},
-    spec::{Clock, Precision, StepRule},
+    spec::{Clock, Precision, ProblemSpec, QuadraticSpec, StepRule},
     sweep::{
         Cell, DataFormat, DataSource, Indices, LabelColumn, Reading, Sweep, data_source, parse,
         with_data_hash,
@@ -210,6 +210,26 @@ fn data_travels_by_hash() {
     let arrived = parse(&json(&sent), &Fake).expect("the document is right");
     assert_eq!(arrived, good(&text));
     assert_eq!(with_data_hash(&json(&sent), hash).expect("again"), sent);
+}
+
+#[test]
+fn families_of_quadratics_have_their_defaults() {
+    let spec = |lines: &str| {
+        let text = GOOD.replace("\"reweighting\"", &format!("\"quadratic\"\n{lines}"));
+        match good(&text).facts().problem.clone() {
+            ProblemSpec::Quadratic(spec) => spec,
+            _ => panic!("another problem"),
+        }
+    };
+    assert_eq!(spec("family = \"sc-sc\""), QuadraticSpec::default());
+    let convex = spec("family = \"c-c\"");
+    assert_eq!((convex.mu_f, convex.mu_g, convex.l_f), (0.0, 0.0, 1.5));
+    let nonconvex = spec("family = \"nc-nc\"\nmu_g = -0.1\ncoupling = 0");
+    assert_eq!((nonconvex.mu_f, nonconvex.mu_g), (-0.25, -0.1));
+    assert_eq!(nonconvex.coupling, Some(0.0));
+    let conditioned = spec("kappa_f = 10\nl_f = 5\nl_g = 3");
+    assert_eq!((conditioned.mu_f, conditioned.mu_g), (0.5, 1.0));
+    assert_eq!(conditioned, spec("mu_f = 0.5\nl_f = 5\nl_g = 3"));
 }
 
 #[test]

@@ -35,6 +35,86 @@ fn too_few_samples() {
 }
 
 #[test]
+fn data_of_another_shape_than_the_problems() {
+    let wide = |kind: &str| {
+        let text = edited("[grid]", "[data]\npath = \"wide\"\n[grid]");
+        text.replace("reweighting", kind)
+    };
+    says(
+        &wrong(&toml(&wide("reweighting"))),
+        &[
+            "the problem `reweighting`: it computes on at most 2^16 features; the data set has 70000",
+        ],
+    );
+    good(&wide("logistic"));
+    let text = single_level(&GOOD.replace("reweighting", "binary_logistic"));
+    good(&text);
+    says(
+        &wrong(&toml(&text.replace("two", "ten"))),
+        &["it computes on data of two classes; the data set has 10"],
+    );
+}
+
+#[test]
+fn a_problem_without_an_inner_level() {
+    let text = GOOD.replace("reweighting", "binary_logistic");
+    says(
+        &wrong(&toml(&text)),
+        &[
+            "this problem has no inner level",
+            "use T = 0 with direction = \"partial\"",
+        ],
+    );
+}
+
+#[test]
+fn quadratics_out_of_their_family() {
+    let says_of = |lines: &str, parts: &[&str]| {
+        let text = quadratic(TSGD).replace("\n[grid]", &format!("{lines}\n\n[grid]"));
+        says(&wrong(&toml(&text)), parts);
+    };
+    says_of(
+        "family = \"sc\"",
+        &["expected \"sc-sc\", \"c-c\" or \"nc-nc\""],
+    );
+    says_of("mu_f = 0", &["mu_f = 0: expected a positive number"]);
+    says_of(
+        "family = \"c-c\"\nmu_f = 1",
+        &["mu_f = 1: expected 0 in the family c-c"],
+    );
+    says_of(
+        "family = \"nc-nc\"\nmu_g = 0.5",
+        &["mu_g = 0.5: expected a negative number in the family nc-nc"],
+    );
+    says_of(
+        "family = \"nc-nc\"\nmu_g = -0.5",
+        &[
+            "l_g = 1.5 leaves no room for mu_g = -0.5",
+            "expected -4 mu_g <= l_g",
+        ],
+    );
+    says_of(
+        "coupling = 1",
+        &["coupling = 1: expected a number, at least 0 and below 1"],
+    );
+    says_of(
+        "kappa_f = 0.5",
+        &["kappa_f = 0.5: expected a number, at least 1"],
+    );
+    says_of(
+        "mu_g = 1\nkappa_g = 3",
+        &[
+            "`kappa_g` is another way to write `mu_g`",
+            "leave one of them out",
+        ],
+    );
+    says_of(
+        "family = \"c-c\"\nkappa_f = 2",
+        &["mu_f = 0.75: 0 in the family c-c"],
+    );
+}
+
+#[test]
 fn data_where_it_does_not_belong_or_is_not_known() {
     let text = quadratic(TSGD).replace("[grid]", "[data]\nsource = \"mnist5k\"\n[grid]");
     says(

@@ -2,9 +2,9 @@
 
 use bistable_common::{
     spec::{
-        Activation, AdjointStart, Batch, Bound, Clock, Direction, Growth, Implicit, Inverse,
-        LabelNoise, Method, Misfit, ProblemSpec, Reset, ReweightingSpec, Solver, StepRule,
-        StepSize, Tolerance, Update,
+        Activation, AdjointStart, Batch, Bound, Clock, Direction, Family, Growth, Implicit,
+        Inverse, LabelNoise, Method, Misfit, ProblemSpec, QuadraticSpec, Reset, ReweightingSpec,
+        Solver, StepRule, StepSize, Tolerance, Update,
         presets::{self, PRESETS},
     },
     sweep::words,
@@ -51,6 +51,14 @@ fn comes_back(solver: &Solver) {
 fn every_preset_spelled_out_is_itself() {
     for row in &PRESETS {
         let expected = row.solver(row.inner_steps.count());
+        if row.start.is_outer() {
+            let sweep = |table: &str| good(&of_tasks(&edited("reweighting", "few_shot"), table));
+            let by_name = sweep(&format!("preset = \"{}\"\nT = 1", row.name));
+            assert_eq!(by_name.facts().cells[0].solver, expected);
+            let spelled = words::spelled_out("any", &expected).replace("[[solvers]]\n", "");
+            assert_eq!(sweep(&spelled).facts().cells[0].solver, expected);
+            continue;
+        }
         comes_back(&expected);
         assert_eq!(of(row.name, ""), expected, "{}", row.name);
     }
@@ -363,19 +371,25 @@ fn every_problem_spelled_out_is_itself() {
         l2: 0.1,
         noise: LabelNoise::Share(0.3),
     }));
+    problems.push(ProblemSpec::Quadratic(QuadraticSpec {
+        family: Family::NcNc,
+        coupling: Some(0.25),
+        mu_f: -0.125,
+        mu_g: -0.25,
+        ..QuadraticSpec::default()
+    }));
     for problem in problems {
         let text = words::problem(&problem);
-        // As many synthetic images as the catalog's data set has classes.
-        let on = |document: String| match problem {
-            ProblemSpec::Distillation(_) => document.replace("[grid]", "[grid]\nm2 = 10"),
-            ProblemSpec::FewShot(_) => {
-                (document.replace("[grid]", "[grid]\nm2 = 1")).replace("\"tsgd\"", "\"maml\"")
-            }
-            _ => document,
+        let fitting = |text: String| match problem {
+            _ if problem.is_single_level() => single_level(&text),
+            // As many synthetic images as the catalog's data set has classes.
+            ProblemSpec::Distillation(_) => text.replace("[grid]", "[grid]\nm2 = 10"),
+            ProblemSpec::FewShot(_) => of_tasks(&text, "preset = \"maml\""),
+            _ => text,
         };
-        let written = on(edited("[problem]\nkind = \"reweighting\"\n", &text));
+        let written = fitting(edited("[problem]\nkind = \"reweighting\"\n", &text));
         assert_eq!(good(&written).facts().problem, problem, "{text}");
-        let short = on(edited("reweighting", problem.name()));
+        let short = fitting(edited("reweighting", problem.name()));
         assert_eq!(good(&short).facts().problem.name(), problem.name());
     }
 }
@@ -445,18 +459,16 @@ fn networks_at_the_outer_level() {
     );
 }
 
+/// A document with one solver, of a problem with tasks.
+fn of_tasks(text: &str, solver: &str) -> String {
+    let (head, _) = text.split_once("[[solvers]]").expect("solvers");
+    let head = head.replace("[grid]", "[grid]\nm2 = 1");
+    format!("{head}[[solvers]]\n{solver}\n")
+}
+
 #[test]
 fn tasks_are_adapted_to_from_x() {
-    let of = |lines: &str| {
-        let text = edited("kind = \"reweighting\"", "kind = \"few_shot\"");
-        let text = text.replace("[grid]", "[grid]\nm2 = 1");
-        let first = text.find("[[solvers]]").expect("solvers");
-        format!("{}[[solvers]]\n{lines}\n", &text[..first])
-    };
-    assert_eq!(
-        good(&of("preset = \"anil\"")).facts().cells.len(),
-        good(&of("preset = \"maml\"")).facts().cells.len()
-    );
+    let of = |lines: &str| of_tasks(&edited("reweighting", "few_shot"), lines);
     for (lines, misfit) in [
         ("preset = \"tsgd\"", Misfit::TasksStartAtX),
         ("preset = \"sgd\"", Misfit::TasksStartAtX),

@@ -18,11 +18,12 @@ impl Catalog for Fake {
             }
             DataSource::Hash(hash) => (5000, *hash),
         };
+        let is = |name| matches!(source, DataSource::Path(path, _) if path.ends_with(name));
         Ok(DataInfo {
             hash,
             samples,
-            features: 784,
-            classes: 10,
+            features: if is("wide") { 70_000 } else { 784 },
+            classes: if is("two") { 2 } else { 10 },
             name: "fake".to_owned(),
         })
     }
@@ -85,6 +86,13 @@ pub fn broken(from: &str, to: &str) -> String {
 pub fn edited(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from} is not in the good document");
     GOOD.replacen(from, to, 1)
+}
+
+/// `text` as it suits a single-level problem: data of two classes, and SGD.
+pub fn single_level(text: &str) -> String {
+    let (head, _) = text.split_once("[[solvers]]").expect("solvers");
+    let head = head.replace("T = [1, 4]\n", "");
+    format!("{head}[data]\npath = \"two\"\n[[solvers]]\npreset = \"sgd\"\n")
 }
 
 /// Asserts that a rendered error says each of `parts`.

@@ -30,7 +30,8 @@ impl Catalog for Shelf {
             hash: Hash::of(b"content"),
             samples: 60_000,
             features: 784,
-            classes: 10,
+            // So that every problem fits.
+            classes: 2,
             name: "shelf".into(),
         })
     }
@@ -40,8 +41,13 @@ impl Catalog for Shelf {
 fn examples() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");
     let files = std::fs::read_dir(folder).expect("the examples");
-    let mut texts: Vec<String> = files
-        .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a text"))
+    let paths = files.map(|file| file.expect("a file").path());
+    let sweeps = paths.filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    let mut texts: Vec<String> = sweeps
+        .map(|path| std::fs::read_to_string(path).expect("a text"))
         .collect();
     texts.sort();
     texts
@@ -55,7 +61,7 @@ fn source(text: &str, format: Format) -> Source<'_> {
     }
 }
 
-const KEYS: [&[u8]; 40] = [
+const KEYS: [&[u8]; 48] = [
     b"name = \"n\"\n",
     b"replicates = ",
     b"seed = ",
@@ -72,7 +78,15 @@ const KEYS: [&[u8]; 40] = [
     b"dim_x = 1024\n",
     b"mu_f = ",
     b"l_g = ",
+    b"kind = \"logistic\"\n",
+    b"kind = \"binary_logistic\"\n",
+    b"family = \"nc-nc\"\n",
+    b"kappa_f = 2\n",
+    b"coupling = 0.5\n",
+    b"log_penalty = -3\n",
     b"[data]\n",
+    b"path = \"a.csv\"\nlabel = 0\n",
+    b"format = \"libsvm\"\n",
     b"source = \"mnist5k\"\n",
     b"dir = \"data\"\n",
     b"hash = ",

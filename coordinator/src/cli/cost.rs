@@ -565,12 +565,14 @@ mod tests {
     use bistable_common::{
         ids::Replicate,
         spec::{Solver, presets::PRESETS},
-        sweep::{Facts, Format, SolverName, Source, parse},
+        sweep::{Facts, Format, Reading, SolverName, Source, parse},
     };
     use bistable_worker::{
         kernel::Simd,
         problem::{LinearReplicas, Plain, Problem},
     };
+
+    use std::path::Path;
 
     use super::*;
     use crate::cli::catalog::LocalCatalog;
@@ -582,8 +584,8 @@ mod tests {
             format: Format::Toml,
         };
         let wanted = bistable_common::sweep::data_source(&source).expect("a document");
-        let catalog =
-            LocalCatalog::load(wanted.as_ref(), std::path::Path::new("")).expect("bundled data");
+        let catalog = LocalCatalog::load(wanted.as_ref(), Path::new("../deploy/examples"))
+            .expect("data of a sample");
         let shape = catalog.dataset().map(|data| Shape::from(&**data));
         (parse(&source, &catalog).expect("a sweep"), shape)
     }
@@ -749,6 +751,47 @@ mod tests {
             let problem =
                 FewShot::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &images);
             Plain(problem.expect("it fits"))
+        });
+    }
+
+    #[test]
+    fn memory_of_logistic_regression_is_counted_as_the_worker_allocates_it() {
+        let rows = Path::new("../deploy/examples/a8a-1000.libsvm.gz");
+        let rows = Dataset::open(rows, &Reading::default()).expect("a data set");
+        let (sweep, data) = example(include_str!("../../../deploy/examples/logistic.toml"));
+        let sweep = of_every_preset(sweep.facts().clone());
+        let facts = sweep.facts();
+        let ProblemSpec::Logistic(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            let problem = Logistic::new(Simd::any(), spec, facts, cell, Replicate(0), &rows);
+            Plain::<Logistic<f64>>(problem.expect("it fits"))
+        });
+        let (sweep, data) = example(include_str!(
+            "../../../deploy/examples/binary-logistic.toml"
+        ));
+        let facts = sweep.facts();
+        let ProblemSpec::BinaryLogistic(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            let problem = BinaryLogistic::new(Simd::any(), spec, facts, cell, Replicate(0), &rows);
+            Plain::<BinaryLogistic<f64>>(problem.expect("it fits"))
+        });
+    }
+
+    #[test]
+    fn memory_of_a_nonconvex_quadratic_is_that_of_replicas_alone() {
+        let text = include_str!("../../../deploy/examples/quadratic.toml");
+        let text = text.replace("mu_f = 1.0", "family = \"nc-nc\"\nmu_f = -0.25");
+        let (sweep, data) = example(&text.replace("mu_g = 1.0", "mu_g = -0.25"));
+        let facts = sweep.facts();
+        let ProblemSpec::Quadratic(spec) = &facts.problem else {
+            panic!("another problem");
+        };
+        assert_footprint(&sweep, data, |cell| {
+            Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
         });
     }
 

@@ -3,6 +3,7 @@
 mod catalog;
 mod check;
 mod cost;
+mod data;
 mod document;
 mod export;
 mod failure;
@@ -31,9 +32,9 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use self::{
-    check::CheckArgs, export::ExportArgs, failure::Failure, list::ListArgs, problems::ProblemsArgs,
-    results::ResultsArgs, retry::RetryArgs, run::RunArgs, serve::ServeArgs, solvers::SolversArgs,
-    steer::SteerArgs, submit::SubmitArgs, watch::WatchArgs,
+    check::CheckArgs, data::DataArgs, export::ExportArgs, failure::Failure, list::ListArgs,
+    problems::ProblemsArgs, results::ResultsArgs, retry::RetryArgs, run::RunArgs, serve::ServeArgs,
+    solvers::SolversArgs, steer::SteerArgs, submit::SubmitArgs, watch::WatchArgs,
 };
 
 /// Measure the stability of bilevel optimizers
@@ -64,6 +65,7 @@ enum Command {
     Check(CheckArgs),
     Solvers(SolversArgs),
     Problems(ProblemsArgs),
+    Data(DataArgs),
     Serve(ServeArgs),
     /// Compute units for a coordinator
     ///
@@ -104,6 +106,7 @@ impl Command {
             Self::Check(args) => check::run(&args),
             Self::Solvers(args) => solvers::run(&args),
             Self::Problems(args) => problems::run(&args),
+            Self::Data(args) => data::run(&args),
             Self::Serve(args) => serve::run(args).await,
             Self::Worker(args) => match work(args).await? {
                 Ended::Politely => Ok(()),

@@ -213,13 +213,15 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said_with_its_reason() {
         let sgd = Entry::from(presets::find("sgd").expect("a preset"));
-        assert_eq!(sgd.fits, ["quadratic"]);
+        assert_eq!(sgd.fits, ["quadratic", "binary_logistic"]);
         let text = sgd.text();
         assert!(
             text.contains("# not hyper_cleaning: the partial direction never moves x here"),
             "{text}"
         );
-        assert!(Entry::from(&PRESETS[0]).misfits.is_empty());
+        let misfits = Entry::from(&PRESETS[0]).misfits;
+        let problems: Vec<_> = misfits.iter().map(|unfit| unfit.problem).collect();
+        assert_eq!(problems, ["binary_logistic"], "it has no inner level");
         let all = Entries(PRESETS.iter().map(Entry::from).collect()).text();
         for preset in &PRESETS {
             assert!(all.contains(&format!("\n {} ", preset.name)), "{all}");

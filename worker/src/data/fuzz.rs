@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use super::{Dataset, csr};
+use bistable_common::sweep::LabelColumn;
+
+use super::{DataError, Dataset, csr, csv, libsvm};
 use crate::fuzzing::{Language, Target};
 
 const IMAGES: [u8; 20] = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4];
@@ -31,9 +33,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// What is true of every data set.
 fn check(data: &Dataset) -> String {
     let last = data.samples() - 1;
-    let mut values = vec![9.0; data.features().min(1 << 16) as usize];
-    if values.len() == data.features() as usize {
-        data.dense::<f32>(last, &mut values);
+    if data.features() <= 1 << 16 {
+        data.dense(last, &mut vec![9.0f32; data.features() as usize]);
     }
     for (index, value) in data.sparse::<f32>(last) {
         assert!(index < data.features() && value.is_finite() && value != 0.0);
@@ -91,4 +92,36 @@ fn fuzz_data_sets() {
         ],
     };
     target.run(read_files);
+}
+
+/// The same text as LIBSVM's and as CSV.
+fn read_text(bytes: &[u8]) -> String {
+    let told = |read: Result<Dataset, DataError>| match read {
+        Ok(data) => check(&data),
+        Err(error) => error.to_string(),
+    };
+    let label = LabelColumn::Position(0);
+    let name = LabelColumn::Name("label".to_owned());
+    [
+        told(libsvm::read("file", bytes)),
+        told(csv::read("file", bytes, Some(&label))),
+        told(csv::read("file", bytes, Some(&name))),
+    ]
+    .join("; ")
+}
+
+#[test]
+fn fuzz_text_files() {
+    let target = Target {
+        name: "text files",
+        language: Language::Text,
+        seeds: vec![
+            b"+1 1:0.5 3:-2 # a comment\n\n-1\r\n-1 2:1e-3\n".to_vec(),
+            b"1 16777216:1\n0 1:1\n".to_vec(),
+            b"label,a,\"b, \"\"c\"\"\"\n1,2,3\n0,-1e3,0.5\n".to_vec(),
+            b"1,2,3\n2,3,4\n".to_vec(),
+        ],
+        words: &[b"qid:1", b"1e39", b"nan", b"\"", b"#", b"\xef\xbb\xbf"],
+    };
+    target.run(read_text);
 }

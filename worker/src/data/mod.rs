@@ -16,6 +16,7 @@ mod line;
 mod pictures;
 mod place;
 mod row;
+mod tfidf;
 mod unpack;
 
 use std::{
@@ -30,6 +31,7 @@ use crate::kernel::Real;
 pub use deal::{Deal, deal};
 pub use error::{DataError, LineError};
 pub use idx::IdxError;
+pub use tfidf::{Corpus, TfIdf};
 pub use unpack::UnpackError;
 
 use csr::Csr;

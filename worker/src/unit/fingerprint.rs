@@ -5,8 +5,8 @@ use std::sync::{Arc, atomic::AtomicBool};
 use bistable_common::{
     ids::{CellId, Hash, Replicate},
     spec::{
-        Activation, Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec, QuadraticSpec,
-        ReweightingSpec, Sampling, StepRule,
+        Activation, Batch, BinaryLogisticSpec, Direction, Family, HyperCleaningSpec, LogisticSpec,
+        Precision, ProblemSpec, QuadraticSpec, ReweightingSpec, Sampling, StepRule,
         presets::{InnerSteps, PRESETS, Preset},
     },
     sweep::{Cell, Facts, Indices, SCHEME, SolverName, Sweep},
@@ -26,12 +26,7 @@ pub fn fingerprint(simd: Simd) -> Hash {
 }
 
 fn append(sweep: Arc<Sweep>, simd: Simd, bytes: &mut Vec<u8>) {
-    let data = sweep
-        .facts()
-        .problem
-        .traits()
-        .needs_data
-        .then(Dataset::bundled);
+    let data = data_for(&sweep.facts().problem);
     for cell in 0..sweep.facts().cells.len() as u32 {
         let work = Work {
             sweep: sweep.clone(),
@@ -51,6 +46,22 @@ fn append(sweep: Arc<Sweep>, simd: Simd, bytes: &mut Vec<u8>) {
         );
         outcome.expect("the self-test's sweeps fit the bundled data");
     }
+}
+
+/// The bundled images, or a few sparse rows.
+fn data_for(problem: &ProblemSpec) -> Option<Arc<Dataset>> {
+    if let ProblemSpec::Logistic(_) | ProblemSpec::BinaryLogistic(_) = problem {
+        return Some(Arc::new(sparse_rows()));
+    }
+    problem.traits().needs_data.then(Dataset::bundled)
+}
+
+fn sparse_rows() -> Dataset {
+    let row = |sample: u32| {
+        let entries = (0..3).map(move |k| (6 * k + sample % 6, 1.0 / (1 + sample % 7 + k) as f32));
+        (sample * 5 % 8 / 4, entries)
+    };
+    Dataset::of_sparse(18, (0..40).map(row)).expect("rows in order")
 }
 
 fn sweeps() -> Vec<Sweep> {
@@ -77,7 +88,23 @@ fn sweeps() -> Vec<Sweep> {
         l2: 0.01,
         noise: 0.3,
     });
+    let nonconvex = ProblemSpec::Quadratic(QuadraticSpec {
+        dim_x: 3,
+        dim_y: 2,
+        family: Family::NcNc,
+        coupling: Some(0.5),
+        mu_f: -0.25,
+        mu_g: -0.25,
+        ..QuadraticSpec::default()
+    });
+    let logistic = ProblemSpec::Logistic(LogisticSpec { log_penalty: -2.0 });
+    let binary = ProblemSpec::BinaryLogistic(BinaryLogisticSpec { l2: 0.1 });
     vec![
+        sweep(nonconvex, Precision::F64, 0.1),
+        sweep(logistic.clone(), Precision::F64, 1.0),
+        sweep(logistic, Precision::F32, 1.0),
+        sweep(binary.clone(), Precision::F64, 1.0),
+        sweep(binary, Precision::F32, 1.0),
         sweep(quadratic, Precision::F64, 0.1),
         sweep(reweighting(Activation::Elu, &[20]), Precision::F32, 5.0),
         sweep(
@@ -106,10 +133,7 @@ fn sweep(problem: ProblemSpec, precision: Precision, eta_x: f64) -> Sweep {
     let names = vec![name; cells.len()];
     let facts = Facts {
         scheme: SCHEME,
-        data: problem
-            .traits()
-            .needs_data
-            .then(|| Dataset::bundled().hash()),
+        data: data_for(&problem).map(|data| data.hash()),
         problem,
         test: 5,
         precision,
