@@ -139,6 +139,9 @@ fn a_replaced_query_is_one_other_image_of_its_class() {
     }
 }
 
+/// An image and its class.
+type Image = (Vec<f64>, usize);
+
 /// A linear map with a bias: weights row by row.
 type Linear = (Vec<Vec<f64>>, Vec<f64>);
 
@@ -183,7 +186,7 @@ impl Textbook {
         (hidden, p.iter().map(|p| p / sum).collect())
     }
 
-    fn loss(&self, images: &[(Vec<f64>, usize)]) -> f64 {
+    fn loss(&self, images: &[Image]) -> f64 {
         let losses = images
             .iter()
             .map(|(image, label)| -self.probabilities(image).1[*label].ln());
@@ -191,7 +194,7 @@ impl Textbook {
     }
 
     /// A gradient step, of the last layer alone or of both.
-    fn step(&mut self, images: &[(Vec<f64>, usize)], eta: f64, head_only: bool) {
+    fn step(&mut self, images: &[Image], eta: f64, head_only: bool) {
         let before = self.clone();
         let eta = eta / images.len() as f64;
         for (image, label) in images {
@@ -218,7 +221,7 @@ impl Textbook {
     }
 }
 
-fn images(data: &Dataset, rows: &[u32], each: usize) -> Vec<(Vec<f64>, usize)> {
+fn images(data: &Dataset, rows: &[u32], each: usize) -> Vec<Image> {
     let image = |(position, &row): (usize, &u32)| {
         let mut pixels = vec![0.0; 6];
         data.dense(row, &mut pixels);
@@ -228,7 +231,7 @@ fn images(data: &Dataset, rows: &[u32], each: usize) -> Vec<(Vec<f64>, usize)> {
 }
 
 /// Mean query loss of tasks after two steps of 0.4 from `x`.
-fn adapted_loss(x: &Textbook, tasks: &[[Vec<(Vec<f64>, usize)>; 2]], head_only: bool) -> f64 {
+fn adapted_loss(x: &Textbook, tasks: &[[Vec<Image>; 2]], head_only: bool) -> f64 {
     let losses = tasks.iter().map(|[support, query]| {
         let mut task = x.clone();
         (0..2).for_each(|_| task.step(support, 0.4, head_only));

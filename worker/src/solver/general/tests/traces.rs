@@ -502,7 +502,8 @@ fn slsb() {
 #[test]
 fn no_preset_is_without_a_trace() {
     let source = include_str!("traces.rs");
-    for preset in PRESETS {
+    // Those that adapt to tasks are traced where these are.
+    for preset in PRESETS.iter().filter(|preset| !preset.start.is_outer()) {
         let named = format!("\"{}\"", preset.name);
         assert!(source.contains(&named), "{}", preset.name);
     }
