@@ -186,18 +186,23 @@ pub(super) fn run(args: &SolversArgs) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use bistable_common::sweep::{Format, Source, parse};
+    use bistable_common::sweep::{DataSource, Format, Source, parse};
 
     use super::*;
     use crate::cli::catalog::LocalCatalog;
 
     #[test]
     fn what_is_shown_can_be_pasted() {
-        let catalog = LocalCatalog::load(None, std::path::Path::new("")).expect("no data");
+        let bundled = Some(&DataSource::Bundled);
+        let catalog = LocalCatalog::load(bundled, std::path::Path::new("")).expect("bundled");
         for preset in &PRESETS {
             let shown = Entry::from(preset).text();
+            let kind = match preset.start.is_outer() {
+                true => "few_shot",
+                false => "quadratic",
+            };
             let text = format!(
-                "name = \"pasted\"\nreplicates = 1\n[problem]\nkind = \"quadratic\"\n[grid]\nm1 = 9\nm2 = 9\nK = 9\n{shown}"
+                "name = \"pasted\"\nreplicates = 1\n[problem]\nkind = \"{kind}\"\n[grid]\nm1 = 9\nm2 = 1\nK = 9\n{shown}"
             );
             let source = Source {
                 name: "pasted.toml",
@@ -213,7 +218,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said_with_its_reason() {
         let sgd = Entry::from(presets::find("sgd").expect("a preset"));
-        assert_eq!(sgd.fits, ["quadratic", "binary_logistic"]);
+        assert_eq!(
+            sgd.fits,
+            ["quadratic", "binary_logistic", "hyper_representation"]
+        );
         let text = sgd.text();
         assert!(
             text.contains("# not hyper_cleaning: the partial direction never moves x here"),
@@ -221,7 +229,8 @@ mod tests {
         );
         let misfits = Entry::from(&PRESETS[0]).misfits;
         let problems: Vec<_> = misfits.iter().map(|unfit| unfit.problem).collect();
-        assert_eq!(problems, ["binary_logistic"], "it has no inner level");
+        let why = "no inner level, and y that starts at x";
+        assert_eq!(problems, ["binary_logistic", "few_shot"], "{why}");
         let all = Entries(PRESETS.iter().map(Entry::from).collect()).text();
         for preset in &PRESETS {
             assert!(all.contains(&format!("\n {} ", preset.name)), "{all}");
