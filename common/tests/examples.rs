@@ -87,7 +87,7 @@ fn every_example_is_right() -> Result<(), Box<dyn Error>> {
     let pinned = PINNED.iter().map(|(name, ..)| *name);
     let samples: Vec<_> = pinned
         .chain(["hyper-cleaning", "minimax", "logistic", "binary-logistic"])
-        .chain(["hyper-representation", "distillation"])
+        .chain(["hyper-representation", "distillation", "few-shot"])
         .collect();
     assert!(
         samples.iter().all(|name| names.iter().any(|n| n == name)),

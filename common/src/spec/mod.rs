@@ -20,9 +20,9 @@ pub use ascent::{Ascent, Turns};
 pub use batch::{All, Batch, MAX_BATCH};
 pub use direction::{AdjointStart, Direction, Implicit, Inverse};
 pub use problem::{
-    Activation, AucSpec, BinaryLogisticSpec, DistillationSpec, Family, Head, HyperCleaningSpec,
-    HyperRepresentationSpec, LabelNoise, LogisticSpec, Precision, ProblemSpec, QuadraticSpec,
-    ReweightingSpec, RobustReweightingSpec, Traits, parameters,
+    Activation, AucSpec, BinaryLogisticSpec, DistillationSpec, Family, FewShotSpec, Head,
+    HyperCleaningSpec, HyperRepresentationSpec, LabelNoise, LogisticSpec, Precision, ProblemSpec,
+    QuadraticSpec, Replaced, ReweightingSpec, RobustReweightingSpec, Traits, parameters,
 };
 pub use sampling::Sampling;
 pub use schedule::{Growth, Order, Schedule, Start, Tolerance};

@@ -139,6 +139,27 @@ const SBO: Preset = Preset {
     ascent: None,
 };
 
+/// Finn et al.'s Omniglot experiment, with five ways and one shot.
+const MAML: Preset = Preset {
+    name: "maml",
+    summary: "model-agnostic meta-learning: T full-support steps from x on each task, all of them differentiated through",
+    source: "Finn et al. 2017, Algorithm 2, as run in its section 5.2",
+    start: Start::Outer,
+    eta_x: constant(0.001, Clock::Outer),
+    eta_y: constant(0.4, Clock::Inner),
+    update_x: Update {
+        method: Method::Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+        },
+        ..Update::PLAIN
+    },
+    batch_x: Batch::Of(32),
+    batch_y: Batch::ALL,
+    ..SBO
+};
+
 /// What the deterministic algorithms of Ji21's hyper-cleaning have in common.
 const FULL: Preset = Preset {
     inner_steps: InnerSteps::Default(200),
@@ -244,7 +265,7 @@ const BMO: Preset = Preset {
 };
 
 /// Every preset.
-pub const PRESETS: [Preset; 24] = [
+pub const PRESETS: [Preset; 26] = [
     Preset {
         name: "ssgd",
         summary: "single-timescale SGD: one inner step, then one outer step",
@@ -478,6 +499,14 @@ pub const PRESETS: [Preset; 24] = [
         source: "BMO Algorithm 3 (TSGDA-2)",
         ascent: ascent(Turns::Blocks { steps: 1 }, Clock::Inner),
         ..BMO
+    },
+    MAML,
+    Preset {
+        name: "anil",
+        summary: "almost no inner loop: as maml, but only the last layer adapts",
+        source: "Raghu et al. 2019",
+        start: Start::OuterHead,
+        ..MAML
     },
 ];
 

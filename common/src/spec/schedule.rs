@@ -10,6 +10,17 @@ pub enum Start {
     Warm,
     /// At the initial point, each time (UD).
     Reinit,
+    /// At x, in a slot for each task of the outer batch, to which they belong (MAML).
+    Outer,
+    /// The same of the last layer's parameters alone (ANIL).
+    OuterHead,
+}
+
+impl Start {
+    /// Whether inner steps are taken from x, on the tasks of the outer batch.
+    pub fn is_outer(self) -> bool {
+        matches!(self, Self::Outer | Self::OuterHead)
+    }
 }
 
 /// Which of the two variables moves first in an outer iteration.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ascent, Batch, Direction, Implicit, Inverse, Method, Order, ProblemSpec, Sampling, Schedule,
-    Start, StepRule, StepSize, Turns, Update,
+    Ascent, Batch, Clock, Direction, Implicit, Inverse, Method, Order, ProblemSpec, Sampling,
+    Schedule, Start, StepRule, StepSize, Turns, Update,
 };
 
 /// A bilevel optimizer: orthogonal parts, read by one loop.
@@ -80,9 +80,9 @@ pub enum Misfit {
     NothingReplaced,
     /// Training samples that are no data.
     #[error(
-        "this problem's training samples are the outer variable, so none can be replaced; use replace = \"validation\""
+        "this problem has no training samples of its own, so none can be replaced; use replace = \"validation\""
     )]
-    TrainingIsX,
+    NoTrainingSamples,
     /// A problem without an inner level.
     #[error(
         "this problem has no inner level, its objective depends on x alone; use T = 0 with direction = \"partial\""
@@ -124,6 +124,34 @@ pub enum Misfit {
     /// L-BFGS on noise.
     #[error("L-BFGS compares gradients of one function, so it needs batch_y = \"all\"")]
     LbfgsNeedsAll,
+    /// Tasks are adapted to from x.
+    #[error(
+        "this problem's y is what x becomes on each task of the outer batch; use the preset maml or anil, or start = \"outer\" (all parameters are adapted) or \"outer_head\" (the last layer's)"
+    )]
+    TasksStartAtX,
+    /// Only tasks are.
+    #[error(
+        "start = \"outer\" and \"outer_head\" adapt x to tasks, which only the problem few_shot has; use start = \"warm\" or \"reinit\""
+    )]
+    StartNeedsTasks,
+    /// The start's dependence on x is most of the derivative.
+    #[error(
+        "y starts at x here, so the direction must go through all inner steps; use direction = \"unrolled\""
+    )]
+    TasksNeedUnrolled,
+    /// There are no other inner samples.
+    #[error("a task is adapted to on all its support images; use batch_y = \"all\"")]
+    TasksNeedAllSupport,
+    /// A task is judged apart from any run.
+    #[error(
+        "a task is judged after T steps from x, which must be the same in every outer iteration: use growth = \"fixed\", no tolerance, and an eta_y that counts inner steps and does not adapt"
+    )]
+    TasksNeedKnownSteps,
+    /// There is no inner step to take where every candidate adapts anew.
+    #[error(
+        "the line search at the upper level takes an inner step at every candidate, and here each candidate adapts to its tasks anew; use the rule bilevel_polyak"
+    )]
+    TasksNeedNoSearch,
     /// L-BFGS has no place above.
     #[error("L-BFGS is a method of the inner level; leave it out of update_x")]
     LbfgsBelow,
@@ -191,6 +219,7 @@ impl Solver {
             return Err(Misfit::SingleLevel);
         }
         self.ascent_fits(problem)?;
+        self.tasks_fit(problem)?;
         self.direction_fits(problem)?;
         self.schedule_fits()?;
         self.updates_fit()?;
@@ -225,6 +254,31 @@ impl Solver {
             return Err(Misfit::LbfgsNeedsBlocks);
         }
         Ok(())
+    }
+
+    fn tasks_fit(&self, problem: &ProblemSpec) -> Result<(), Misfit> {
+        let schedule = &self.schedule;
+        match (problem.has_tasks(), schedule.start.is_outer()) {
+            (false, false) => return Ok(()),
+            (true, false) => return Err(Misfit::TasksStartAtX),
+            (false, true) => return Err(Misfit::StartNeedsTasks),
+            (true, true) => {}
+        }
+        let constant = self.eta_y.rule == StepRule::Constant || self.eta_y.clock == Clock::Inner;
+        let known = constant && schedule.growth.is_fixed() && schedule.tolerance.is_none();
+        if self.direction != Direction::Unrolled {
+            return Err(Misfit::TasksNeedUnrolled);
+        }
+        if !self.batch_y.is_full() {
+            return Err(Misfit::TasksNeedAllSupport);
+        }
+        if !known || self.eta_y.adapts() {
+            return Err(Misfit::TasksNeedKnownSteps);
+        }
+        match self.eta_x.rule {
+            StepRule::BilevelArmijo { .. } => Err(Misfit::TasksNeedNoSearch),
+            _ => Ok(()),
+        }
     }
 
     fn direction_fits(&self, problem: &ProblemSpec) -> Result<(), Misfit> {

@@ -51,7 +51,7 @@ impl Replace {
     /// Refuses a cell whose runs never read what is replaced.
     fn fits(self, problem: &ProblemSpec, cell: &Cell) -> Result<(), Misfit> {
         match self {
-            Self::Training if !problem.samples_training() => Err(Misfit::TrainingIsX),
+            Self::Training if !problem.samples_training() => Err(Misfit::NoTrainingSamples),
             Self::Training if cell.solver.schedule.inner_steps == 0 => Err(Misfit::NothingReplaced),
             Self::Validation | Self::Training => Ok(()),
         }

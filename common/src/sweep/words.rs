@@ -190,6 +190,8 @@ pub fn start(start: Start) -> &'static str {
     match start {
         Start::Warm => "warm",
         Start::Reinit => "reinit",
+        Start::Outer => "outer",
+        Start::OuterHead => "outer_head",
     }
 }
 
@@ -406,7 +408,7 @@ pub fn problems(names: &[&str]) -> String {
     for problem in ProblemSpec::defaults() {
         if problem.traits().is_minimax {
             minimax.push(problem.name());
-        } else if !problem.is_single_level() {
+        } else if !problem.is_single_level() && !problem.has_tasks() {
             bilevel.push(problem.name());
         }
     }

@@ -190,7 +190,7 @@ fn values_out_of_their_range_say_what_was_expected() {
         (
             "preset = \"tsgd\"",
             "preset = \"tsgd\"\nstart = \"cold\"",
-            "start = \"cold\": expected \"warm\" or \"reinit\"",
+            "start = \"cold\": expected \"warm\", \"reinit\", \"outer\" or \"outer_head\"",
         ),
         (
             "preset = \"tsgd\"",

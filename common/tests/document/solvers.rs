@@ -55,6 +55,14 @@ fn comes_back(solver: &Solver) {
 fn every_preset_spelled_out_is_itself() {
     for row in &PRESETS {
         let expected = row.solver(row.inner_steps.count());
+        if row.start.is_outer() {
+            let sweep = |table: &str| good(&of_tasks(&edited("reweighting", "few_shot"), table));
+            let by_name = sweep(&format!("preset = \"{}\"\nT = 1", row.name));
+            assert_eq!(by_name.facts().cells[0].solver, expected);
+            let spelled = words::spelled_out("any", &expected).replace("[[solvers]]\n", "");
+            assert_eq!(sweep(&spelled).facts().cells[0].solver, expected);
+            continue;
+        }
         comes_back(&expected);
         assert_eq!(of(row.name, ""), expected, "{}", row.name);
     }
@@ -384,6 +392,7 @@ fn every_problem_spelled_out_is_itself() {
                 document.replace("tsgd\"", "tsgda-1\"")
             }
             _ if problem.is_single_level() => single_level(&document),
+            ProblemSpec::FewShot(_) => of_tasks(&document, "preset = \"maml\""),
             _ => document,
         };
         let written = on(edited("[problem]\nkind = \"reweighting\"\n", &text));
@@ -458,12 +467,66 @@ fn networks_at_the_outer_level() {
     );
 }
 
+/// A document with one solver, of a problem with tasks.
+fn of_tasks(text: &str, solver: &str) -> String {
+    let (head, _) = text.split_once("[[solvers]]").expect("solvers");
+    let head = head.replace("[grid]", "[grid]\nm2 = 1");
+    format!("{head}[[solvers]]\n{solver}\n")
+}
+
+#[test]
+fn tasks_are_adapted_to_from_x() {
+    let of = |lines: &str| of_tasks(&edited("reweighting", "few_shot"), lines);
+    for (lines, misfit) in [
+        ("preset = \"tsgd\"", Misfit::TasksStartAtX),
+        ("preset = \"sgd\"", Misfit::TasksStartAtX),
+        (
+            "preset = \"maml\"\ndirection = { last = 1 }",
+            Misfit::TasksNeedUnrolled,
+        ),
+        (
+            "preset = \"maml\"\ndirection = \"partial\"",
+            Misfit::TasksNeedUnrolled,
+        ),
+        (
+            "preset = \"anil\"\nbatch_y = 4",
+            Misfit::TasksNeedAllSupport,
+        ),
+        (
+            "preset = \"anil\"\ngrowth = \"sqrt\"",
+            Misfit::TasksNeedKnownSteps,
+        ),
+        (
+            "preset = \"maml\"\neta_y = { rule = \"inverse\", clock = \"outer\" }",
+            Misfit::TasksNeedKnownSteps,
+        ),
+        (
+            "preset = \"maml\"\neta_x = { rule = \"bilevel_armijo\", c = 1.0 }",
+            Misfit::TasksNeedNoSearch,
+        ),
+    ] {
+        says(&wrong(&toml(&of(lines))), &[&misfit.to_string()[..40]]);
+    }
+    let several = of("preset = \"maml\"").replace("m2 = 1", "m2 = 3");
+    says(
+        &wrong(&toml(&several)),
+        &["m2 = 3, but tasks bring their own training images"],
+    );
+    let many =
+        of("preset = \"maml\"").replace("kind = \"few_shot\"", "kind = \"few_shot\"\nways = 20");
+    says(
+        &wrong(&toml(&many)),
+        &["a task has ways = 20 classes; the data set has 10"],
+    );
+}
+
 /// Lines that a preset cannot have, and why.
 #[test]
 fn parts_that_mean_nothing_together() {
     for (name, lines, misfit) in [
         ("tsgd", "T = 0", Misfit::NoInnerSteps),
         ("aid-cg", "T = 0", Misfit::NoInnerSteps),
+        ("tsgd", "start = \"outer\"", Misfit::StartNeedsTasks),
         (
             "tsgd",
             "direction = { last = 3 }\norder = \"outer_first\"",

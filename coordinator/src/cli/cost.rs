@@ -21,7 +21,7 @@ use bistable_worker::{
     data::Dataset,
     kernel::Real,
     problem::{
-        Auc, BinaryLogistic, Dims, Distillation, Footprint, HyperRepresentation, Logistic,
+        Auc, BinaryLogistic, Dims, Distillation, FewShot, Footprint, HyperRepresentation, Logistic,
         Quadratic, QuadraticReplicas, Reweighting, RobustReweighting, Size,
     },
     solver::{Words, shape},
@@ -222,13 +222,13 @@ impl Model<'_> {
     /// Of one replica, `company` of which are stepped together.
     fn times(&self, cell: &Cell, company: f64) -> Times {
         let solver = &cell.solver;
-        let inner = f64::from(solver.batch_y.size(cell.m2));
+        let inner = shape(cell).batch_y as f64;
         let outer = f64::from(solver.batch_x.size(cell.m1));
         let implicit = solver.direction.implicit();
         let batch_v = implicit.map_or(0, |implicit| implicit.batch_v.size(cell.m2));
         let batch_v = f64::from(batch_v);
         let draw = DRAW / company;
-        match self.kind() {
+        match self.kind(cell) {
             Kind::Classifier(spec) => {
                 let parameters = parameters(&spec, &self.shape);
                 let rates = match spec.hidden.is_empty() {
@@ -269,9 +269,17 @@ impl Model<'_> {
         let forks = (together / footprint.replicas as f64).ceil();
         let facts = self.facts;
         let samples = facts.replace.pool(facts.test, cell.m1, cell.m2) as f64;
-        let sample = match self.kind() {
+        let sample = match self.kind(cell) {
             Kind::Classifier(_) => self.shape.nonzero * (scalar + 2.0) + 5.0,
             Kind::Plain(size, _) => size.sample,
+        };
+        // Tasks choose among all of the data set.
+        let pool = match &self.facts.problem {
+            ProblemSpec::FewShot(_) => {
+                let filled = self.shape.nonzero / self.shape.features;
+                self.shape.bytes as f64 * filled * (scalar + 4.0)
+            }
+            _ => 0.0,
         };
         // First draws and index orders.
         let draws = 32.0 * f64::from(facts.replace.samples(cell));
@@ -281,6 +289,7 @@ impl Model<'_> {
             + footprint.scratch as f64
             + words.room as f64 * scalar
             + samples * sample
+            + pool
             + draws
     }
 
@@ -311,7 +320,7 @@ impl Model<'_> {
     }
 
     fn problem_footprint(&self, cell: &Cell) -> Footprint {
-        match self.kind() {
+        match self.kind(cell) {
             Kind::Classifier(spec) => {
                 let data = self.shape.dims();
                 let of = match self.facts.precision {
@@ -333,7 +342,7 @@ impl Model<'_> {
 
     /// What the solver needs; a classifier's state is x and y.
     fn words(&self, cell: &Cell, problem: &Footprint) -> Words {
-        let dims = match self.kind() {
+        let dims = match self.kind(cell) {
             Kind::Classifier(_) => {
                 let state = (problem.state as f64 / self.scalar()) as usize;
                 let x = cell.m2 as usize;
@@ -348,14 +357,14 @@ impl Model<'_> {
         Words::new(&cell.solver, dims)
     }
 
-    fn kind(&self) -> Kind<'_> {
+    fn kind(&self, cell: &Cell) -> Kind<'_> {
         match self.facts.precision {
-            Precision::F32 => self.kind_in::<f32>(),
-            Precision::F64 => self.kind_in::<f64>(),
+            Precision::F32 => self.kind_in::<f32>(cell),
+            Precision::F64 => self.kind_in::<f64>(cell),
         }
     }
 
-    fn kind_in<R: Real>(&self) -> Kind<'_> {
+    fn kind_in<R: Real>(&self, cell: &Cell) -> Kind<'_> {
         let (data, nonzero) = (self.shape.dims(), self.shape.nonzero);
         let (size, pace) = match &self.facts.problem {
             ProblemSpec::Reweighting(spec) => return Kind::Classifier(Cow::Borrowed(spec)),
@@ -370,6 +379,7 @@ impl Model<'_> {
             ProblemSpec::HyperRepresentation(spec) => {
                 (HyperRepresentation::<R>::size(spec, data, nonzero), LAYERS)
             }
+            ProblemSpec::FewShot(spec) => (FewShot::<R>::size(spec, cell, data.0), LAYERS),
             ProblemSpec::Distillation(spec) => {
                 let pace = if spec.hidden.is_empty() {
                     NARROW

@@ -192,12 +192,16 @@ mod tests {
     #[test]
     fn what_is_shown_can_be_pasted() {
         let bundled = Some(&DataSource::Bundled);
-        let catalog = LocalCatalog::load(bundled, std::path::Path::new("")).expect("bundled data");
+        let catalog = LocalCatalog::load(bundled, std::path::Path::new("")).expect("bundled");
         for preset in &PRESETS {
-            let entry = Entry::from(preset);
-            let (shown, problem) = (entry.text(), entry.fits.last().expect("a problem"));
+            let shown = Entry::from(preset).text();
+            let kind = match preset.ascent {
+                Some(_) => "auc",
+                None if preset.start.is_outer() => "few_shot",
+                None => "quadratic",
+            };
             let text = format!(
-                "name = \"pasted\"\nreplicates = 1\n[problem]\nkind = \"{problem}\"\n[grid]\nm1 = 9\nm2 = 9\nK = 9\n{shown}"
+                "name = \"pasted\"\nreplicates = 1\n[problem]\nkind = \"{kind}\"\n[grid]\nm1 = 9\nm2 = 1\nK = 9\n{shown}"
             );
             let source = Source {
                 name: "pasted.toml",
@@ -213,7 +217,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said_with_its_reason() {
         let sgd = Entry::from(presets::find("sgd").expect("a preset"));
-        assert_eq!(sgd.fits, ["quadratic", "binary_logistic"]);
+        assert_eq!(
+            sgd.fits,
+            ["quadratic", "binary_logistic", "hyper_representation"]
+        );
         let text = sgd.text();
         assert!(
             text.contains("# not hyper_cleaning: the partial direction never moves x here"),
@@ -223,7 +230,10 @@ mod tests {
         assert_eq!(words::problems(&fits), "every bilevel problem");
         let misfits = Entry::from(&PRESETS[0]).misfits;
         let problems: Vec<_> = misfits.iter().map(|unfit| unfit.problem).collect();
-        assert_eq!(problems, ["robust_reweighting", "auc", "binary_logistic"]);
+        assert_eq!(
+            problems,
+            ["robust_reweighting", "auc", "binary_logistic", "few_shot"]
+        );
         let all = Entries(PRESETS.iter().map(Entry::from).collect()).text();
         for preset in &PRESETS {
             assert!(all.contains(&format!("\n {} ", preset.name)), "{all}");

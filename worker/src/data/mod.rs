@@ -13,6 +13,7 @@ mod fuzz;
 mod idx;
 mod libsvm;
 mod line;
+mod pictures;
 mod place;
 mod row;
 mod tfidf;

@@ -1,15 +1,17 @@
-//! A data set by its path: a folder of IDX files, or a file whose format its name or `format` tells.
+//! A data set by its path: a folder of IDX files or of pictures, or a file whose format its name or `format` tells.
 
 use std::path::Path;
 
 use bistable_common::sweep::{DataFormat, Reading};
 
-use super::{DataError, Dataset, csv, folder, libsvm, unpack};
+use super::{DataError, Dataset, csv, folder, libsvm, pictures, unpack};
 
 /// Reads what is there.
 pub(super) fn open(path: &Path, reading: &Reading) -> Result<Dataset, DataError> {
     if path.is_dir() {
         return match reading.format {
+            Some(DataFormat::Pictures) => pictures::from_dir(path),
+            None if pictures::any(path) => pictures::from_dir(path),
             None | Some(DataFormat::Idx) => Dataset::from_dir(path),
             Some(_) => Err(told(path, "is a folder; name the file in it")),
         };
@@ -23,6 +25,7 @@ pub(super) fn open(path: &Path, reading: &Reading) -> Result<Dataset, DataError>
         )),
         Some(DataFormat::Csv) => csv::read(&file.name, &content, reading.label.as_ref()),
         Some(DataFormat::Libsvm) => libsvm::read(&file.name, &content),
+        Some(DataFormat::Pictures) => pictures::from_tar(&file.name, &content),
         None if libsvm::sniff(&content) => libsvm::read(&file.name, &content),
         None => Err(told(
             path,
@@ -42,6 +45,7 @@ fn by_name(path: &Path) -> Option<DataFormat> {
     let (stem, extension) = name.rsplit_once('.')?;
     match extension {
         "csv" => Some(DataFormat::Csv),
+        "tar" | "tgz" => Some(DataFormat::Pictures),
         "libsvm" | "svm" | "svmlight" => Some(DataFormat::Libsvm),
         _ if stem.ends_with("-ubyte") || extension.ends_with("-ubyte") => Some(DataFormat::Idx),
         _ => None,

@@ -271,6 +271,10 @@ impl<R: Real> Oracle for Distillation<R> {
         }
     }
 
+    fn simd(&self) -> Simd {
+        self.network.classifier.layers.simd()
+    }
+
     fn work_words(&self) -> usize {
         self.network.words(CHUNK)
     }

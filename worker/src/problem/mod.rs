@@ -6,6 +6,7 @@
 mod binary_logistic;
 mod dealt;
 mod distillation;
+mod few_shot;
 mod hyper_representation;
 mod logistic;
 mod mlp;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use binary_logistic::BinaryLogistic;
 pub use distillation::Distillation;
+pub use few_shot::FewShot;
 pub use hyper_representation::HyperRepresentation;
 pub use logistic::Logistic;
 pub use plain::Plain;
@@ -149,6 +151,12 @@ pub trait Oracle: Sync {
     fn dims(&self) -> Dims;
     /// The initial point.
     fn start(&self) -> Iterate<Self::Real>;
+    /// Whether inner steps start at a y that depends on x, which [`Oracle::begin`] and [`Oracle::pull_start`] then say.
+    const STARTS_AT_X: bool = false;
+    /// Puts y where inner steps start, given x.
+    fn begin(&self, _at: &mut Iterate<Self::Real>) {}
+    /// `out += (d y_0 / d x)' lambda`.
+    fn pull_start(&self, _lambda: &[Self::Real], _out: &mut [Self::Real]) {}
     /// Words of `work` that the other methods need.
     fn work_words(&self) -> usize;
     /// `out = d_y g`, of length y.
@@ -258,6 +266,8 @@ pub trait Problem: Sync {
     fn get(&self, group: &Iterate<Self::Real>, _lane: usize, state: &mut Iterate<Self::Real>) {
         state.copy_from(group);
     }
+    /// Puts y where inner steps start, if that depends on x.
+    fn begin(&self, _group: &mut Iterate<Self::Real>) {}
     /// Scratch space for a solver of this shape.
     fn scratch(&self, shape: Shape) -> Self::Scratch;
     /// Bytes that [`Problem::scratch`] allocates, about.

@@ -47,6 +47,10 @@ impl<O: Oracle> Problem for Plain<O> {
         self.0.start()
     }
 
+    fn begin(&self, at: &mut Iterate<O::Real>) {
+        self.0.begin(at);
+    }
+
     fn scratch(&self, shape: Shape) -> Self::Scratch {
         let Dims { x, y, z: _ } = self.dims();
         let zero = O::Real::ZERO;
@@ -110,19 +114,20 @@ impl<O: Oracle> Problem for Plain<O> {
             ..
         } = scratch;
         self.0.outer_grads(at, batch.rows, out, lambda, work);
-        // Reverse mode through the inner steps (Ji21 Proposition 2): lambda is the adjoint of y_t. The start of the
-        // inner steps does not depend on x, so the adjoint of y_0 is never needed.
+        // Reverse mode through the inner steps (Ji21 Proposition 2): lambda is the adjoint of y_t. That of y_0
+        // is needed only where y_0 depends on x.
         before.x.copy_from_slice(&at.x);
         before.z.copy_from_slice(&at.z);
         for (t, step) in tape[..steps].iter().enumerate().rev() {
             before.y.copy_from_slice(&step.y);
             self.0.cross_vp(before, &step.batch, lambda, gx, work);
             self.descend(out, step.eta, gx);
-            if t > 0 {
+            if t > 0 || O::STARTS_AT_X {
                 self.0.inner_hvp(before, &step.batch, lambda, gy, work);
                 self.descend(lambda, step.eta, gy);
             }
         }
+        self.0.pull_start(lambda, out);
     }
 
     fn evaluate(

@@ -38,6 +38,13 @@ impl<R: Real> Samples<R> {
         Dealt::new(facts, cell, replicate, data, LabelNoise::Share(0.0), make)
     }
 
+    /// All of a data set.
+    pub fn all(data: &Dataset) -> Self {
+        let samples: Vec<_> = (0..data.samples()).collect();
+        let labels = samples.iter().map(|&sample| data.label(sample)).collect();
+        Self::new(data, &samples, labels)
+    }
+
     fn new(data: &Dataset, samples: &[u32], labels: Vec<u32>) -> Self {
         let mut all = Self {
             starts: vec![0],

@@ -104,6 +104,30 @@ impl<P: Problem> Fused<'_, P> {
             }
         }
     }
+
+    /// The outer batch of a round, as its runs read it.
+    fn draw_outer(&mut self, round: Round<'_>) {
+        self.outer.batch(round.k, 0, &mut self.outer_batch);
+        self.replaced.clear();
+        if P::REPLICAS == 1 {
+            let batch = &mut self.outer_batch;
+            (self.counterparts).put(Replace::Validation, round.twins[0], batch);
+        } else {
+            self.replace_in_lanes(round);
+        }
+    }
+
+    /// The batch of inner step `t`, as its runs read it; of tasks, the outer batch's.
+    fn draw_inner(&mut self, round: Round<'_>, t: u32) {
+        if self.solver.schedule.start.is_outer() {
+            return self.inner_batch.clone_from(&self.outer_batch);
+        }
+        self.inner.batch(round.k, t, &mut self.inner_batch);
+        if P::REPLICAS == 1 {
+            let batch = &mut self.inner_batch;
+            (self.counterparts).put(Replace::Training, round.twins[0], batch);
+        }
+    }
 }
 
 impl<P: Problem> Stepper for Fused<'_, P> {
@@ -135,23 +159,24 @@ impl<P: Problem> Stepper for Fused<'_, P> {
     }
 
     fn begin(&mut self, group: &mut State<P::Real>) {
-        if self.solver.schedule.start == Start::Reinit {
-            group.at.copy_inner(&self.group_start.at);
+        match self.solver.schedule.start {
+            Start::Warm => {}
+            Start::Reinit => group.at.copy_inner(&self.group_start.at),
+            Start::Outer | Start::OuterHead => self.problem.begin(&mut group.at),
         }
     }
 
     fn inner_steps(&mut self, group: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {
+        if self.solver.schedule.start.is_outer() {
+            self.draw_outer(round);
+        }
         let steps = self.solver.schedule.steps(round.k);
         let forgotten = steps - self.solver.direction.taped(steps);
         for t in 0..steps {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped);
             }
-            self.inner.batch(round.k, t, &mut self.inner_batch);
-            if P::REPLICAS == 1 {
-                let batch = &mut self.inner_batch;
-                (self.counterparts).put(Replace::Training, round.twins[0], batch);
-            }
+            self.draw_inner(round, t);
             let eta = step_size::at(&self.solver.eta_y, round.k, t, self.context);
             // What comes before the tape is overwritten by its first step.
             let slot = t.saturating_sub(forgotten) as usize;
@@ -163,14 +188,7 @@ impl<P: Problem> Stepper for Fused<'_, P> {
     }
 
     fn find_direction(&mut self, group: &mut State<P::Real>, round: Round<'_>) {
-        self.outer.batch(round.k, 0, &mut self.outer_batch);
-        self.replaced.clear();
-        if P::REPLICAS == 1 {
-            let batch = &mut self.outer_batch;
-            (self.counterparts).put(Replace::Validation, round.twins[0], batch);
-        } else {
-            self.replace_in_lanes(round);
-        }
+        self.draw_outer(round);
         let batch = OuterBatch {
             rows: &self.outer_batch,
             replaced: &self.replaced,

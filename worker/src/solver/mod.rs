@@ -7,7 +7,7 @@
 mod fused;
 mod general;
 mod state;
-mod step_size;
+pub(crate) mod step_size;
 mod twin;
 
 use bistable_common::{
@@ -152,9 +152,14 @@ pub fn shape(cell: &Cell) -> Shape {
     let steps = solver.schedule.steps(cell.last_k() - 1);
     let products = solver.direction.implicit();
     let products = products.map_or(0, |implicit| implicit.largest_batch(cell.m2));
+    let batch_x = solver.batch_x.size(cell.m1);
+    let batch_y = match solver.schedule.start.is_outer() {
+        true => batch_x,
+        false => solver.batch_y.size(cell.m2),
+    };
     Shape {
-        batch_x: solver.batch_x.size(cell.m1) as usize,
-        batch_y: solver.batch_y.size(cell.m2) as usize,
+        batch_x: batch_x as usize,
+        batch_y: batch_y as usize,
         tape: solver.direction.taped(steps) as usize,
         products: products as usize,
         gradients: !solver.is_fused(),

@@ -15,8 +15,9 @@ use crate::{
     data::Dataset,
     kernel::Real,
     problem::{
-        Auc, BinaryLogistic, Distillation, HyperRepresentation, LinearReplicas, Logistic, Oracle,
-        Plain, Problem, Quadratic, QuadraticReplicas, Reweighting, RobustReweighting, Smooth,
+        Auc, BinaryLogistic, Distillation, FewShot, HyperRepresentation, LinearReplicas, Logistic,
+        Oracle, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting, RobustReweighting,
+        Smooth,
     },
     solver::shape,
 };
@@ -54,6 +55,11 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::Distillation(spec) => job.on_data(|s, data| {
             Distillation::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
         }),
+        ProblemSpec::FewShot(spec) => {
+            let (s, data) = (job.setting, job.data()?);
+            let tasks = FewShot::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data);
+            job.oracle(tasks.map_err(RunError::Unfit)?)
+        }
     }
 }
 

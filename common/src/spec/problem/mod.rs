@@ -5,6 +5,7 @@
 
 mod auc;
 mod distillation;
+mod few_shot;
 mod hyper_representation;
 mod logistic;
 pub mod parameters;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use auc::AucSpec;
 pub use distillation::DistillationSpec;
+pub use few_shot::{FewShotSpec, Replaced};
 pub use hyper_representation::{Head, HyperRepresentationSpec};
 pub use logistic::{BinaryLogisticSpec, LogisticSpec};
 use parameters::{Conflict, Visitor};
@@ -94,6 +96,10 @@ trait Described {
     fn is_single_level(&self) -> bool {
         false
     }
+    /// Whether its outer samples are tasks, to each of which y is adapted from x.
+    fn has_tasks(&self) -> bool {
+        false
+    }
     /// Whether it can have so many training samples on data of so many classes; if not, why.
     fn fits_training(&self, _m2: u32, _classes: u32) -> Result<(), Conflict> {
         Ok(())
@@ -135,6 +141,8 @@ pub enum ProblemSpec {
     HyperRepresentation(HyperRepresentationSpec),
     /// Synthetic images that a classifier is trained on.
     Distillation(DistillationSpec),
+    /// Tasks of a few images that are adapted to.
+    FewShot(FewShotSpec),
 }
 
 impl ProblemSpec {
@@ -150,6 +158,7 @@ impl ProblemSpec {
             Self::BinaryLogistic(BinaryLogisticSpec::default()),
             Self::HyperRepresentation(HyperRepresentationSpec::default()),
             Self::Distillation(DistillationSpec::default()),
+            Self::FewShot(FewShotSpec::default()),
         ]
     }
 
@@ -164,6 +173,7 @@ impl ProblemSpec {
             Self::BinaryLogistic(spec) => spec,
             Self::HyperRepresentation(spec) => spec,
             Self::Distillation(spec) => spec,
+            Self::FewShot(spec) => spec,
         }
     }
 
@@ -197,6 +207,11 @@ impl ProblemSpec {
         self.described().is_single_level()
     }
 
+    /// Whether its outer samples are tasks, to each of which y is adapted from x.
+    pub fn has_tasks(&self) -> bool {
+        self.described().has_tasks()
+    }
+
     /// Whether it can have so many training samples on data of so many classes; if not, why.
     pub fn fits_training(&self, m2: u32, classes: u32) -> Result<(), Conflict> {
         self.described().fits_training(m2, classes)
@@ -214,6 +229,7 @@ impl ProblemSpec {
             Self::BinaryLogistic(spec) => spec.parameters(visitor),
             Self::HyperRepresentation(spec) => spec.parameters(visitor),
             Self::Distillation(spec) => spec.parameters(visitor),
+            Self::FewShot(spec) => spec.parameters(visitor),
         }
     }
 
@@ -228,7 +244,8 @@ impl ProblemSpec {
             | Self::Logistic(_)
             | Self::BinaryLogistic(_)
             | Self::HyperRepresentation(_)
-            | Self::Distillation(_) => None,
+            | Self::Distillation(_)
+            | Self::FewShot(_) => None,
         }
     }
 }

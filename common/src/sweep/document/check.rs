@@ -58,8 +58,11 @@ pub(super) fn sweep(source: &Source, catalog: &dyn Catalog) -> Result<Sweep, Vec
     else {
         return Err(mistakes.0);
     };
-    let hash = resolve(data.as_ref(), &grid, &header, catalog).and_then(|info| {
+    let hash = resolve(data.as_ref(), catalog).and_then(|info| {
         if let Some(info) = &info {
+            if !problem.has_tasks() {
+                fit::samples(&grid, &header, info)?;
+            }
             let told = |conflict| problem::unfit(&top, data.as_ref(), problem.name(), conflict);
             let fits = problem.fits_data(info.features, info.classes);
             fits.map_err(told)?;
@@ -153,20 +156,14 @@ fn read_cells(
     }
 }
 
-/// Asks the catalog for the data, and checks that there is enough.
-fn resolve(
-    data: Option<&Data>,
-    grid: &Grid,
-    header: &Header,
-    catalog: &dyn Catalog,
-) -> Read<Option<DataInfo>> {
+/// Asks the catalog for the data.
+fn resolve(data: Option<&Data>, catalog: &dyn Catalog) -> Read<Option<DataInfo>> {
     let Some(data) = data else {
         return Ok(None);
     };
     let info = catalog
         .resolve(&data.source)
         .map_err(|reason| Mistake::new(reason).at_maybe(data.span.as_ref(), "this data set"))?;
-    fit::samples(grid, header, &info)?;
     Ok(Some(info))
 }
 

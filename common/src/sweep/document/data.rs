@@ -14,10 +14,11 @@ use super::{
 };
 
 const BUNDLED: [(&str, ()); 1] = [("mnist5k", ())];
-const FORMATS: [(&str, DataFormat); 3] = [
+const FORMATS: [(&str, DataFormat); 4] = [
     ("idx", DataFormat::Idx),
     ("libsvm", DataFormat::Libsvm),
     ("csv", DataFormat::Csv),
+    ("pictures", DataFormat::Pictures),
 ];
 const MAX_PATH_CHARS: usize = 4096;
 
@@ -100,7 +101,7 @@ fn reading(table: &Table) -> Read<Reading> {
         .transpose()?;
     let label = table.get("label").map(label).transpose()?;
     match (table.get("label"), format) {
-        (Some(node), Some(DataFormat::Idx | DataFormat::Libsvm)) => {
+        (Some(node), Some(DataFormat::Idx | DataFormat::Libsvm | DataFormat::Pictures)) => {
             Err(Mistake::new("`label` names a column of a CSV file")
                 .at(&node.span, "this format has none"))
         }

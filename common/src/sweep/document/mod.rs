@@ -90,6 +90,8 @@ pub enum DataFormat {
     Libsvm,
     /// Comma-separated values.
     Csv,
+    /// PNG pictures in folders, a folder a class, or a tar archive of those.
+    Pictures,
 }
 
 /// A column of a CSV file.

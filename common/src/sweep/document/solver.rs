@@ -16,7 +16,12 @@ use super::{
     tree::{Node, Span, Value},
 };
 
-const STARTS: [(&str, Start); 2] = [("warm", Start::Warm), ("reinit", Start::Reinit)];
+const STARTS: [(&str, Start); 4] = [
+    ("warm", Start::Warm),
+    ("reinit", Start::Reinit),
+    ("outer", Start::Outer),
+    ("outer_head", Start::OuterHead),
+];
 const ORDERS: [(&str, Order); 3] = [
     ("inner_first", Order::InnerFirst),
     ("simultaneous", Order::Simultaneous),

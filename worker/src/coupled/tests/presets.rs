@@ -1,10 +1,11 @@
 //! Every preset on every problem that it fits: the laws of coupling, and digests that show a change of behaviour.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bistable_common::spec::{
-    Activation, AucSpec, Batch, Direction, DistillationSpec, Family, Head, HyperCleaningSpec,
-    HyperRepresentationSpec, Precision, ProblemSpec, RobustReweightingSpec, Solver,
+    Activation, AucSpec, Batch, Direction, DistillationSpec, Family, FewShotSpec, Head,
+    HyperCleaningSpec, HyperRepresentationSpec, Precision, ProblemSpec, Replaced,
+    RobustReweightingSpec, Solver,
     presets::{InnerSteps, PRESETS, Preset},
 };
 use bistable_common::sweep::{Facts, Indices, Replace};
@@ -81,6 +82,8 @@ fn problems() -> Vec<(&'static str, Facts)> {
             embedding(Head::Ridge, Precision::F64),
         ),
         ("distillation", distillation()),
+        ("few_shot", few_shot(Replaced::Task, Precision::F32)),
+        ("few_shot query", few_shot(Replaced::Query, Precision::F64)),
     ])
 }
 
@@ -91,6 +94,20 @@ fn embedding(head: Head, precision: Precision) -> Facts {
         activation: Activation::Tanh,
         head,
         l2: 0.01,
+    });
+    facts.precision = precision;
+    facts
+}
+
+fn few_shot(replaced: Replaced, precision: Precision) -> Facts {
+    let mut facts = testing::facts_with(24, 1);
+    facts.problem = ProblemSpec::FewShot(FewShotSpec {
+        ways: 3,
+        shots: 2,
+        queries: 2,
+        hidden: vec![16],
+        activation: Activation::Elu,
+        replaced,
     });
     facts.precision = precision;
     facts
@@ -213,12 +230,21 @@ fn forked_and_naive_runs_of_every_preset_agree_bit_for_bit() {
     }
 }
 
+/// One image, which is in every class.
+fn equal_classes() -> Arc<Dataset> {
+    let image = Dataset::bundled().image(0).expect("an image").to_vec();
+    let labels: Vec<u32> = (0..200).map(|sample| sample % 10).collect();
+    let all = Dataset::of_images(&[28, 28], &image.repeat(200), &labels);
+    Arc::new(all.expect("a data set"))
+}
+
 #[test]
 fn equal_data_give_distance_exactly_zero_with_every_preset() {
-    let (images, rows) = (equal_data(), equal_rows());
+    let (images, rows, classes) = (equal_data(), equal_rows(), equal_classes());
     for (name, mut facts) in table() {
         let data = match facts.problem {
             ProblemSpec::BinaryLogistic(_) => &rows,
+            ProblemSpec::FewShot(_) => &classes,
             _ => &images,
         };
         match &mut facts.problem {

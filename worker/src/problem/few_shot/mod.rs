@@ -14,6 +14,8 @@
 //! not matter for that; it belongs to the last outer batch.
 
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use bistable_common::{
     ids::Replicate,
@@ -22,8 +24,9 @@ use bistable_common::{
 };
 
 use super::{
-    Dims, Iterate, Labelled, Metrics, Oracle, Table,
+    Dims, Iterate, Metrics, Oracle, Size, Table, Work,
     mlp::{CHUNK, Classifier, Loss, Trace, cut},
+    samples::Samples,
 };
 use crate::{
     data::Dataset,
@@ -41,7 +44,7 @@ pub struct FewShot<R> {
     /// The inner steps' sizes.
     etas: Vec<R>,
     x: Vec<R>,
-    images: Labelled<R>,
+    images: Samples<R>,
     tasks: Tasks,
 }
 
@@ -100,6 +103,7 @@ impl Network {
         Dims {
             x: self.len(),
             y: slots * self.slot(),
+            z: 0,
         }
     }
 
@@ -142,7 +146,7 @@ impl Network {
     /// Leaves the gradient of the mean loss on `images` in `values.gradient`.
     fn differentiate<R: Real>(
         &self,
-        samples: &Labelled<R>,
+        samples: &Samples<R>,
         images: Images<'_>,
         values: &mut Values<'_, R>,
     ) {
@@ -166,7 +170,7 @@ impl Network {
     /// Leaves the change of the gradient along `(0, v)` in `values.gradient`.
     fn bend<R: Real>(
         &self,
-        samples: &Labelled<R>,
+        samples: &Samples<R>,
         images: Images<'_>,
         v: &[R],
         values: &mut Values<'_, R>,
@@ -197,7 +201,7 @@ impl Network {
     /// Mean loss and error on `images`.
     fn judge<R: Real>(
         &self,
-        samples: &Labelled<R>,
+        samples: &Samples<R>,
         images: Images<'_>,
         values: &mut Values<'_, R>,
     ) -> [f64; 2] {
@@ -224,13 +228,8 @@ impl<R: Real> FewShot<R> {
         replicate: Replicate,
         data: &Dataset,
     ) -> Result<Self, String> {
-        let (solver, all) = (&cell.solver, 0..data.samples());
-        let network = Network::new(
-            simd,
-            spec,
-            data.features() as usize,
-            solver.schedule.start,
-        );
+        let solver = &cell.solver;
+        let network = Network::new(simd, spec, data.features() as usize, solver.schedule.start);
         let context = StepContext {
             outer_steps: cell.last_k(),
             inner_steps: solver.schedule.inner_steps,
@@ -242,9 +241,37 @@ impl<R: Real> FewShot<R> {
             etas: (0..solver.schedule.inner_steps).map(eta).collect(),
             x: (network.classifier.layers).start(facts.seed, replicate, 0),
             network,
-            images: Labelled::clean(data, &all.collect::<Vec<_>>(), None),
+            images: Samples::all(data),
             tasks: Tasks::new(spec, facts, cell, replicate, data)?,
         })
+    }
+
+    /// What it takes in a cell on data of so many features; samples are tasks.
+    pub fn size(spec: &FewShotSpec, cell: &Cell, features: usize) -> Size {
+        let solver = &cell.solver;
+        let network = Network::new(Simd::any(), spec, features, solver.schedule.start);
+        let images = |of_a_class: u32| f64::from(spec.ways * of_a_class);
+        let products = network.classifier.layers.products();
+        // Of all parameters, as often as they are copied.
+        let copies = 2.0 * network.len() as f64;
+        let gradient = copies + 3.0 * images(spec.shots.max(spec.queries)) * products;
+        Size {
+            dims: network.dims(solver.batch_x.size(cell.m1) as usize),
+            scalar: size_of::<R>(),
+            work: network.words(),
+            sample: images(spec.shots + spec.queries) * size_of::<u32>() as f64,
+            gradient: Work {
+                per_call: 0.0,
+                per_sample: gradient,
+            },
+            product: Work {
+                per_call: 0.0,
+                per_sample: copies + 9.0 * images(spec.shots) * products,
+            },
+            dual: Work::NONE,
+            // A task is adapted to first.
+            value: f64::from(1 + solver.schedule.inner_steps) * gradient,
+        }
     }
 
     /// The slots that a batch fills, with its tasks.
@@ -281,6 +308,7 @@ impl<R: Real> Oracle for FewShot<R> {
         let mut start = Iterate {
             x: self.x.clone(),
             y: Aligned::zeros(self.dims().y),
+            z: Vec::new(),
         };
         self.begin(&mut start);
         start
@@ -299,6 +327,10 @@ impl<R: Real> Oracle for FewShot<R> {
                 *out += *lambda;
             }
         }
+    }
+
+    fn simd(&self) -> Simd {
+        self.network.classifier.layers.simd()
     }
 
     fn work_words(&self) -> usize {

@@ -6,8 +6,6 @@
 //! test tasks'. Within its share a task draws `ways` different classes, and `shots + queries` different images of each.
 //! Tasks are drawn independently of each other, with a stream each, so that fewer of them are a prefix of more.
 
-use std::slice;
-
 use bistable_common::{
     draw::{Key, Purpose, Stream},
     ids::Replicate,
@@ -55,11 +53,13 @@ impl<'a> Images<'a> {
     /// At most so many at a time.
     pub fn chunks(self, size: usize) -> impl Iterator<Item = Images<'a>> {
         let firsts = (self.first..).step_by(size);
-        firsts.zip(self.rows.chunks(size)).map(move |(first, rows)| Images {
-            rows,
-            first,
-            each: self.each,
-        })
+        firsts
+            .zip(self.rows.chunks(size))
+            .map(move |(first, rows)| Images {
+                rows,
+                first,
+                each: self.each,
+            })
     }
 }
 
@@ -78,7 +78,13 @@ impl Tasks {
         let [seen, unseen] = shares(spec, facts, replicate, data)?;
         let key = |purpose| Key::new(facts.seed, replicate, purpose);
         let mut validation = Vec::new();
-        draw_tasks(spec, &seen, &mut key(Purpose::Validation), cell.m1, &mut validation);
+        draw_tasks(
+            spec,
+            &seen,
+            &mut key(Purpose::Validation),
+            cell.m1,
+            &mut validation,
+        );
         let mut replacement = Vec::new();
         let key_of_replacements = &mut key(Purpose::Replacement);
         match spec.replaced {
@@ -89,13 +95,25 @@ impl Tasks {
                 replacement.extend_from_slice(&validation);
                 let tasks = replacement.chunks_exact_mut(spec.images() as usize);
                 for (task, i) in tasks.zip(0..) {
-                    replace_query(spec, data, &seen, &mut key_of_replacements.stream(i, 0), task);
+                    replace_query(
+                        spec,
+                        data,
+                        &seen,
+                        &mut key_of_replacements.stream(i, 0),
+                        task,
+                    );
                 }
             }
         }
         validation.append(&mut replacement);
         let mut test = Vec::new();
-        draw_tasks(spec, &unseen, &mut key(Purpose::Test), facts.test, &mut test);
+        draw_tasks(
+            spec,
+            &unseen,
+            &mut key(Purpose::Test),
+            facts.test,
+            &mut test,
+        );
         Ok(Self {
             ways: spec.ways as usize,
             support: (spec.ways * spec.shots) as usize,
@@ -139,7 +157,10 @@ fn shares(
     let mut seen: Classes = ordered.collect();
     let unseen = match third >= ways {
         true => seen.split_off(seen.len() - third),
-        false => seen.iter_mut().map(|class| last_third(&mut key, class)).collect(),
+        false => seen
+            .iter_mut()
+            .map(|class| last_third(&mut key, class))
+            .collect(),
     };
     let shares = [seen, unseen].map(|mut share| {
         share.retain(|class| class.len() >= needed);
@@ -163,7 +184,13 @@ fn last_third(key: &mut Key, class: &mut Vec<u32>) -> Vec<u32> {
     class.split_off(count - count / 3)
 }
 
-fn draw_tasks(spec: &FewShotSpec, classes: &Classes, key: &mut Key, count: u32, out: &mut Vec<u32>) {
+fn draw_tasks(
+    spec: &FewShotSpec,
+    classes: &Classes,
+    key: &mut Key,
+    count: u32,
+    out: &mut Vec<u32>,
+) {
     let mut order: Vec<u32> = (0..classes.len() as u32).collect();
     let (shots, images) = (spec.shots as usize, (spec.shots + spec.queries) as usize);
     let mut chosen: Vec<Vec<u32>> = Vec::new();

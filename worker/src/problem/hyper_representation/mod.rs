@@ -128,6 +128,10 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
         }
     }
 
+    fn simd(&self) -> Simd {
+        self.layers.embedding.simd()
+    }
+
     fn work_words(&self) -> usize {
         self.layers.words(CHUNK)
     }

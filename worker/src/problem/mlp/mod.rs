@@ -136,6 +136,11 @@ impl Mlp {
         self.last().outputs
     }
 
+    /// The first parameter of the last layer.
+    pub fn head_start(&self) -> usize {
+        self.last().weights.start
+    }
+
     fn last(&self) -> &Layer {
         self.layers.last().expect("networks have a layer")
     }

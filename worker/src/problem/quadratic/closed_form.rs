@@ -40,6 +40,7 @@ pub fn affine_step(problem: &Quadratic, solver: &Solver) -> AffineStep {
     let mut inner_state = match solver.schedule.start {
         Start::Warm => eye.clone(),
         Start::Reinit => rows_x.clone(),
+        Start::Outer | Start::OuterHead => unreachable!("a quadratic has no tasks"),
     };
     let mut inner_noise = Array2::<f64>::zeros((n, n));
     let mut sensitivity = Array2::<f64>::zeros((n - p, p));

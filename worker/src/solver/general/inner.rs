@@ -2,10 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use bistable_common::{
-    spec::{Method, StepRule},
-    sweep::Replace,
-};
+use bistable_common::spec::{Method, StepRule};
 
 use super::{General, implicit, rules, update};
 use crate::{
@@ -26,9 +23,7 @@ impl<P: Smooth> General<'_, P> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Stopped);
             }
-            let batch = &mut self.rows.inner;
-            self.draws.inner.batch(k, t, batch);
-            self.counterparts.put(Replace::Training, self.twin, batch);
+            self.draw_inner(k, t);
             if self.steps_plainly() {
                 let eta = step_size::at(&self.solver.eta_y, k, t, self.context);
                 state.memory.steps_y.last = eta;

@@ -177,6 +177,16 @@ impl<'a, P: Smooth> General<'a, P> {
         (self.counterparts).put(Replace::Validation, round.twins[0], batch);
     }
 
+    /// The batch of inner step `t`, as its run reads it; of tasks, the outer batch's.
+    fn draw_inner(&mut self, k: u64, t: u32) {
+        let batch = &mut self.rows.inner;
+        if self.solver.schedule.start.is_outer() {
+            return batch.clone_from(&self.rows.outer);
+        }
+        self.draws.inner.batch(k, t, batch);
+        self.counterparts.put(Replace::Training, self.twin, batch);
+    }
+
     /// f on the outer batch in hand.
     fn outer_value(&mut self, at: &Iterate<P::Real>) -> f64 {
         let (scratch, rows) = (&mut self.scratch, &self.rows.outer);
@@ -214,13 +224,18 @@ impl<P: Smooth> Stepper for General<'_, P> {
     }
 
     fn begin(&mut self, state: &mut State<P::Real>) {
-        if self.solver.schedule.start == Start::Reinit {
-            state.at.copy_inner(&self.start.at);
+        match self.solver.schedule.start {
+            Start::Warm => {}
+            Start::Reinit => state.at.copy_inner(&self.start.at),
+            Start::Outer | Start::OuterHead => self.problem.begin(&mut state.at),
         }
     }
 
     fn inner_steps(&mut self, state: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {
         self.twin = round.twins[0];
+        if self.solver.schedule.start.is_outer() {
+            self.draw_outer(round);
+        }
         self.move_inner(state, round.k)
     }
 

@@ -70,6 +70,7 @@ fn the_number_of_inner_steps_grows_as_told() {
                 let mut y = match start {
                     Start::Warm => y_of(&pair[0].at),
                     Start::Reinit => y_of(&states[0].at),
+                    Start::Outer | Start::OuterHead => panic!("a problem with tasks"),
                 };
                 for _ in 0..count {
                     y = &y - ETA_Y * plain.0.g_y(&x, &y, &ALL);
