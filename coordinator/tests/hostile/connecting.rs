@@ -1,5 +1,7 @@
 //! Peers that do not speak the protocol, or speak it without end.
 
+use std::time::Duration;
+
 use super::{
     raw::{
         PING, PREFACE, RST_STREAM, Raw, call, data, endless_headers, frame, last_data, settings,
@@ -41,14 +43,9 @@ async fn connections_that_do_not_begin_are_closed() {
     let silent = Raw::connect(&siege.world).await;
     let mut half = Raw::connect(&siege.world).await;
     half.send(&PREFACE[..20]).await;
-    let mut slow = Raw::connect(&siege.world).await;
-    let trickle = async {
-        for byte in PREFACE.iter().take(PREFACE.len() - 1) {
-            slow.send(&[*byte]).await;
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        }
-        slow.closed().await;
-    };
+    let slow = Raw::connect(&siege.world).await;
+    let most = &PREFACE[..PREFACE.len() - 1];
+    let trickle = slow.trickle(most, Duration::from_millis(300));
     tokio::join!(silent.closed(), half.closed(), trickle);
     siege.ends_well().await;
 }

@@ -105,6 +105,20 @@ impl Raw {
         sent.is_ok_and(|sent| sent.is_ok())
     }
 
+    /// Sends bytes one by one, each some time after the other, until the other side closes, which it must.
+    pub async fn trickle(mut self, bytes: &[u8], pace: Duration) {
+        for byte in bytes {
+            if !self.send(&[*byte]).await {
+                return;
+            }
+            // The end, or a reset; what is said to us meanwhile is nothing to us.
+            if let Ok(Ok(0) | Err(_)) = timeout(pace, self.0.read(&mut [0; 1 << 10])).await {
+                return;
+            }
+        }
+        self.closed().await;
+    }
+
     /// Reads until the other side closes, which it must.
     pub async fn closed(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
