@@ -91,7 +91,10 @@ fn a_line_search_bears_a_first_step_five_orders_too_large() {
 
 #[test]
 fn every_preset_reduces_the_outer_loss() {
-    let bilevel = |preset: &&Preset| preset.ascent.is_none() && preset.inner_steps.count() > 0;
+    let bilevel = |preset: &&Preset| {
+        let two_levels = preset.inner_steps.count() > 0 && preset.ascent.is_none();
+        two_levels && !preset.start.is_outer()
+    };
     let mut failed = Vec::new();
     for preset in PRESETS.iter().filter(bilevel) {
         let facts = task(preset);
