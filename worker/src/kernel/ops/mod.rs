@@ -7,6 +7,7 @@ mod distance;
 mod dots;
 mod group;
 mod layers;
+mod narrow;
 mod sparse;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use layers::{
     activate, add_rows, bend_rows, exponentials, judge, multiply, multiply_add, scale_rows,
     sigmoids, softmax, softmax_along,
 };
+pub use narrow::sparse_scatter;
 pub use sparse::{gather, sparse_forward, sparse_update};
 
 use super::LANES;
