@@ -298,6 +298,16 @@ pub trait Problem: Sync {
         at: &Iterate<Self::Real>,
         batch: &[u32],
     ) -> f64;
+    /// [`Problem::inner_value`] if that is at most `most`; else anything that is not.
+    fn inner_value_within(
+        &self,
+        scratch: &mut Self::Scratch,
+        at: &Iterate<Self::Real>,
+        batch: &[u32],
+        _most: f64,
+    ) -> f64 {
+        self.inner_value(scratch, at, batch)
+    }
 }
 
 /// What solvers that are not made of fused operations ask for, one replica at a time: gradients, and products with second

@@ -12,7 +12,7 @@ mod sparse;
 #[cfg(test)]
 mod tests;
 
-pub use algebra::{add_multiple, dot, scale};
+pub use algebra::{add_multiple, dot, scale, shift};
 pub use combine::combine;
 pub use distance::distance2;
 pub use dots::{add_dots, dot_rows};
