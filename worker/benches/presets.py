@@ -282,7 +282,7 @@ def polyak_steps(state, data, draw):
     return state | dict(x=x + jnp.clip(size, 0.01 / root, 10 / root) * h)
 
 
-# Preset: the iteration, T at k, sizes of batches (None: all rows), length of the series.
+# `reverse` is `itd-bio`; `hoag` has no port. Preset: the iteration, T at k, sizes of batches (None: all rows), length of the series.
 UNROLLED = dict(T=lambda k: 1, inner=8, outer=8)
 FULL = dict(T=lambda k: 200)
 MANY = dict(T=lambda k: 200, inner=1000, outer=1000, curvature=1000, series=3)
@@ -293,7 +293,6 @@ PRESETS = {
     "tsgd": (unrolled(5.0, 0.01), UNROLLED),
     "ud": (unrolled(5.0, 0.01, reinit=True), UNROLLED),
     "itd-bio": (differentiated(0.1, 0.1), FULL),
-    "reverse": (differentiated(0.1, 0.1), FULL),
     "aid-bio": (implicit(by_cg(warm=True)), FULL),
     "aid-bio-increasing": (implicit(by_cg(warm=True)), dict(T=lambda k: ceil(200 * (k + 1) ** 0.25))),
     "aid-cg": (implicit(by_cg(warm=False)), FULL),

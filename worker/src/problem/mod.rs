@@ -73,8 +73,9 @@ impl<R: Real> Iterate<R> {
 
     /// Whether every component is a finite number.
     pub fn is_finite(&self) -> bool {
-        // What is not finite less itself is not a number. Without branches: this is asked in every iteration.
-        let sound = |values: &[R]| values.iter().fold(true, |all, &v| all & (v - v == R::ZERO));
+        // Nothing times zero is not a number, unless it is finite. Without branches: this is asked in every iteration.
+        let zero = |v: R| v * R::ZERO == R::ZERO;
+        let sound = |values: &[R]| values.iter().fold(true, |all, &v| all & zero(v));
         let finite = |values: &[R]| values.chunks(1024).all(sound);
         finite(&self.x) && finite(&self.y) && finite(&self.z)
     }
