@@ -1,6 +1,6 @@
 //! Microseconds of an inner step, of an outer iteration at T = 1, 8 and 32 with its hypergradient, of a linear classifier
 //! alone and in a group of sixteen, and of a whole coupled block, on the reference task: 784-256-10, ELU, batch 8, bundled
-//! MNIST, one thread.
+//! MNIST, one thread. Also of an outer iteration of every bilevel preset on data hyper-cleaning.
 //!
 //! `cargo bench -p bistable-worker --bench iteration`
 
@@ -13,6 +13,7 @@ use std::{
 
 use bistable_common::{
     ids::{CellId, Replicate},
+    spec::presets::PRESETS,
     sweep::{Facts, SolverName, Sweep},
 };
 use bistable_worker::{
@@ -103,12 +104,15 @@ fn iterations<P: Problem>(criterion: &mut Criterion, name: &str, facts: &Facts, 
     iterate(criterion, name, stepper, &twins);
 }
 
+/// Rounds go around, so that what grows with them has a mean, whatever the number of iterations.
+const ROUNDS: u64 = 100;
+
 fn iterate(criterion: &mut Criterion, name: &str, mut stepper: impl Stepper, twins: &[Twin]) {
     let mut at = stepper.group_start().clone();
     let mut k = 0;
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {
-            k += 1;
+            k = (k + 1) % ROUNDS;
             stepper.iterate(&mut at, Round { k, twins })
         });
     });
@@ -123,19 +127,22 @@ fn outer_iteration(criterion: &mut Criterion) {
     }
 }
 
-/// Presets on data hyper-cleaning: 784-10, 4,000 training samples, batches of 500 or everything, T = 10.
+/// Every bilevel preset on data hyper-cleaning with its own T and batches: 784-10, 2,000 training and 1,000 validation
+/// samples; groups of sixteen replicas where they run so.
 fn presets(criterion: &mut Criterion) {
-    for name in ["stocbio", "aid-cg", "aid-fp", "itd-bio", "bsa", "ttsa"] {
-        let facts = task::cleaning(name, 10);
+    let bilevel = PRESETS.iter().map(|preset| preset.name);
+    for name in bilevel.filter(|name| task::fits_cleaning(name)) {
+        let facts = task::cleaning(name);
         let problem = task::classifier(&facts, Simd::any());
+        let cell = &facts.cells[0];
         let name = format!("hyper-cleaning/{name}");
-        match facts.cells[0].solver.is_fused() {
-            true => iterations(criterion, &name, &facts, &problem),
-            false => {
-                let (simd, cell) = (Simd::any(), &facts.cells[0]);
-                let stepper = General::new(&problem, simd, &facts, cell, Replicate(0), &STOP);
-                iterate(criterion, &name, stepper, &[Twin::Replaced(0)]);
-            }
+        if !cell.solver.is_fused() {
+            let stepper = General::new(&problem, Simd::any(), &facts, cell, Replicate(0), &STOP);
+            iterate(criterion, &name, stepper, &[Twin::Replaced(0)]);
+        } else if problem.runs_in_groups(shape(cell)) {
+            iterations(criterion, &name, &facts, &LinearReplicas::new(problem));
+        } else {
+            iterations(criterion, &name, &facts, &problem);
         }
     }
 }

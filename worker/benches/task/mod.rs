@@ -3,7 +3,7 @@
 
 use bistable_common::{
     ids::Replicate,
-    spec::{Batch, Direction, HyperCleaningSpec, Precision, ProblemSpec, ReweightingSpec, presets},
+    spec::{HyperCleaningSpec, Precision, ProblemSpec, ReweightingSpec, presets},
     sweep::{Cell, Facts, Indices, Replace, SCHEME},
 };
 use bistable_worker::{
@@ -38,29 +38,27 @@ pub fn facts_with(hidden: &[u32], inner_steps: u32, ks: &[u64]) -> Facts {
     }
 }
 
-/// A preset on data hyper-cleaning, batches of 500 instead of 1,000.
-pub fn cleaning(preset: &str, inner_steps: u32) -> Facts {
+const CLEANING: ProblemSpec = ProblemSpec::HyperCleaning(HyperCleaningSpec {
+    l2: 0.001,
+    noise: 0.4,
+});
+
+/// Whether a preset solves data hyper-cleaning.
+pub fn fits_cleaning(preset: &str) -> bool {
     let preset = presets::find(preset).expect("a preset");
-    let mut facts = facts_with(&[], inner_steps, &[1000]);
-    facts.problem = ProblemSpec::HyperCleaning(HyperCleaningSpec {
-        l2: 0.001,
-        noise: 0.4,
-    });
+    let solver = preset.solver(preset.inner_steps.count());
+    solver.fits(&CLEANING, &[1000]).is_ok()
+}
+
+/// A preset on data hyper-cleaning, as it is.
+pub fn cleaning(preset: &str) -> Facts {
+    let preset = presets::find(preset).expect("a preset");
+    let mut facts = facts_with(&[], 1, &[1000]);
+    facts.problem = CLEANING;
     facts.test = 100;
     let cell = &mut facts.cells[0];
-    (cell.m1, cell.m2) = (400, 4000);
-    cell.solver = preset.solver(inner_steps);
-    let solver = &mut cell.solver;
-    let halve = |batch: &mut Batch| {
-        if *batch == Batch::Of(1000) {
-            *batch = Batch::Of(500);
-        }
-    };
-    halve(&mut solver.batch_x);
-    halve(&mut solver.batch_y);
-    if let Direction::Implicit(implicit) = &mut solver.direction {
-        halve(&mut implicit.batch_v);
-    }
+    cell.m1 = 1000;
+    cell.solver = preset.solver(preset.inner_steps.count());
     facts
 }
 

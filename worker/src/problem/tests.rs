@@ -435,6 +435,11 @@ fn check_smooth<P: Smooth<Real = f64> + Oracle<Real = f64>>(problem: &P) {
     };
     let value = Problem::inner_value(problem, &mut scratch, &at, &BATCH);
     close(value, Oracle::inner_value(problem, &at, &BATCH), 1e-13);
+    let mut within = |most| problem.inner_value_within(&mut scratch, &at, &BATCH, most);
+    assert_eq!(within(value), value);
+    for part in [0.999, 0.5, 0.01] {
+        assert!(within(part * value) > part * value);
+    }
     Smooth::inner_grad(problem, &mut scratch, &at, &BATCH, &mut ours);
     Oracle::inner_grad(problem, &at, &BATCH, &mut plain, work);
     same(&ours, &plain);

@@ -18,6 +18,11 @@ kernel! {
 }
 
 kernel! {
+    /// `out = from + c a`, element by element, with one rounding.
+    pub fn shift<'a, R>(from: &'a [R], c: R, a: &'a [R], out: &'a mut [R]) = shift_body
+}
+
+kernel! {
     /// `target *= c`.
     pub fn scale<'a, R>(c: R, target: &'a mut [R]) = scale_body
 }
@@ -64,6 +69,21 @@ fn add_multiple_body<R: Real, S: Lanes<R>>(s: S, c: R, a: &[R], target: &mut [R]
     }
     for (target, a) in rest.iter_mut().zip(last) {
         *target = c.mul_add(*a, *target);
+    }
+}
+
+#[inline(always)]
+fn shift_body<R: Real, S: Lanes<R>>(s: S, from: &[R], c: R, a: &[R], out: &mut [R]) {
+    assert!(from.len() == out.len() && a.len() == out.len());
+    let factor = s.splat(c);
+    let (whole, rest) = out.as_chunks_mut::<LANES>();
+    let (terms, last) = a.as_chunks::<LANES>();
+    let (from, from_last) = from.as_chunks::<LANES>();
+    for ((out, from), a) in whole.iter_mut().zip(from).zip(terms) {
+        s.store(s.fma(factor, s.load(a), s.load(from)), out);
+    }
+    for ((out, from), a) in rest.iter_mut().zip(from_last).zip(last) {
+        *out = c.mul_add(*a, *from);
     }
 }
 

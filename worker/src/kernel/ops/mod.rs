@@ -7,11 +7,12 @@ mod distance;
 mod dots;
 mod group;
 mod layers;
+mod narrow;
 mod sparse;
 #[cfg(test)]
 mod tests;
 
-pub use algebra::{add_multiple, dot, scale};
+pub use algebra::{add_multiple, dot, scale, shift};
 pub use combine::combine;
 pub use distance::distance2;
 pub use dots::{add_dots, dot_rows};
@@ -22,6 +23,7 @@ pub use layers::{
     activate, add_rows, bend_rows, exponentials, judge, multiply, multiply_add, scale_rows,
     sigmoids, softmax, softmax_along,
 };
+pub use narrow::sparse_scatter;
 pub use sparse::{gather, sparse_forward, sparse_update};
 
 use super::LANES;

@@ -1,6 +1,6 @@
 //! Products with sparse rows. Only values that are kept are touched.
 
-use super::{block, block_mut, kernel, vectors, vectors_mut};
+use super::{block, block_mut, kernel, narrow, vectors, vectors_mut};
 use crate::kernel::{Columns, LANES, Real, Rows, simd::Lanes};
 
 /// Bytes of weights that are walked for one sample after another before the next ones are: what stays in a first-level
@@ -53,6 +53,9 @@ fn forward<R: Real, S: Lanes<R>>(
     z: &mut [R],
 ) {
     let (w, count) = (vectors(w), width / LANES);
+    if count == 1 {
+        return narrow::forward(s, rows, batch, w, vectors_mut(z));
+    }
     for (batch, z) in batch.chunks(LANES).zip(z.chunks_mut(LANES * width)) {
         let empty: Row<'_, R> = (&[], &[]);
         let mut walked = [empty; LANES];
@@ -66,6 +69,11 @@ fn forward<R: Real, S: Lanes<R>>(
             while first + 16 <= count {
                 forward_block::<R, S, 16>(s, walked, rows.columns(), w, count, first, z);
                 first += 16;
+            }
+            // As many as there are digits.
+            while first + 10 <= count {
+                forward_block::<R, S, 10>(s, walked, rows.columns(), w, count, first, z);
+                first += 10;
             }
             while first + 8 <= count {
                 forward_block::<R, S, 8>(s, walked, rows.columns(), w, count, first, z);
@@ -146,6 +154,10 @@ fn update<R: Real, S: Lanes<R>>(
             while first + 16 <= count {
                 update_block::<R, S, 16>(s, values, mask, delta, count, first, w);
                 first += 16;
+            }
+            while first + 10 <= count {
+                update_block::<R, S, 10>(s, values, mask, delta, count, first, w);
+                first += 10;
             }
             while first + 8 <= count {
                 update_block::<R, S, 8>(s, values, mask, delta, count, first, w);

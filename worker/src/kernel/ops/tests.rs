@@ -25,7 +25,7 @@ use ndarray::{Array2, ArrayView2};
 use super::LANES;
 use crate::kernel::{Real, Simd};
 
-/// Widths of rows that take every path through tiles of 16, 8, 4 and 1 vectors.
+/// Widths of rows that take every path through tiles of 16, 10, 8, 4 and 1 vectors.
 const WIDTHS: std::ops::RangeInclusive<usize> = 1..=20;
 
 /// What stands around slices that are written. Adding anything to it shows.

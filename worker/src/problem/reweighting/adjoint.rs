@@ -216,6 +216,9 @@ impl<R: Real> Adjoint<R> {
         z: &mut [R],
     ) {
         self.matrix_products(simd, sources, rows, columns, z);
+        if self.count() == 0 {
+            return;
+        }
         if rows.len() <= LANES {
             return self.add_products(simd, first, z);
         }

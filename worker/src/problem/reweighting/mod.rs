@@ -410,7 +410,17 @@ impl<R: Real> Problem for Reweighting<R> {
     }
 
     fn inner_value(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, batch: &[u32]) -> f64 {
-        self.weighted_loss(scratch, at, batch)
+        self.weighted_loss(scratch, at, batch, None)
+    }
+
+    fn inner_value_within(
+        &self,
+        scratch: &mut Scratch<R>,
+        at: &Iterate<R>,
+        batch: &[u32],
+        most: f64,
+    ) -> f64 {
+        self.weighted_loss(scratch, at, batch, Some(most))
     }
 }
 

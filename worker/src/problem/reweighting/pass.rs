@@ -134,6 +134,10 @@ pub fn first_update<R: Real>(
     bias: &mut [R],
 ) {
     let width = bias.len();
+    if width == LANES && data.layout() == Layout::Sparse {
+        ops::sparse_scatter(simd, data, rows, delta, w);
+        return ops::add_rows(simd, delta, bias);
+    }
     for (rows, delta) in rows.chunks(LANES).zip(delta.chunks(LANES * width)) {
         columns.turn(data, [rows].into_iter());
         ops::sparse_update(simd, columns, delta, width, w);

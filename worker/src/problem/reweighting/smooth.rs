@@ -11,6 +11,9 @@ use crate::{
     problem::{Iterate, Smooth},
 };
 
+/// Samples that are looked at first where their loss may be too much already.
+const FIRST_LOOK: usize = 4;
+
 /// Where g is linearized: a batch with its values, and the weights above the first layer.
 #[derive(Debug)]
 pub struct Linearized<R> {
@@ -74,34 +77,53 @@ impl<R: Real> Reweighting<R> {
         }
     }
 
-    /// g.
+    /// g; where `most` is given and g is more, perhaps only a part of it that is more, too: no term is negative.
     pub(super) fn weighted_loss(
         &self,
         scratch: &mut Scratch<R>,
         at: &Iterate<R>,
         batch: &[u32],
+        most: Option<f64>,
     ) -> f64 {
-        let head = self.network.head();
-        let linear = &mut scratch.linear;
-        self.weigh(&at.x, batch, &mut linear.weights);
-        let mut sum = 0.0;
-        let weights = linear.weights.chunks(EVALUATION_BATCH);
-        for (rows, weights) in batch.chunks(EVALUATION_BATCH).zip(weights) {
-            let samples = self.training.batch(rows);
-            let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
-            pass::logits(self.simd, &self.network, &at.y, samples, columns, pass);
-            let logits = pass.p.chunks_exact(head.width);
-            for ((logits, &row), weight) in logits.zip(rows).zip(weights) {
-                let label = self.training.labels[row as usize];
-                let [loss, _] = ops::judge(self.simd, &logits[..head.outputs], label);
-                sum += weight.to_f64() * loss;
+        let count = batch.len() as f64;
+        self.weigh(&at.x, batch, &mut scratch.linear.weights);
+        let (mut sum, mut from) = (0.0, 0);
+        let mut chunk = most.map_or(EVALUATION_BATCH, |_| FIRST_LOOK);
+        while from < batch.len() {
+            let to = batch.len().min(from + chunk);
+            self.add_losses(scratch, at, &batch[from..to], from, &mut sum);
+            if most.is_some_and(|most| sum / count > most) {
+                return sum / count;
             }
+            (from, chunk) = (to, EVALUATION_BATCH);
         }
         let ridge = match self.l2 {
             0.0 => 0.0,
             l2 => l2 * ops::dot(self.simd, &at.y, &at.y),
         };
-        sum / batch.len() as f64 + ridge
+        sum / count + ridge
+    }
+
+    /// Adds the losses of some samples, whose weights stand from `first` on, one after another.
+    fn add_losses(
+        &self,
+        scratch: &mut Scratch<R>,
+        at: &Iterate<R>,
+        rows: &[u32],
+        first: usize,
+        sum: &mut f64,
+    ) {
+        let head = self.network.head();
+        let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
+        let samples = self.training.batch(rows);
+        pass::logits(self.simd, &self.network, &at.y, samples, columns, pass);
+        let logits = pass.p.chunks_exact(head.width);
+        let weights = &scratch.linear.weights[first..];
+        for ((logits, &row), weight) in logits.zip(rows).zip(weights) {
+            let label = self.training.labels[row as usize];
+            let [loss, _] = ops::judge(self.simd, &logits[..head.outputs], label);
+            *sum += weight.to_f64() * loss;
+        }
     }
 
     /// Pushes `v` forward through where g is linearized; each sample's derivative along it is left in `along`.

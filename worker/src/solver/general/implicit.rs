@@ -129,8 +129,8 @@ impl<P: Smooth> General<'_, P> {
         eta_v: f64,
         k: u64,
     ) {
-        self.room.residual.copy_from_slice(&self.room.slope);
         self.room.adjoint.copy_from_slice(&self.room.slope);
+        self.take_slope();
         for j in (1..=steps).rev() {
             self.contract(state, implicit, eta_v, k, j);
             let room = &mut self.room;
@@ -149,14 +149,20 @@ impl<P: Smooth> General<'_, P> {
         k: u64,
     ) {
         let length = draw::truncation(&mut self.draws.truncation, k, steps);
-        self.room.residual.copy_from_slice(&self.room.slope);
+        self.take_slope();
         for j in 1..=length {
             self.contract(state, implicit, eta_v, k, j);
         }
         let room = &mut self.room;
-        room.adjoint.copy_from_slice(&room.residual);
+        std::mem::swap(&mut room.adjoint, &mut room.residual);
         let factor = P::Real::from_f64(f64::from(steps) * eta_v);
         ops::scale(self.simd, factor, &mut room.adjoint);
+    }
+
+    /// Makes `d_y f` the residual; nothing needs it any more.
+    fn take_slope(&mut self) {
+        let room = &mut self.room;
+        std::mem::swap(&mut room.residual, &mut room.slope);
     }
 
     /// `residual <- (I - eta_v H(B_j)) residual`.

@@ -16,7 +16,8 @@ impl<P: Smooth> General<'_, P> {
     pub(super) fn move_inner(&mut self, state: &mut State<P::Real>, k: u64) -> Result<(), Stopped> {
         let steps = self.solver.schedule.steps(k);
         let forgotten = steps - self.solver.direction.taped(steps);
-        let mut enough = None;
+        // The norm of the first gradient.
+        let mut first = None;
         self.lbfgs.forget();
         self.taken = 0;
         for t in 0..steps {
@@ -35,10 +36,12 @@ impl<P: Smooth> General<'_, P> {
             let (scratch, gradient) = (&mut self.scratch, &mut self.room.gradient);
             let rows = &self.rows.inner;
             self.problem.inner_grad(scratch, &state.at, rows, gradient);
-            let norm = ops::dot(self.simd, gradient, gradient).sqrt();
-            let enough = *enough.get_or_insert_with(|| self.enough(norm, k));
-            if norm <= enough {
-                break;
+            if let Some(tolerance) = &self.solver.schedule.tolerance {
+                let norm = ops::dot(self.simd, gradient, gradient).sqrt();
+                let first = *first.get_or_insert(norm);
+                if norm <= implicit::tolerance(tolerance, k) * first {
+                    break;
+                }
             }
             self.aim(state);
             let eta = self.inner_size(state, k, t);
@@ -67,14 +70,6 @@ impl<P: Smooth> General<'_, P> {
         let (scratch, rows) = (&mut self.scratch, &self.rows.inner);
         self.problem
             .inner_step(scratch, &mut state.at, rows, eta, slot as usize);
-    }
-
-    /// The norm of the gradient at which the inner steps end, given that of the first; negative if none is small enough.
-    fn enough(&self, first: f64, k: u64) -> f64 {
-        match &self.solver.schedule.tolerance {
-            Some(tolerance) => implicit::tolerance(tolerance, k) * first,
-            None => -1.0,
-        }
     }
 
     /// Leaves what y moves along in `room.along_y`, given its gradient.
@@ -117,9 +112,10 @@ impl<P: Smooth> General<'_, P> {
                 let before = self.inner_value(state);
                 let first = rules::first_trial(reset, bound, &memory);
                 state.memory.steps_y.begun = true;
+                self.room.candidate.copy_from(&state.at);
                 rules::search(first, shrink, |eta| {
-                    let after = self.inner_candidate(state, eta);
-                    after <= before - decrease * eta * slope
+                    let most = before - decrease * eta * slope;
+                    self.inner_candidate(state, eta, most) <= most
                 })
             }
             _ => bound,
@@ -131,14 +127,15 @@ impl<P: Smooth> General<'_, P> {
         self.problem.inner_value(scratch, &state.at, rows)
     }
 
-    /// g where a step of `eta` would lead.
-    fn inner_candidate(&mut self, state: &State<P::Real>, eta: f64) -> f64 {
+    /// g where a step of `eta` would lead, as far as it is at most `most`; x and z of the candidate stand there already.
+    fn inner_candidate(&mut self, state: &State<P::Real>, eta: f64, most: f64) -> f64 {
         let room = &mut self.room;
-        room.candidate.copy_from(&state.at);
         let minus = -P::Real::from_f64(eta);
-        ops::add_multiple(self.simd, minus, &room.along_y, &mut room.candidate.y);
+        let to = &mut room.candidate.y;
+        ops::shift(self.simd, &state.at.y, minus, &room.along_y, to);
         update::clamp(&self.solver.update_y, &mut room.candidate.y);
         let (scratch, rows) = (&mut self.scratch, &self.rows.inner);
-        self.problem.inner_value(scratch, &room.candidate, rows)
+        self.problem
+            .inner_value_within(scratch, &room.candidate, rows, most)
     }
 }

@@ -95,6 +95,14 @@ pub fn check_update<R: Real>(lab: &mut Lab, samples: &Samples, size: usize, vect
     let ours = of(Layout::Sparse);
     let dense = of(Layout::Dense);
     assert!(ours.iter().map(bits).eq(dense.iter().map(bits)), "layouts");
+    if vectors == 1 {
+        let rows = samples.rows(Layout::Sparse);
+        let [scattered] = lab.run([&w], |simd, [w]| {
+            ops::sparse_scatter(simd, &rows, &batch, &delta, w);
+        });
+        let same = ours.iter().map(bits).eq(scattered.iter().map(bits));
+        assert!(same, "sample by sample");
+    }
 
     let x = samples.matrix::<R>(&batch);
     let (delta, w) = (matrix(&delta, width), matrix(&w, width));
