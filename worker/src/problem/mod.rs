@@ -320,6 +320,21 @@ pub trait Problem: Sync {
     ) -> f64 {
         self.inner_value(scratch, at, batch)
     }
+    /// Prepares values of g along the line `y - eta d`; false if there is no short way to them.
+    fn aim_line(
+        &self,
+        _: &mut Self::Scratch,
+        _at: &Iterate<Self::Real>,
+        _d: &[Self::Real],
+        _batch: &[u32],
+    ) -> bool {
+        false
+    }
+    /// g at a point of the line that was prepared, if that is at most `most`; else anything that is not. Never asked where
+    /// [`Problem::aim_line`] is false.
+    fn value_on_line(&self, _: &mut Self::Scratch, _eta: f64, _most: f64) -> f64 {
+        f64::NAN
+    }
 }
 
 /// What solvers that are not made of fused operations ask for, one replica at a time: gradients, and products with second

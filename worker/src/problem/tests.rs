@@ -441,6 +441,18 @@ fn check_smooth<P: Smooth<Real = f64> + Oracle<Real = f64>>(problem: &P) {
         assert!(within(part * value) > part * value);
     }
     Smooth::inner_grad(problem, &mut scratch, &at, &BATCH, &mut ours);
+    if problem.aim_line(&mut scratch, &at, &ours, &BATCH) {
+        for eta in [0.0, 0.3, 2.0] {
+            let there = moved(&at, &vec![0.0; at.x.len()], &ours, -eta);
+            let value = Oracle::inner_value(problem, &there, &BATCH);
+            close(
+                problem.value_on_line(&mut scratch, eta, f64::MAX),
+                value,
+                1e-13,
+            );
+            assert!(problem.value_on_line(&mut scratch, eta, 0.5 * value) > 0.5 * value);
+        }
+    }
     Oracle::inner_grad(problem, &at, &BATCH, &mut plain, work);
     same(&ours, &plain);
     Smooth::outer_grads(problem, &mut scratch, &at, &OUTER, &mut ours_x, &mut ours);

@@ -7,6 +7,7 @@
 mod adjoint;
 mod curvature;
 mod gram;
+mod line;
 mod linear;
 mod network;
 mod oracle;
@@ -31,6 +32,7 @@ use crate::{
 };
 use adjoint::{Adjoint, Extent};
 use gram::{Products, Side};
+use line::Line;
 pub use linear::LinearReplicas;
 use network::Network;
 use pass::{Batch, Pass, Room};
@@ -217,6 +219,7 @@ pub struct Scratch<R> {
     factors: Vec<R>,
     along: Vec<R>,
     linear: Linearized<R>,
+    line: Line<R>,
 }
 
 impl<R: Real> Scratch<R> {
@@ -240,6 +243,7 @@ impl<R: Real> Scratch<R> {
             factors: vec![R::ZERO; needs.batch],
             along: vec![R::ZERO; needs.batch],
             linear: Linearized::new(network, needs.gradient, needs.curved),
+            line: Line::new(network, needs.gradient),
         }
     }
 
@@ -255,7 +259,8 @@ impl<R: Real> Scratch<R> {
             + Products::<R>::words(needs.products, shape.batch_y)
             + Room::<R>::words(network, needs.batch)
             + 2 * needs.batch
-            + Linearized::<R>::words(network, needs.gradient, needs.curved);
+            + Linearized::<R>::words(network, needs.gradient, needs.curved)
+            + Line::<R>::words(network, needs.gradient);
         (words * size_of::<R>()) as u64
     }
 }
@@ -421,6 +426,14 @@ impl<R: Real> Problem for Reweighting<R> {
         most: f64,
     ) -> f64 {
         self.weighted_loss(scratch, at, batch, Some(most))
+    }
+
+    fn aim_line(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, d: &[R], batch: &[u32]) -> bool {
+        self.draw_line(scratch, at, d, batch)
+    }
+
+    fn value_on_line(&self, scratch: &mut Scratch<R>, eta: f64, most: f64) -> f64 {
+        self.loss_on_line(scratch, eta, most)
     }
 }
 

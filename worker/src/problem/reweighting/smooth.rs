@@ -62,7 +62,7 @@ fn upper(network: &Network, products: usize) -> usize {
 
 impl<R: Real> Reweighting<R> {
     /// `sigmoid(x_b)` of a batch.
-    fn weigh(&self, x: &[R], batch: &[u32], weights: &mut Vec<R>) {
+    pub(super) fn weigh(&self, x: &[R], batch: &[u32], weights: &mut Vec<R>) {
         weights.clear();
         weights.extend(batch.iter().map(|&row| x[self.place(row)]));
         weights.resize(padded(batch.len()), R::ZERO);

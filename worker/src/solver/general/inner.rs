@@ -112,14 +112,26 @@ impl<P: Smooth> General<'_, P> {
                 let before = self.inner_value(state);
                 let first = rules::first_trial(reset, bound, &memory);
                 state.memory.steps_y.begun = true;
+                let short = self.aim_line(state);
                 self.room.candidate.copy_from(&state.at);
                 rules::search(first, shrink, |eta| {
                     let most = before - decrease * eta * slope;
-                    self.inner_candidate(state, eta, most) <= most
+                    let after = match short {
+                        true => self.problem.value_on_line(&mut self.scratch, eta, most),
+                        false => self.inner_candidate(state, eta, most),
+                    };
+                    after <= most
                 })
             }
             _ => bound,
         }
+    }
+
+    /// Whether the problem has a short way to values of g where y may go, which is straight unless there is a box.
+    fn aim_line(&mut self, state: &State<P::Real>) -> bool {
+        let (scratch, rows, d) = (&mut self.scratch, &self.rows.inner, &self.room.along_y);
+        let straight = self.solver.update_y.clamp.is_none();
+        straight && self.problem.aim_line(scratch, &state.at, d, rows)
     }
 
     fn inner_value(&mut self, state: &State<P::Real>) -> f64 {
