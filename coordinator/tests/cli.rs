@@ -89,7 +89,7 @@ fn presets_and_problems_are_shown() {
     let sgd = sgd.expect("a preset");
     assert_eq!(
         sgd["fits"],
-        serde_json::json!(["quadratic", "binary_logistic"])
+        serde_json::json!(["quadratic", "binary_logistic", "hyper_representation"])
     );
     assert_eq!(sgd["misfits"][0]["problem"], "reweighting");
     let stocbio = json(&["solvers", "stocbio", "--json"]);
