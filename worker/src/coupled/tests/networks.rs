@@ -1,8 +1,8 @@
 //! Problems with networks at the outer level: presets bring the outer loss down, on the bundled images.
 
 use bistable_common::spec::{
-    Activation, Batch, Direction, DistillationSpec, Head, HyperRepresentationSpec, ProblemSpec,
-    presets::PRESETS,
+    Activation, Batch, Direction, DistillationSpec, FewShotSpec, Head, HyperRepresentationSpec,
+    ProblemSpec, presets::PRESETS,
 };
 use bistable_common::sweep::{Facts, Indices};
 
@@ -85,6 +85,22 @@ fn images_are_distilled() {
             l2: 0.001,
         });
         let left = left(&facts(&problem, 10, preset, 10, etas));
+        assert!(left < 0.9, "{preset}: {left}");
+    }
+}
+
+#[test]
+fn tasks_are_learnt() {
+    for preset in ["maml", "anil"] {
+        let problem = ProblemSpec::FewShot(FewShotSpec {
+            hidden: vec![32],
+            ..FewShotSpec::default()
+        });
+        let mut facts = facts(&problem, 1, preset, 1, [0.005, 0.4]);
+        facts.test = 20;
+        facts.cells[0].m1 = 100;
+        facts.cells[0].solver.batch_x = Batch::Of(8);
+        let left = left(&facts);
         assert!(left < 0.9, "{preset}: {left}");
     }
 }
