@@ -144,7 +144,7 @@ WHERE how = 'INSERT' AND written.first_block < held.end_block AND held.first_blo
 fn leases_of_a_killed_leader_are_kept_by_the_next_one() {
     // Six units, long enough for the worker to be in the middle of one when it has a leader again.
     let document = slow(46)
-        .replace("K = [100, 1500]", "K = [100, 10000]")
+        .replace("K = [100, 1500]", "K = [100, 40000]")
         .replace("m1 = 160", "m1 = 48");
     let mut cluster = Cluster::with_workers(1, &document);
     // Nothing is finished while nobody leads.
