@@ -7,7 +7,7 @@ use std::{convert::Infallible, pin::pin, sync::Arc};
 use bistable_common::{
     ids::LeaseToken,
     wire::{
-        MAX_LETTER_BYTES,
+        MAX_LETTER_BYTES, PROTOCOL, understands,
         v1::{self, session_request, session_response},
     },
 };
@@ -150,6 +150,7 @@ impl Connector {
         else {
             return Err(Closed::away("its first word is not a welcome"));
         };
+        check_version(&welcome)?;
         Ok(Opened {
             welcome,
             client,
@@ -191,6 +192,19 @@ impl Connector {
     async fn tell(&self, event: Event) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over::Left)
     }
+}
+
+/// A coordinator that does not say which protocol it speaks speaks the first.
+fn check_version(welcome: &v1::Welcome) -> Result<(), Closed> {
+    let theirs = welcome.protocol.max(1);
+    if understands(theirs) {
+        return Ok(());
+    }
+    Err(Closed::Refused(format!(
+        "the coordinator (build `{}`) speaks protocol {theirs}, this worker protocol {PROTOCOL}, and they may be one apart at \
+         most: restart this worker with the coordinator's build",
+        welcome.build
+    )))
 }
 
 /// Before the welcome, some answers are about the worker rather than about the moment.
