@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 mod crashes;
 mod data;
 mod failover;
@@ -18,4 +20,5 @@ mod steering;
 mod store;
 #[path = "../support/sweeps.rs"]
 mod sweeps;
+mod tls;
 mod trust;

@@ -60,6 +60,7 @@ impl World {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             advertise: None,
+            tls: None,
             store: Arc::clone(&store),
             numerics: NUMERICS,
             bundled: None,

@@ -237,7 +237,14 @@ impl Coordinator {
 
     /// A coordinator whose log is still to be read, and where it is.
     pub fn serve(address: &str, store: &str) -> (Daemon, String) {
-        let mut daemon = Daemon::start(command(["serve", "--listen", address, "--store", store]));
+        Self::serve_with(address, store, &[])
+    }
+
+    /// The same, of a coordinator that was told more.
+    pub fn serve_with(address: &str, store: &str, options: &[String]) -> (Daemon, String) {
+        let mut serve = command(["serve", "--listen", address, "--store", store]);
+        serve.args(options);
+        let mut daemon = Daemon::start(serve);
         let url = daemon.wait_for("coordinator on ");
         (daemon, url)
     }
