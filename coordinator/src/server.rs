@@ -16,7 +16,7 @@ use bistable_common::{
         },
     },
 };
-use bistable_worker::{data::Dataset, kernel::Simd};
+use bistable_worker::{data::Dataset, kernel::Simd, tls::TlsFileError};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -27,7 +27,7 @@ use tokio_stream::Stream;
 use tonic::transport::server::{Connected, Router};
 
 use self::tls::Tls;
-pub use self::tls::{TlsError, TlsFiles};
+pub use self::tls::TlsFiles;
 pub use crate::dispatch::Backlog;
 use crate::{
     board::Terms,
@@ -109,7 +109,7 @@ pub enum ServerError {
     },
     /// A file for TLS is missing or wrong.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Tls(#[from] TlsFileError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

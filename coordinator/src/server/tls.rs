@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bistable_worker::tls::{H2, Pem, TlsFileError, provider};
+use bistable_worker::tls::{H2, Pem, TlsFileError, provider, server};
 use rustls::{
     ServerConfig,
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -29,17 +29,6 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
-/// Why a server cannot speak TLS.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file is missing or wrong.
-    #[error(transparent)]
-    File(#[from] TlsFileError),
-    /// TLS itself refuses.
-    #[error("TLS cannot be used: {0}")]
-    Tls(String),
-}
-
 /// The files' contents at some moment.
 #[derive(Clone, PartialEq, Eq)]
 struct Contents {
@@ -59,12 +48,8 @@ impl TlsFiles {
 }
 
 impl Contents {
-    fn config(&self) -> Result<Arc<ServerConfig>, TlsError> {
-        let internal = |error: rustls::Error| TlsError::Tls(error.to_string());
-        let builder = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(internal)?
-            .with_client_cert_verifier(self.verifier()?);
+    fn config(&self) -> Result<Arc<ServerConfig>, TlsFileError> {
+        let builder = server().with_client_cert_verifier(self.verifier()?);
         let (chain, key) = (self.certificate.certificates()?, self.key.key()?);
         let mut config = builder
             .with_single_cert(chain, key)
@@ -76,13 +61,13 @@ impl Contents {
         Ok(Arc::new(config))
     }
 
-    fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, TlsFileError> {
         let Some(authority) = &self.client_ca else {
             return Ok(WebPkiClientVerifier::no_client_auth());
         };
         let roots = Arc::new(authority.roots()?);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
-        verifier.map_err(|error| TlsError::Tls(error.to_string()))
+        Ok(verifier.expect("an authority, and nothing revoked"))
     }
 }
 
@@ -94,7 +79,7 @@ pub(super) struct Tls {
 
 impl Tls {
     /// Reads the files, and goes on to do so for as long as this value lives.
-    pub fn start(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+    pub fn start(files: TlsFiles) -> Result<Arc<Self>, TlsFileError> {
         let contents = files.read()?;
         let config = contents.config()?;
         let present = RwLock::new(config);
@@ -118,7 +103,7 @@ impl Tls {
         }
         let config = match &found {
             Ok(contents) => contents.config(),
-            Err(error) => Err(error.clone().into()),
+            Err(error) => Err(error.clone()),
         };
         *last = found;
         match config {

@@ -6,6 +6,7 @@
 mod certificates;
 mod crashes;
 mod data;
+mod database;
 mod failover;
 #[path = "../support/images.rs"]
 mod images;

@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use tonic::transport::Channel;
 
 use super::{Address, dial::dial};
-use crate::tls::{H2, Pem, TlsFileError, system_roots, trusting};
+use crate::tls::{H2, Pem, TlsFileError, client, system_roots};
 
 /// The files that prove who is who.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -52,9 +52,6 @@ pub enum InvalidCredentials {
     /// A file is missing or wrong.
     #[error(transparent)]
     File(#[from] TlsFileError),
-    /// TLS itself refuses.
-    #[error("TLS cannot be used: {0}")]
-    Tls(String),
 }
 
 /// Why there is no connection, in words.
@@ -86,13 +83,12 @@ impl Credentials {
     }
 
     /// How to speak TLS, by the files as they are now.
-    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, InvalidCredentials> {
+    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, TlsFileError> {
         let roots = match &self.tls_ca {
             Some(file) => Pem::read(file)?.roots()?,
             None => system_roots()?,
         };
-        let internal = |error: rustls::Error| InvalidCredentials::Tls(error.to_string());
-        let builder = trusting(roots).map_err(internal)?;
+        let builder = client().with_root_certificates(roots);
         let mut config = match self.tls_cert.as_deref().zip(self.tls_key.as_deref()) {
             Some((certificate, key)) => {
                 let (certificate, key) = (Pem::read(certificate)?, Pem::read(key)?);

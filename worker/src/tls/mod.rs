@@ -8,8 +8,8 @@ mod words;
 use std::sync::Arc;
 
 use rustls::{
-    ClientConfig, RootCertStore, client::WantsClientCert, crypto::CryptoProvider,
-    crypto::ring::default_provider,
+    ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier,
+    crypto::{CryptoProvider, ring::default_provider},
 };
 
 pub use pem::{Pem, TlsFileError};
@@ -37,11 +37,16 @@ pub fn system_roots() -> Result<RootCertStore, TlsFileError> {
     Ok(roots)
 }
 
-/// What a client that trusts `roots` begins with.
-pub fn trusting(
-    roots: RootCertStore,
-) -> Result<rustls::ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
+/// What a client begins with.
+pub fn client() -> ConfigBuilder<ClientConfig, WantsVerifier> {
     let builder = ClientConfig::builder_with_provider(provider());
-    let builder = builder.with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots))
+    let builder = builder.with_safe_default_protocol_versions();
+    builder.expect("the provider knows TLS 1.2 and 1.3")
+}
+
+/// What a server begins with.
+pub fn server() -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    let builder = ServerConfig::builder_with_provider(provider());
+    let builder = builder.with_safe_default_protocol_versions();
+    builder.expect("the provider knows TLS 1.2 and 1.3")
 }
