@@ -145,12 +145,12 @@ impl Connector {
             .map_err(|error| Closed::away(error.to_string()))?;
         let inbound = client.session(ReceiverStream::new(outgoing)).await;
         let mut inbound = inbound
-            .map_err(|status| self.before_welcome(status))?
+            .map_err(|status| before_welcome(status, &self.addresses))?
             .into_inner();
         let first = inbound
             .message()
             .await
-            .map_err(|status| self.before_welcome(status))?;
+            .map_err(|status| before_welcome(status, &self.addresses))?;
         let Some(session_response::Message::Welcome(welcome)) = first.and_then(|m| m.message)
         else {
             return Err(Closed::away("its first word is not a welcome"));
@@ -193,23 +193,23 @@ impl Connector {
         }
     }
 
-    /// Before the welcome, some answers are about the worker rather than about the moment.
-    fn before_welcome(&self, status: Status) -> Closed {
-        let message = status.message().to_owned();
-        match status.code() {
-            Code::FailedPrecondition
-            | Code::InvalidArgument
-            | Code::PermissionDenied
-            | Code::Unauthenticated => Closed::Refused(message),
-            Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
-            _ => Closed::Away {
-                leader: leader_of(&status, &self.addresses),
-                reason: message,
-            },
-        }
-    }
-
     async fn tell(&self, event: Event) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over::Left)
+    }
+}
+
+/// Before the welcome, some answers are about the worker rather than about the moment.
+fn before_welcome(status: Status, known: &[Address]) -> Closed {
+    let message = status.message().to_owned();
+    match status.code() {
+        Code::FailedPrecondition
+        | Code::InvalidArgument
+        | Code::PermissionDenied
+        | Code::Unauthenticated => Closed::Refused(message),
+        Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
+        _ => Closed::Away {
+            leader: leader_of(&status, known),
+            reason: message,
+        },
     }
 }
