@@ -134,7 +134,7 @@ impl Connector {
     /// Says hello and waits for the welcome.
     async fn open(&self, address: &Address) -> Result<Opened, Closed> {
         let channel = self.surroundings.connect(address).await;
-        let channel = channel.map_err(|error| Closed::away(super::causes(&error)))?;
+        let channel = channel.map_err(|error| Closed::away(error.to_string()))?;
         let mut client = Client::new(channel).max_decoding_message_size(MAX_LETTER_BYTES);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);
         let hello = session_request::Message::Hello(self.hello());
@@ -144,8 +144,13 @@ impl Connector {
             })
             .map_err(|error| Closed::away(error.to_string()))?;
         let inbound = client.session(ReceiverStream::new(outgoing)).await;
-        let mut inbound = inbound.map_err(before_welcome)?.into_inner();
-        let first = inbound.message().await.map_err(before_welcome)?;
+        let mut inbound = inbound
+            .map_err(|status| before_welcome(status, &self.addresses))?
+            .into_inner();
+        let first = inbound
+            .message()
+            .await
+            .map_err(|status| before_welcome(status, &self.addresses))?;
         let Some(session_response::Message::Welcome(welcome)) = first.and_then(|m| m.message)
         else {
             return Err(Closed::away("its first word is not a welcome"));
@@ -208,7 +213,7 @@ fn check_version(welcome: &v1::Welcome) -> Result<(), Closed> {
 }
 
 /// Before the welcome, some answers are about the worker rather than about the moment.
-fn before_welcome(status: Status) -> Closed {
+fn before_welcome(status: Status, known: &[Address]) -> Closed {
     let message = status.message().to_owned();
     match status.code() {
         Code::FailedPrecondition
@@ -217,7 +222,7 @@ fn before_welcome(status: Status) -> Closed {
         | Code::Unauthenticated => Closed::Refused(message),
         Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
         _ => Closed::Away {
-            leader: leader_of(&status),
+            leader: leader_of(&status, known),
             reason: message,
         },
     }
