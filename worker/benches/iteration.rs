@@ -126,15 +126,10 @@ fn first_iterations(criterion: &mut Criterion, name: &str, mut stepper: impl Ste
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {
             at.clone_from(stepper.group_start());
-            for k in 0..FIRST {
-                stepper.iterate(
-                    &mut at,
-                    Round {
-                        k,
-                        twins: &[Twin::Replaced(0)],
-                    },
-                );
-            }
+            (0..FIRST).try_for_each(|k| {
+                let twins = &[Twin::Replaced(0)];
+                stepper.iterate(&mut at, Round { k, twins })
+            })
         });
     });
 }
