@@ -12,6 +12,7 @@ pub mod estimate;
 mod fuzzing;
 mod lead;
 mod machine;
+pub mod monitor;
 pub mod plot;
 #[cfg(test)]
 mod random;

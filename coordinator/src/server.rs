@@ -30,6 +30,7 @@ use crate::{
     dispatch::{Clock, Replica},
     lead::{Lead, Mandate, Role},
     machine::{Machine, ThisMachine},
+    monitor::{Counts, Inside},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
     store::{Store, StoreError, TERM, blocking},
 };
@@ -118,6 +119,8 @@ pub struct Server {
     lead: Lead,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
+    numerics: Hash,
+    counts: Counts,
 }
 
 /// Starts a coordinator; it serves when this returns.
@@ -129,12 +132,9 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     };
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let addr = listener.local_addr().map_err(refused)?;
-    start_on(
-        config,
-        (addr, incoming::connections(listener)),
-        Arc::new(ThisMachine),
-    )
-    .await
+    let counts = Counts::default();
+    let incoming = incoming::connections(listener, counts.clone());
+    start_on(config, (addr, incoming), Arc::new(ThisMachine), counts).await
 }
 
 /// Starts a coordinator that serves whoever comes in at `addr`.
@@ -145,6 +145,7 @@ pub(crate) async fn start_on<IO>(
         impl Stream<Item = io::Result<IO>> + Send + 'static,
     ),
     machine: Arc<dyn Machine>,
+    counts: Counts,
 ) -> Result<Server, ServerError>
 where
     IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
@@ -165,12 +166,14 @@ where
         terms,
         backlog,
         machine,
+        counts: counts.clone(),
     };
     let url = advertise.unwrap_or_else(|| format!("http://{addr}"));
     let lead = Lead::start(Arc::clone(&store), url, mandate).await?;
     let replica = Replica::new(Arc::clone(&store), numerics, clock);
     let shared = Arc::clone(&store);
-    let context = Context::new(lead.roles(), replica, shared, numerics, bundled);
+    let roles = lead.roles();
+    let context = Context::new(roles, replica, shared, numerics, bundled, counts.clone());
     let router = router(context).await?;
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(serve(router, incoming, stopped));
@@ -181,6 +184,8 @@ where
         lead,
         stop,
         serving,
+        numerics,
+        counts,
     })
 }
 
@@ -188,6 +193,16 @@ impl Server {
     /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What can be watched of it.
+    pub fn inside(&self) -> Inside {
+        Inside {
+            roles: self.lead.roles(),
+            store: Arc::clone(&self.store),
+            numerics: self.numerics,
+            counts: self.counts.clone(),
+        }
     }
 
     /// Waits until this coordinator leads; the address of the one that does instead, if there is one that lives.

@@ -64,6 +64,8 @@ impl Board {
             seen: now,
             beats_every: self.terms.beat_interval,
             until: remaining.map(|remaining| now + remaining),
+            units: 0,
+            compute_us: 0,
         };
         self.slots += u64::from(entry.slots);
         self.sessions.insert(worker.clone(), session);

@@ -1,15 +1,19 @@
 //! `bistable serve`: a coordinator, until it is told to end.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use bistable_worker::{
-    cli::asked_to_end,
+    cli::{MonitorArgs, asked_to_end, say},
     link::{Address, host_name},
+    monitor::Monitor,
 };
 use clap::Args;
 
 use super::{failure::Failure, local};
-use crate::server::{self, Config};
+use crate::{
+    monitor::Watch,
+    server::{self, Config},
+};
 
 /// Run a coordinator
 ///
@@ -37,6 +41,9 @@ pub(super) struct ServeArgs {
     /// Coordinators that stand by name the leader by it. With --listen 0.0.0.0 the default is this machine's name.
     #[arg(long, value_name = "URL")]
     advertise: Option<Address>,
+
+    #[command(flatten)]
+    monitor: MonitorArgs,
 }
 
 impl ServeArgs {
@@ -56,14 +63,26 @@ impl ServeArgs {
 /// Runs the command.
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let asked = asked_to_end().map_err(|error| Failure::Other(error.to_string()))?;
+    // Before the store, which may take its time.
+    let watch = Arc::<Watch>::default();
+    let _monitor = watched(args.monitor, Arc::clone(&watch)).await?;
     let advertise = args.advertised();
     let config = Config {
         advertise,
         ..local::config(args.listen, args.place.store).await?
     };
     let server = server::start(config).await?;
-    eprintln!("coordinator on http://{}", server.addr());
+    watch.serves(server.inside());
+    say(format_args!("coordinator on http://{}", server.addr()));
     asked.await;
-    eprintln!("leaving");
+    say(format_args!("leaving"));
     local::patiently(server.shutdown()).await
+}
+
+async fn watched(args: MonitorArgs, watch: Arc<Watch>) -> Result<Option<Monitor>, Failure> {
+    let Some(addr) = args.monitor else {
+        return Ok(None);
+    };
+    let refused = |error| Failure::Other(format!("cannot serve the monitor on {addr}: {error}"));
+    Monitor::start(addr, watch).await.map(Some).map_err(refused)
 }

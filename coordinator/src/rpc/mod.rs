@@ -40,6 +40,7 @@ use self::view::View;
 use crate::{
     dispatch::Replica,
     lead::{Leading, Role},
+    monitor::Counts,
     store::Store,
 };
 
@@ -67,6 +68,7 @@ pub(crate) struct Context {
     pub bundled: Option<Arc<Dataset>>,
     /// What reports are compared with.
     pub orders: Orders,
+    pub counts: Counts,
     uploads: Arc<Semaphore>,
     queries: Arc<Semaphore>,
 }
@@ -78,6 +80,7 @@ impl Context {
         store: Arc<dyn Store>,
         numerics: Hash,
         bundled: Option<Arc<Dataset>>,
+        counts: Counts,
     ) -> Self {
         Self {
             roles,
@@ -86,6 +89,7 @@ impl Context {
             numerics,
             bundled,
             orders: Orders::default(),
+            counts,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
         }

@@ -16,7 +16,9 @@ use tokio::{
     time::{Sleep, sleep},
 };
 use tokio_stream::{Stream, StreamExt};
-use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
+use tonic::transport::server::{self, TcpConnectInfo, TcpIncoming};
+
+use crate::monitor::{Connected, Counts};
 
 /// Connections at a time: several times a large fleet. One more is closed at once.
 const MAX_CONNECTIONS: usize = 8192;
@@ -31,7 +33,10 @@ const GREETING_BYTES: usize = 24;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The connections that `listener` gets.
-pub(super) fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
+pub(super) fn connections(
+    listener: TcpListener,
+    counts: Counts,
+) -> impl Stream<Item = io::Result<Connection>> {
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -43,7 +48,10 @@ pub(super) fn connections(listener: TcpListener) -> impl Stream<Item = io::Resul
     });
     incoming.filter_map(
         move |stream| match (stream, Arc::clone(&free).try_acquire_owned()) {
-            (Ok(stream), Ok(permit)) => Some(Ok(Connection::new(stream, permit))),
+            (Ok(stream), Ok(permit)) => {
+                let places = (permit, counts.connection());
+                Some(Ok(Connection::new(stream, places)))
+            }
             (Ok(_), Err(_)) => {
                 tracing::warn!("more than {MAX_CONNECTIONS} connections: one is closed");
                 None
@@ -57,7 +65,7 @@ pub(super) fn connections(listener: TcpListener) -> impl Stream<Item = io::Resul
 pub(super) struct Connection {
     stream: TcpStream,
     greeting: Option<Greeting>,
-    _permit: OwnedSemaphorePermit,
+    _places: (OwnedSemaphorePermit, Connected),
 }
 
 struct Greeting {
@@ -66,7 +74,7 @@ struct Greeting {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
+    fn new(stream: TcpStream, places: (OwnedSemaphorePermit, Connected)) -> Self {
         let greeting = Greeting {
             missing: GREETING_BYTES,
             deadline: Box::pin(sleep(GREETING_TIMEOUT)),
@@ -74,12 +82,12 @@ impl Connection {
         Self {
             stream,
             greeting: Some(greeting),
-            _permit: permit,
+            _places: places,
         }
     }
 }
 
-impl Connected for Connection {
+impl server::Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {

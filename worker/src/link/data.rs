@@ -11,6 +11,7 @@ use super::{
     backoff::Backoff,
     cache::Cache,
     surroundings::{Place, Surroundings},
+    tally::{Source, Tally},
 };
 use crate::data::Dataset;
 
@@ -30,6 +31,7 @@ pub(super) struct Data {
     clients: watch::Receiver<Option<Client>>,
     /// The most recent ones last.
     kept: Mutex<Vec<(Hash, Slot)>>,
+    tally: Tally,
 }
 
 /// Why a fetch went wrong.
@@ -45,18 +47,23 @@ impl Data {
         surroundings: Arc<dyn Surroundings>,
         cache: Cache,
         clients: watch::Receiver<Option<Client>>,
+        tally: Tally,
     ) -> Self {
         Self {
             surroundings,
             cache,
             clients,
             kept: Mutex::default(),
+            tally,
         }
     }
 
     /// The data set with this hash. Waits for a coordinator if need be; however many ask, one fetches.
     pub async fn get(&self, hash: Hash) -> Result<Arc<Dataset>, String> {
         let slot = self.slot(hash);
+        if slot.initialized() {
+            self.tally.loaded(Source::Memory);
+        }
         slot.get_or_try_init(|| self.load(hash)).await.cloned()
     }
 
@@ -76,6 +83,7 @@ impl Data {
         let place = self.surroundings.place();
         let bundled = blocking(&place, Dataset::bundled).await?;
         if bundled.hash() == hash {
+            self.tally.loaded(Source::Bundled);
             return Ok(bundled);
         }
         let content = self.content(hash).await?;
@@ -89,9 +97,11 @@ impl Data {
     async fn content(&self, hash: Hash) -> Result<Vec<u8>, String> {
         let (place, cache) = (self.surroundings.place(), self.cache.clone());
         if let Some(content) = blocking(&place, move || cache.get(hash)).await? {
+            self.tally.loaded(Source::Disk);
             return Ok(content);
         }
         let content = self.fetch(hash).await?;
+        self.tally.loaded(Source::Coordinator);
         let cache = self.cache.clone();
         blocking(&place, move || {
             cache.put(hash, &content);
@@ -199,10 +209,20 @@ mod tests {
         let content: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
         let hash = Hash::of(&content);
         let fake = Fake::with_data(content.clone()).await;
-        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
+        let data = Data::new(
+            Arc::new(Machine),
+            cache(&folder),
+            client(&fake).await,
+            Tally::default(),
+        );
         assert_eq!(data.content(hash).await, Ok(content.clone()));
         drop(fake);
-        let later = Data::new(Arc::new(Machine), cache(&folder), nobody());
+        let later = Data::new(
+            Arc::new(Machine),
+            cache(&folder),
+            nobody(),
+            Tally::default(),
+        );
         assert_eq!(later.content(hash).await, Ok(content));
     }
 
@@ -210,7 +230,12 @@ mod tests {
     async fn other_content_is_refused_and_not_cached() {
         let folder = tempfile::tempdir().expect("a folder");
         let fake = Fake::with_data(b"something else".to_vec()).await;
-        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
+        let data = Data::new(
+            Arc::new(Machine),
+            cache(&folder),
+            client(&fake).await,
+            Tally::default(),
+        );
         let hash = Hash::of(b"content");
         let error = data.content(hash).await.expect_err("an error");
         assert!(error.contains("other content"), "{error}");
@@ -221,7 +246,12 @@ mod tests {
     async fn what_the_coordinator_lacks_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let fake = Fake::start().await;
-        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
+        let data = Data::new(
+            Arc::new(Machine),
+            cache(&folder),
+            client(&fake).await,
+            Tally::default(),
+        );
         let error = data.content(Hash::of(b"content")).await;
         assert!(error.is_err_and(|error| error.contains("does not have it")));
     }

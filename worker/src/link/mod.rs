@@ -23,10 +23,17 @@ mod runner;
 mod search;
 mod slots;
 mod surroundings;
+mod tally;
 
-use std::{error::Error, future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    error::Error, future::Future, io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc,
+    time::Duration,
+};
 
-use bistable_common::wire::v1::{self, work_service_client::WorkServiceClient};
+use bistable_common::{
+    ids::Hash,
+    wire::v1::{self, work_service_client::WorkServiceClient},
+};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -38,6 +45,7 @@ pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
 pub use surroundings::{Machine, Name, Pace, Place, Surroundings};
+pub use tally::Tally;
 
 use self::{
     cache::Cache,
@@ -84,6 +92,8 @@ pub struct LinkConfig {
     pub max_runtime: Option<Duration>,
     /// What it finds around it.
     pub surroundings: Arc<dyn Surroundings>,
+    /// Where it counts what it does.
+    pub tally: Tally,
 }
 
 impl LinkConfig {
@@ -99,6 +109,7 @@ impl LinkConfig {
             hand_in: HAND_IN,
             max_runtime: None,
             surroundings: Arc::new(Machine),
+            tally: Tally::default(),
         }
     }
 
@@ -146,6 +157,15 @@ pub enum LinkError {
         limit: Duration,
         /// How long leaving may take.
         leaving: Duration,
+    },
+    /// There is no way to watch it.
+    #[error("cannot serve the monitor on {addr}: {error}")]
+    Monitor {
+        /// Where it was to be.
+        addr: SocketAddr,
+        /// Why not.
+        #[source]
+        error: io::Error,
     },
     /// The operating system gives no thread.
     #[error("starting a thread failed: {0}")]
@@ -221,13 +241,16 @@ fn set_up(
     let (outputs, produced) = mpsc::channel(OUTPUTS);
     let (tokens, held) = watch::channel(Vec::new());
     let (clients, client) = watch::channel(None);
+    let tally = config.tally;
+    let numerics = Hash::try_from(hello.numerics.as_ref()).ok();
+    tally.begin(numerics, threads, &events);
     let surroundings = config.surroundings;
     let slots = Slots::start(
         &surroundings.place(),
         threads,
         &config.runner,
-        &outputs,
-        &events,
+        (&outputs, &events),
+        &tally,
     )?;
     let mut tasks = JoinSet::new();
     tasks.spawn(
@@ -237,6 +260,7 @@ fn set_up(
             clients: client.clone(),
             events: events.clone(),
             sender: identity::sender(&hello),
+            tally: tally.clone(),
         }
         .run(),
     );
@@ -259,10 +283,12 @@ fn set_up(
             surroundings,
             Cache::new(config.cache_dir),
             client,
+            tally.clone(),
         )),
         events,
         tokens,
         clients,
+        tally,
     });
     Ok((desk, inbox, tasks))
 }
