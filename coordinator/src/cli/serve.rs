@@ -76,6 +76,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     say(format_args!("coordinator on http://{}", server.addr()));
     asked.await;
     say(format_args!("leaving"));
+    watch.leaves();
     local::patiently(server.shutdown()).await
 }
 

@@ -9,7 +9,7 @@ mod present;
 mod tests;
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -42,10 +42,21 @@ pub struct Inside {
     pub(crate) counts: Counts,
 }
 
-/// A coordinator that is watched. At first there is nothing to see: its store is not open yet.
+/// What there is to see.
+#[derive(Default)]
+enum Stage {
+    /// Nothing: the store is not open yet.
+    #[default]
+    Starts,
+    Serves(Box<Inside>),
+    /// Nothing: a coordinator that leaves waits until nobody holds anything of it.
+    Leaves,
+}
+
+/// A coordinator that is watched.
 #[derive(Default)]
 pub struct Watch {
-    inside: OnceLock<Inside>,
+    stage: RwLock<Stage>,
     /// Held by the one question that the store or the loop is asked at a time.
     asking: Mutex<()>,
 }
@@ -53,8 +64,25 @@ pub struct Watch {
 impl Watch {
     /// The coordinator serves.
     pub fn serves(&self, inside: Inside) {
-        // A process serves once.
-        let _ = self.inside.set(inside);
+        self.set(Stage::Serves(Box::new(inside)));
+    }
+
+    /// The coordinator is about to leave.
+    pub fn leaves(&self) {
+        self.set(Stage::Leaves);
+    }
+
+    fn set(&self, stage: Stage) {
+        *self.stage.write().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    /// What is to be seen; else why there is nothing.
+    fn inside(&self) -> Result<Inside, &'static str> {
+        match &*self.stage.read().unwrap_or_else(PoisonError::into_inner) {
+            Stage::Starts => Err("the store is not open yet"),
+            Stage::Serves(inside) => Ok(Inside::clone(inside)),
+            Stage::Leaves => Err("the coordinator is leaving"),
+        }
     }
 }
 
@@ -115,16 +143,14 @@ impl Inside {
 #[tonic::async_trait]
 impl Watched for Watch {
     async fn live(&self) -> Result<(), String> {
-        match self.inside.get() {
-            Some(inside) => inside.live().await,
-            None => Ok(()),
+        match self.inside() {
+            Ok(inside) => inside.live().await,
+            Err(_) => Ok(()),
         }
     }
 
     async fn ready(&self) -> Result<(), String> {
-        let Some(inside) = self.inside.get() else {
-            return Err("the store is not open yet".to_owned());
-        };
+        let inside = self.inside()?;
         let asking = timeout(STORE_PATIENCE, self.asking.lock()).await;
         let _asking = asking.map_err(|_| "the store does not answer".to_owned())?;
         inside.ready().await
@@ -132,10 +158,11 @@ impl Watched for Watch {
 
     async fn metrics(&self, exposition: &mut Exposition) {
         let mut registry = monitor::registry();
-        let inside = self.inside.get();
-        monitor::build_info(&mut registry, inside.map(|inside| inside.numerics));
+        let inside = self.inside();
+        let numerics = inside.as_ref().map(|inside| inside.numerics);
+        monitor::build_info(&mut registry, numerics.ok());
         exposition.add(&registry);
-        if let Some(inside) = inside {
+        if let Ok(inside) = inside {
             inside.add_to(exposition).await;
         }
     }

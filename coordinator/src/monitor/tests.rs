@@ -63,6 +63,16 @@ async fn before_its_store_is_open_a_coordinator_lives_and_is_not_ready() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_coordinator_that_leaves_nothing_is_held() {
+    let world = World::new();
+    assert_eq!(world.roles.receiver_count(), 1);
+    world.watch.leaves();
+    assert_eq!(world.roles.receiver_count(), 0);
+    assert_eq!(world.watch.live().await, Ok(()));
+    world.watch.ready().await.expect_err("it leaves");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_loop_that_does_not_answer_is_stuck_unless_it_waits_for_its_store() {
     let world = World::new();
     let _queue = world.is_stuck();
