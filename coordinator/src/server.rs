@@ -23,15 +23,20 @@ use tokio::{
 };
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, Router};
+use tower::layer::util::{Identity, Stack};
 
-pub use crate::dispatch::Backlog;
 use crate::{
     board::Terms,
     dispatch::{Clock, Replica},
+    guard::{self, Guard},
     lead::{Lead, Mandate, Role},
     machine::{Machine, ThisMachine},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
     store::{Store, StoreError, TERM, blocking},
+};
+pub use crate::{
+    dispatch::Backlog,
+    guard::{CALLS_PER_SECOND, Doors, TokensError},
 };
 
 /// How long calls may take to end when the server stops.
@@ -66,6 +71,8 @@ pub struct Config {
     pub terms: Terms,
     /// What becomes of the sweeps that an earlier life left unfinished.
     pub backlog: Backlog,
+    /// Who is let in.
+    pub doors: Doors,
 }
 
 impl Config {
@@ -84,6 +91,7 @@ impl Config {
                 grace: Duration::from_secs(10),
             },
             backlog: Backlog::GoesOn,
+            doors: Doors::default(),
         }
     }
 }
@@ -100,6 +108,15 @@ pub enum ServerError {
         #[source]
         error: io::Error,
     },
+    /// Whoever can reach the address could do everything.
+    #[error(
+        "{0} can be reached from elsewhere, and whoever reaches it could do everything. Give callers tokens (--tokens DIR), or \
+         certificates (--tls-client-ca FILE); or say --insecure, if everyone on that network is trusted"
+    )]
+    Open(SocketAddr),
+    /// The tokens cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -123,6 +140,9 @@ pub struct Server {
 /// Starts a coordinator; it serves when this returns.
 pub async fn start(config: Config) -> Result<Server, ServerError> {
     let listen = config.listen;
+    if !(guard::is_loopback(listen) || config.doors.are_locked() || config.doors.insecure) {
+        return Err(ServerError::Open(listen));
+    }
     let refused = |error| ServerError::Listen {
         addr: listen,
         error,
@@ -157,7 +177,9 @@ where
         bundled,
         terms,
         backlog,
+        doors,
     } = config;
+    let guard = Guard::start(doors).await?;
     let clock = Clock::start(machine.time());
     let mandate = Mandate {
         numerics,
@@ -171,7 +193,7 @@ where
     let replica = Replica::new(Arc::clone(&store), numerics, clock);
     let shared = Arc::clone(&store);
     let context = Context::new(lead.roles(), replica, shared, numerics, bundled);
-    let router = router(context).await?;
+    let router = router(context, guard).await?;
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(serve(router, incoming, stopped));
     tracing::info!(%addr, "serving");
@@ -243,7 +265,7 @@ impl Server {
 }
 
 async fn serve<IO>(
-    router: Router,
+    router: Router<Stack<Guard, Identity>>,
     incoming: impl Stream<Item = io::Result<IO>>,
     stopped: oneshot::Receiver<()>,
 ) where
@@ -258,7 +280,10 @@ async fn serve<IO>(
     }
 }
 
-async fn router(context: Context) -> Result<Router, ServerError> {
+async fn router(
+    context: Context,
+    guard: Guard,
+) -> Result<Router<Stack<Guard, Identity>>, ServerError> {
     let sweeps = SweepServiceServer::new(rpc::Sweeps(context.clone()));
     let work = WorkServiceServer::new(rpc::Work(context.clone()));
     let results = ResultServiceServer::new(rpc::Results(context));
@@ -281,6 +306,7 @@ async fn router(context: Context) -> Result<Router, ServerError> {
         .initial_connection_window_size(WINDOW)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .layer(guard)
         .add_service(sweeps.max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(work.max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(results.max_decoding_message_size(MAX_MESSAGE_BYTES))

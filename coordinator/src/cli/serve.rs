@@ -1,6 +1,6 @@
 //! `bistable serve`: a coordinator, until it is told to end.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use bistable_worker::{
     cli::asked_to_end,
@@ -9,7 +9,7 @@ use bistable_worker::{
 use clap::Args;
 
 use super::{failure::Failure, local};
-use crate::server::{self, Config};
+use crate::server::{self, CALLS_PER_SECOND, Config, Doors};
 
 /// Run a coordinator
 ///
@@ -22,10 +22,13 @@ use crate::server::{self, Config};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bistable serve
-  bistable serve --listen 0.0.0.0:7431 --store /var/lib/bistable/store.sqlite
-  bistable serve --listen 0.0.0.0:7431 --store postgres://bistable@db/bistable --advertise http://node7:7431")]
+  bistable serve --listen 0.0.0.0:7431 --tokens /etc/bistable/tokens --store /var/lib/bistable/store.sqlite
+  bistable serve --listen 0.0.0.0:7431 --tokens /etc/bistable/tokens --store postgres://bistable@db/bistable \\
+    --advertise http://node7:7431")]
 pub(super) struct ServeArgs {
-    /// Where to listen; 0.0.0.0 means every network, which trusts whoever can reach it
+    /// Where to listen; 0.0.0.0 means every network
+    ///
+    /// Other addresses than those of loopback need --tokens, --tls-client-ca or --insecure.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7431")]
     listen: SocketAddr,
 
@@ -37,6 +40,48 @@ pub(super) struct ServeArgs {
     /// Coordinators that stand by name the leader by it. With --listen 0.0.0.0 the default is this machine's name.
     #[arg(long, value_name = "URL")]
     advertise: Option<Address>,
+
+    #[command(flatten)]
+    doors: DoorArgs,
+}
+
+/// Who is let in, and how much they may ask for.
+#[derive(Debug, Args)]
+struct DoorArgs {
+    /// Ask callers for tokens: a folder with files named worker, submit and read, each of which may be absent
+    ///
+    /// A file holds a token a line, of at least 16 characters, and comments after #. Workers need a token of `worker`;
+    /// clients one of `read` to look at sweeps and results, one of `submit` to do that and to submit and steer sweeps. The
+    /// folder is read again on SIGHUP and when it changes; whoever shows a token that is gone is turned away.
+    #[arg(long, value_name = "DIR", env = "BISTABLE_TOKENS")]
+    tokens: Option<PathBuf>,
+
+    /// Serve whoever can reach the address, without tokens or certificates
+    #[arg(long, env = "BISTABLE_INSECURE")]
+    insecure: bool,
+
+    /// Calls and messages a second that a client may send
+    ///
+    /// A client is an address, or a token that is shown from there. Four seconds' worth may come at once; further calls are
+    /// told when to try again, further messages wait.
+    #[arg(long, value_name = "CALLS_PER_SECOND", default_value_t = CALLS_PER_SECOND,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate_limit: u32,
+}
+
+impl From<DoorArgs> for Doors {
+    fn from(args: DoorArgs) -> Self {
+        let DoorArgs {
+            tokens,
+            insecure,
+            rate_limit,
+        } = args;
+        Self {
+            tokens,
+            insecure,
+            calls_per_second: rate_limit,
+        }
+    }
 }
 
 impl ServeArgs {
@@ -59,6 +104,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let advertise = args.advertised();
     let config = Config {
         advertise,
+        doors: args.doors.into(),
         ..local::config(args.listen, args.place.store).await?
     };
     let server = server::start(config).await?;

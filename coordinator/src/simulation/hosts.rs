@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     board::Terms,
-    server::{self, Backlog, Config},
+    server::{self, Backlog, Config, Doors},
     store::Store,
 };
 
@@ -81,6 +81,7 @@ fn config(name: &str, store: Arc<dyn Store>, listen: SocketAddr) -> Config {
             grace: Duration::from_secs(10),
         },
         backlog: Backlog::GoesOn,
+        doors: Doors::default(),
     }
 }
 

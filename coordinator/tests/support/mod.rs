@@ -21,7 +21,7 @@ use bistable_common::{
 };
 use bistable_coordinator::{
     board::{Terms, Timestamp},
-    server::{Backlog, Config, Server, start},
+    server::{Backlog, Config, Doors, Server, start},
     store::{self, Store},
 };
 use tokio::sync::mpsc;
@@ -69,6 +69,7 @@ impl World {
                 grace: lease_timeout,
             },
             backlog: Backlog::GoesOn,
+            doors: Doors::default(),
         };
         let server = start(config).await.expect("a server");
         let url = format!("http://{}", server.addr());
