@@ -7,7 +7,7 @@ use std::{
 
 use bistable_worker::{
     cli::asked_to_end,
-    link::{self, LinkConfig, LinkError},
+    link::{self, Credentials, LinkConfig, LinkError},
 };
 use clap::Args;
 use tokio::{
@@ -131,7 +131,7 @@ impl Local {
 
     /// A connection to the coordinator.
     pub async fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::connect(&[self.server.addr().into()]).await?)
+        Ok(Client::connect(&[self.server.addr().into()], &Credentials::default()).await?)
     }
 
     /// Resolves if the worker ends by itself, which it only does if it cannot work, or if another coordinator takes over.

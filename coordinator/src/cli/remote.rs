@@ -1,6 +1,6 @@
 //! What every command that asks a coordinator takes, and sweeps by the beginning of their identifier.
 
-use bistable_worker::link::Address;
+use bistable_worker::link::{Address, Credentials};
 use clap::Args;
 
 use super::failure::Failure;
@@ -24,12 +24,15 @@ pub(super) struct Remote {
         default_value = "http://127.0.0.1:7431"
     )]
     pub coordinator: Vec<Address>,
+
+    #[command(flatten)]
+    pub credentials: Credentials,
 }
 
 impl Remote {
     /// Connects.
     pub async fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::connect(&self.coordinator).await?)
+        Ok(Client::connect(&self.coordinator, &self.credentials).await?)
     }
 }
 

@@ -72,9 +72,10 @@ impl Client {
         let around = self.addresses.iter().cycle().skip(next);
         let candidates = leader.iter().chain(around.take(self.addresses.len()));
         for address in candidates {
-            if let Ok(channel) = reach(address).await {
+            if let Ok(channel) = reach(address, &self.credentials).await {
                 let moved = *address != self.address;
-                *self = Self::over(address.clone(), self.addresses.clone(), channel);
+                let (known, credentials) = (self.addresses.clone(), self.credentials.clone());
+                *self = Self::over(address.clone(), known, credentials, channel);
                 return moved;
             }
         }

@@ -22,7 +22,12 @@ fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     for name in [
         "BISTABLE_COORDINATOR",
         "BISTABLE_STORE",
+        "BISTABLE_TLS_CA",
+        "BISTABLE_TLS_CERT",
+        "BISTABLE_TLS_KEY",
         "PGPASSWORD",
+        "PGSSLMODE",
+        "PGSSLROOTCERT",
         "RUST_LOG",
         "RUST_BACKTRACE",
     ] {

@@ -134,7 +134,7 @@ impl Connector {
     /// Says hello and waits for the welcome.
     async fn open(&self, address: &Address) -> Result<Opened, Closed> {
         let channel = self.surroundings.connect(address).await;
-        let channel = channel.map_err(|error| Closed::away(super::causes(&error)))?;
+        let channel = channel.map_err(|error| Closed::away(error.to_string()))?;
         let mut client = Client::new(channel).max_decoding_message_size(MAX_LETTER_BYTES);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);
         let hello = session_request::Message::Hello(self.hello());

@@ -10,6 +10,7 @@ mod beat;
 mod cache;
 mod compute;
 mod connector;
+mod credentials;
 mod data;
 mod desk;
 mod event;
@@ -35,6 +36,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of};
+pub use credentials::{Credentials, InvalidCredentials, NoConnection};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
 pub use surroundings::{Machine, Name, Pace, Place, Surroundings};
@@ -98,7 +100,7 @@ impl LinkConfig {
             finish: Duration::ZERO,
             hand_in: HAND_IN,
             max_runtime: None,
-            surroundings: Arc::new(Machine),
+            surroundings: Arc::new(Machine::default()),
         }
     }
 
@@ -126,6 +128,9 @@ pub enum LinkError {
     /// The instructions that were asked for are not there.
     #[error(transparent)]
     Simd(#[from] Unavailable),
+    /// What it should show or trust is not there.
+    #[error(transparent)]
+    Credentials(#[from] InvalidCredentials),
     /// There is nobody to work for.
     #[error("no coordinator is named")]
     Nowhere,
