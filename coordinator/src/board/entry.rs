@@ -161,6 +161,8 @@ pub(super) struct WorkerEntry {
     pub beats_every: Duration,
     /// When it stops taking leases.
     pub until: Option<Timestamp>,
+    /// What only its process knows.
+    pub proof: Option<[u8; 16]>,
 }
 
 impl WorkerEntry {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bistable_common::wire::LEADER_KEY;
-use bistable_worker::link::{Address, leader_of};
+use bistable_worker::link::{Address, leader_of, pushback_of};
 use tonic::{Code, Status};
 
 use super::{Client, ClientError, reach};
@@ -24,6 +24,10 @@ impl Client {
                 Ok(value) => return Ok(value),
                 Err(status) => status,
             };
+            if let Some(wait) = pushback_of(&status) {
+                tokio::time::sleep(wait).await;
+                continue;
+            }
             if !self.may_be_elsewhere(&status) {
                 return Err(status.into());
             }
@@ -41,7 +45,10 @@ impl Client {
     /// # Errors
     /// If none of the others can do better.
     pub async fn reconnect(&mut self, status: Status) -> Result<(), ClientError> {
-        if !self.may_be_elsewhere(&status) {
+        // A token that was withdrawn may have been replaced by the one in the file.
+        let is_renewed =
+            status.code() == Code::Unauthenticated && self.credentials.token_file.is_some();
+        if !is_renewed && !self.may_be_elsewhere(&status) {
             return Err(status.into());
         }
         for _ in 0..TRIES {

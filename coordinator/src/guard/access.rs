@@ -76,7 +76,7 @@ const READING: Access = Of(&[Read, Submit]);
 const STEERING: Access = Of(&[Submit]);
 const WORKING: Access = Of(&[Worker]);
 
-const TABLE: [(&str, Access); 23] = [
+const TABLE: [(&str, Access); 21] = [
     ("/bistable.v1.SweepService/GetSweep", READING),
     ("/bistable.v1.SweepService/ListSweeps", READING),
     ("/bistable.v1.SweepService/WatchSweep", READING),
@@ -96,14 +96,9 @@ const TABLE: [(&str, Access); 23] = [
     ("/bistable.v1.WorkService/StatData", Of(&[Worker, Submit])),
     ("/bistable.v1.WorkService/UploadData", STEERING),
     ("/grpc.health.v1.Health/Check", Anyone),
-    ("/grpc.health.v1.Health/List", Anyone),
     ("/grpc.health.v1.Health/Watch", Anyone),
     (
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        Known,
-    ),
-    (
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
         Known,
     ),
 ];
@@ -144,7 +139,6 @@ mod tests {
             DESCRIPTORS,
             tonic_health::pb::FILE_DESCRIPTOR_SET,
             tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
-            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
         ];
         let offered: BTreeSet<_> = compiled.into_iter().flat_map(methods).collect();
         let listed: BTreeSet<_> = TABLE.iter().map(|(path, _)| (*path).to_owned()).collect();

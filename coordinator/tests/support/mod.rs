@@ -42,13 +42,20 @@ impl World {
     /// A coordinator that knows `sweeps` from its store.
     pub async fn with(sweeps: &[&Sweep], lease_timeout: Duration) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self::in_folder(folder, sweeps, lease_timeout).await
+        Self::in_folder(folder, sweeps, lease_timeout, Doors::default()).await
+    }
+
+    /// A patient coordinator of one sweep behind `doors`.
+    pub async fn behind(doors: Doors, sweep: &Sweep) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::in_folder(folder, &[sweep], Duration::from_secs(600), doors).await
     }
 
     async fn in_folder(
         folder: tempfile::TempDir,
         sweeps: &[&Sweep],
         lease_timeout: Duration,
+        doors: Doors,
     ) -> Self {
         let path: PathBuf = folder.path().join("store.db");
         let store = store::open(path.to_str().expect("a path")).expect("a store");
@@ -69,7 +76,7 @@ impl World {
                 grace: lease_timeout,
             },
             backlog: Backlog::GoesOn,
-            doors: Doors::default(),
+            doors,
         };
         let server = start(config).await.expect("a server");
         let url = format!("http://{}", server.addr());
@@ -91,7 +98,7 @@ impl World {
     pub async fn restarted(self) -> Self {
         self.server.shutdown().await.expect("a polite end");
         drop(self.store);
-        Self::in_folder(self.folder, &[], Duration::from_secs(600)).await
+        Self::in_folder(self.folder, &[], Duration::from_secs(600), Doors::default()).await
     }
 
     pub fn sweeps(&self) -> SweepServiceClient<Channel> {
@@ -169,6 +176,7 @@ pub fn hello(name: &str) -> v1::Hello {
         build: "test".into(),
         held: vec![],
         remaining_ms: None,
+        proof: vec![1; 16].into(),
     }
 }
 

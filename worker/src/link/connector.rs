@@ -20,7 +20,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::{
     Client,
-    address::{Address, leader_of},
+    address::{Address, leader_of, pushback_of},
     backoff::Backoff,
     beat::Heart,
     event::{Connection, Event, Goodbye},
@@ -197,13 +197,12 @@ impl Connector {
 fn before_welcome(status: Status) -> Closed {
     let message = status.message().to_owned();
     match status.code() {
-        Code::FailedPrecondition
-        | Code::InvalidArgument
-        | Code::PermissionDenied
-        | Code::Unauthenticated => Closed::Refused(message),
+        Code::FailedPrecondition | Code::InvalidArgument => Closed::Refused(message),
+        Code::PermissionDenied | Code::Unauthenticated => Closed::Denied(message),
         Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
         _ => Closed::Away {
             leader: leader_of(&status),
+            after: pushback_of(&status),
             reason: message,
         },
     }

@@ -4,9 +4,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tonic::transport::Channel;
+use tokio::task::spawn_blocking;
 
-use super::{Address, causes};
+use super::{
+    Address,
+    bearer::{Bearer, Unusable, Wire},
+    causes,
+};
 
 /// The files that prove who is who.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -32,11 +36,30 @@ pub struct Credentials {
         requires = "tls_cert"
     )]
     pub tls_key: Option<PathBuf>,
+
+    /// A file with the token to show, for coordinators that ask for one
+    ///
+    /// It holds one token of at least 16 characters, and perhaps comments after #. It is sent in the open only to this
+    /// machine.
+    #[arg(long, value_name = "FILE", env = "BISTABLE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Send the token in the open (http://) to other machines, too
+    #[arg(long, env = "BISTABLE_INSECURE")]
+    pub insecure: bool,
 }
 
 /// Credentials that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum InvalidCredentials {
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] Unusable),
+    /// Whoever listens on the way would have the token.
+    #[error(
+        "the token would be sent in the open to {0}; write https://, or say --insecure if everyone on that network is trusted"
+    )]
+    Exposed(String),
     /// They would not be used.
     #[error("{option} is of no use at {address}, which is plain; write https://")]
     Plain {
@@ -62,13 +85,33 @@ impl Credentials {
                 option,
                 address: address.to_string(),
             }),
-            _ => Ok(()),
+            _ => addresses.iter().try_for_each(|address| {
+                self.bearer(address)?;
+                Ok(())
+            }),
+        }
+    }
+
+    /// The token to show at `address`. Whoever names an address as the leader's has been shown it already; it still goes
+    /// only where it may be sent.
+    fn bearer(&self, address: &Address) -> Result<Bearer, InvalidCredentials> {
+        match &self.token_file {
+            None => Ok(Bearer::default()),
+            Some(_) if address.is_exposed() && !self.insecure => {
+                Err(InvalidCredentials::Exposed(address.to_string()))
+            }
+            Some(file) => Ok(Bearer::read(file)?),
         }
     }
 
     /// Connects to a coordinator.
-    pub async fn connect(&self, address: &Address) -> Result<Channel, NoConnection> {
+    pub async fn connect(&self, address: &Address) -> Result<Wire, NoConnection> {
+        let (own, at) = (self.clone(), address.clone());
+        let bearer = spawn_blocking(move || own.bearer(&at)).await;
+        let bearer = bearer.map_err(|error| NoConnection(error.to_string()))?;
+        let bearer = bearer.map_err(|error| NoConnection(error.to_string()))?;
         let connected = address.endpoint().connect().await;
-        connected.map_err(|error| NoConnection(causes(&error)))
+        let channel = connected.map_err(|error| NoConnection(causes(&error)))?;
+        Ok(bearer.over(channel))
     }
 }

@@ -1,6 +1,9 @@
 //! Data sets by content hash: from memory, from the disk, else from the coordinator.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bistable_common::{ids::Hash, wire::v1};
 use tokio::sync::{OnceCell, watch};
@@ -8,6 +11,7 @@ use tonic::{Code, Status};
 
 use super::{
     Client,
+    address::pushback_of,
     backoff::Backoff,
     cache::Cache,
     surroundings::{Place, Surroundings},
@@ -35,7 +39,7 @@ pub(super) struct Data {
 /// Why a fetch went wrong.
 enum Miss {
     /// Another try may go better.
-    Again(String),
+    Again(String, Option<Duration>),
     /// No other try will.
     Never(String),
 }
@@ -110,9 +114,11 @@ impl Data {
             match download(&self.surroundings.place(), client, hash).await {
                 Ok(content) => return Ok(content),
                 Err(Miss::Never(reason)) => return Err(format!("data set {hash}: {reason}")),
-                Err(Miss::Again(reason)) => tracing::warn!("data set {hash}: {reason}"),
+                Err(Miss::Again(reason, told)) => {
+                    tracing::warn!("data set {hash}: {reason}");
+                    backoff.wait(told).await;
+                }
             }
-            backoff.wait().await;
         }
     }
 }
@@ -144,7 +150,7 @@ async fn verified(place: &Place, content: Vec<u8>, hash: Hash) -> Result<Vec<u8>
         let found = Hash::of(&content);
         (content, found)
     });
-    match found.await.map_err(Miss::Again)? {
+    match found.await.map_err(|reason| Miss::Again(reason, None))? {
         (content, found) if found == hash => Ok(content),
         _ => Err(Miss::Never("the coordinator sent other content".to_owned())),
     }
@@ -155,7 +161,7 @@ fn miss(status: Status) -> Miss {
     match status.code() {
         Code::NotFound => Miss::Never("the coordinator does not have it".to_owned()),
         Code::InvalidArgument | Code::Unimplemented => Miss::Never(message),
-        _ => Miss::Again(message),
+        _ => Miss::Again(message, pushback_of(&status)),
     }
 }
 
@@ -177,11 +183,11 @@ mod fake;
 #[cfg(test)]
 mod tests {
     use super::{fake::Fake, *};
-    use crate::link::{Address, Machine};
+    use crate::link::{Address, Bearer, Machine};
 
     async fn client(fake: &Fake) -> watch::Receiver<Option<Client>> {
         let channel = Address::from(fake.address).endpoint().connect().await;
-        let client = Client::new(channel.expect("a connection"));
+        let client = Client::new(Bearer::default().over(channel.expect("a connection")));
         watch::channel(Some(client)).1
     }
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod backoff;
+mod bearer;
 mod beat;
 mod cache;
 mod compute;
@@ -33,9 +34,9 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
-use tonic::transport::Channel;
 
-pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of};
+pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of, pushback_of};
+pub use bearer::{Bearer, Unusable, Wire};
 pub use credentials::{Credentials, InvalidCredentials, NoConnection};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
@@ -55,7 +56,7 @@ use crate::{
     unit::Mode,
 };
 
-type Client = WorkServiceClient<Channel>;
+type Client = WorkServiceClient<Wire>;
 
 /// Results that wait for the reporter. Threads wait in front of a full queue.
 const OUTPUTS: usize = 512;
