@@ -57,27 +57,8 @@ impl World {
         lease_timeout: Duration,
         doors: Doors,
     ) -> Self {
-        let path: PathBuf = folder.path().join("store.db");
-        let store = store::open(path.to_str().expect("a path")).expect("a store");
-        for sweep in sweeps {
-            store
-                .submit_sweep(sweep, NUMERICS, None, Timestamp(1))
-                .expect("submit");
-        }
-        let config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            advertise: None,
-            store: Arc::clone(&store),
-            numerics: NUMERICS,
-            bundled: None,
-            terms: Terms {
-                beat_interval: (lease_timeout / 8).min(Duration::from_secs(1)),
-                lease_timeout,
-                grace: lease_timeout,
-            },
-            backlog: Backlog::GoesOn,
-            doors,
-        };
+        let config = config_in(&folder, sweeps, lease_timeout, doors);
+        let store = Arc::clone(&config.store);
         let server = start(config).await.expect("a server");
         let url = format!("http://{}", server.addr());
         let channel = Channel::from_shared(url).expect("a URL").connect().await;
@@ -163,6 +144,46 @@ impl World {
     pub async fn report(&self, unit: UnitId, bytes: Vec<u8>) -> Result<v1::Outcome, Status> {
         let outcomes = report(self.work(), vec![(unit, bytes)], NUMERICS).await?;
         Ok(outcomes[0])
+    }
+}
+
+/// A coordinator that knows `sweeps`, not yet started; its store is in the folder.
+pub fn config(
+    sweeps: &[&Sweep],
+    lease_timeout: Duration,
+    doors: Doors,
+) -> (Config, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config_in(&folder, sweeps, lease_timeout, doors);
+    (config, folder)
+}
+
+fn config_in(
+    folder: &tempfile::TempDir,
+    sweeps: &[&Sweep],
+    lease_timeout: Duration,
+    doors: Doors,
+) -> Config {
+    let path: PathBuf = folder.path().join("store.db");
+    let store = store::open(path.to_str().expect("a path")).expect("a store");
+    for sweep in sweeps {
+        store
+            .submit_sweep(sweep, NUMERICS, None, Timestamp(1))
+            .expect("submit");
+    }
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
+        store,
+        numerics: NUMERICS,
+        bundled: None,
+        terms: Terms {
+            beat_interval: (lease_timeout / 8).min(Duration::from_secs(1)),
+            lease_timeout,
+            grace: lease_timeout,
+        },
+        backlog: Backlog::GoesOn,
+        doors,
     }
 }
 
