@@ -1,6 +1,7 @@
 //! The coordinator as a server: store, dispatcher and services behind one address.
 
 mod incoming;
+mod places;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ use tokio_stream::Stream;
 use tonic::transport::server::{Connected, Router};
 use tower::layer::util::{Identity, Stack};
 
+use self::places::Places;
 use crate::{
     board::Terms,
     dispatch::{Clock, Replica},
@@ -36,7 +38,9 @@ use crate::{
 };
 pub use crate::{
     dispatch::Backlog,
-    guard::{CALLS_PER_SECOND, Doors, TokensError},
+    guard::{
+        CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, DATA_BYTES, Doors, TokensError,
+    },
 };
 
 /// How long calls may take to end when the server stops.
@@ -143,6 +147,10 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     if !(guard::is_loopback(listen) || config.doors.are_locked() || config.doors.insecure) {
         return Err(ServerError::Open(listen));
     }
+    let places = Places::new(
+        config.doors.connections,
+        config.doors.connections_per_address,
+    );
     let refused = |error| ServerError::Listen {
         addr: listen,
         error,
@@ -151,7 +159,7 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     let addr = listener.local_addr().map_err(refused)?;
     start_on(
         config,
-        (addr, incoming::connections(listener)),
+        (addr, incoming::connections(listener, places)),
         Arc::new(ThisMachine),
     )
     .await
@@ -179,7 +187,7 @@ where
         backlog,
         doors,
     } = config;
-    let guard = Guard::start(doors).await?;
+    let guard = Guard::start(&doors).await?;
     let clock = Clock::start(machine.time());
     let mandate = Mandate {
         numerics,
@@ -192,7 +200,14 @@ where
     let lead = Lead::start(Arc::clone(&store), url, mandate).await?;
     let replica = Replica::new(Arc::clone(&store), numerics, clock);
     let shared = Arc::clone(&store);
-    let context = Context::new(lead.roles(), replica, shared, numerics, bundled);
+    let context = Context::new(
+        lead.roles(),
+        replica,
+        shared,
+        numerics,
+        bundled,
+        doors.data_bytes,
+    );
     let router = router(context, guard).await?;
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(serve(router, incoming, stopped));

@@ -9,7 +9,9 @@ use bistable_worker::{
 use clap::Args;
 
 use super::{failure::Failure, local};
-use crate::server::{self, CALLS_PER_SECOND, Config, Doors};
+use crate::server::{
+    self, CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, Config, DATA_BYTES, Doors,
+};
 
 /// Run a coordinator
 ///
@@ -67,6 +69,18 @@ struct DoorArgs {
     #[arg(long, value_name = "CALLS_PER_SECOND", default_value_t = CALLS_PER_SECOND,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate_limit: u32,
+
+    /// Connections at a time; one more is closed at once
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
+    max_connections: usize,
+
+    /// Connections at a time from one address other than this machine's; a worker has two
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS_PER_ADDRESS)]
+    max_connections_per_address: usize,
+
+    /// The largest data set that is taken, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = DATA_BYTES)]
+    max_data_bytes: u64,
 }
 
 impl From<DoorArgs> for Doors {
@@ -75,11 +89,17 @@ impl From<DoorArgs> for Doors {
             tokens,
             insecure,
             rate_limit,
+            max_connections,
+            max_connections_per_address,
+            max_data_bytes,
         } = args;
         Self {
             tokens,
             insecure,
             calls_per_second: rate_limit,
+            connections: max_connections,
+            connections_per_address: max_connections_per_address,
+            data_bytes: max_data_bytes,
         }
     }
 }

@@ -46,9 +46,11 @@ impl Client {
     /// If none of the others can do better.
     pub async fn reconnect(&mut self, status: Status) -> Result<(), ClientError> {
         // A token that was withdrawn may have been replaced by the one in the file.
-        let is_renewed =
-            status.code() == Code::Unauthenticated && self.credentials.token_file.is_some();
-        if !is_renewed && !self.may_be_elsewhere(&status) {
+        if status.code() == Code::Unauthenticated && self.credentials.token_file.is_some() {
+            *self = Self::connect(&self.addresses, &self.credentials).await?;
+            return Ok(());
+        }
+        if !self.may_be_elsewhere(&status) {
             return Err(status.into());
         }
         for _ in 0..TRIES {

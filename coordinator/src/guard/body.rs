@@ -16,10 +16,7 @@ use tonic::{
     codegen::{Bytes, http::HeaderMap},
 };
 
-use super::messages::Messages;
-
-/// How long a message may take to arrive, the first one of a call counted from the call's beginning.
-const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
+use super::{budget::Held, later, messages::Messages};
 
 /// How fast a message must arrive beyond that.
 const MIN_BYTES_A_SECOND: u64 = 64 << 10;
@@ -35,24 +32,28 @@ pub(super) struct Counted {
     inner: Body,
     messages: Messages,
     count: Count,
+    patience: Duration,
+    held: Held,
     pause: Option<Pin<Box<Sleep>>>,
     deadline: Option<Pin<Box<Sleep>>>,
     failed: bool,
 }
 
 impl Counted {
-    pub fn new(inner: Body, count: Count) -> Self {
+    pub fn new(inner: Body, count: Count, patience: Duration, held: Held) -> Self {
         Self {
             inner,
             messages: Messages::default(),
             count,
+            patience,
+            held,
             pause: None,
-            deadline: Some(Box::pin(sleep(MESSAGE_TIMEOUT))),
+            deadline: Some(Box::pin(sleep(patience))),
             failed: false,
         }
     }
 
-    fn take_in(&mut self, bytes: &[u8]) {
+    fn take_in(&mut self, bytes: &[u8]) -> Result<(), Status> {
         let was_whole = self.messages.are_whole();
         let begun = self.messages.read(bytes);
         if begun > 0 {
@@ -61,7 +62,15 @@ impl Counted {
         }
         if self.messages.are_whole() {
             self.deadline = None;
-            return;
+            self.held.give_back();
+            return Ok(());
+        }
+        if !self.held.take(bytes.len()) {
+            self.failed = true;
+            return Err(later(
+                "too many long messages are on their way",
+                Duration::from_secs(1),
+            ));
         }
         // A message that ended among these bytes has earned nothing for the one that began.
         match &mut self.deadline {
@@ -71,8 +80,9 @@ impl Counted {
                 let later = deadline.deadline() + earned;
                 deadline.as_mut().reset(later);
             }
-            _ => self.deadline = Some(Box::pin(sleep(MESSAGE_TIMEOUT))),
+            _ => self.deadline = Some(Box::pin(sleep(self.patience))),
         }
+        Ok(())
     }
 }
 
@@ -96,7 +106,9 @@ impl http_body::Body for Counted {
             if let Some(Ok(frame)) = &frame
                 && let Some(bytes) = frame.data_ref()
             {
-                this.take_in(bytes);
+                if let Err(status) = this.take_in(bytes) {
+                    return Poll::Ready(Some(Err(status)));
+                }
             }
             return Poll::Ready(frame);
         }
@@ -176,7 +188,13 @@ mod tests {
     use tokio::{sync::oneshot, time::timeout};
     use tokio_stream::wrappers::ReceiverStream;
 
-    use super::*;
+    use super::{super::budget::Budget, *};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn held() -> Held {
+        Budget::new(100).part()
+    }
 
     type Pieces = tokio::sync::mpsc::Sender<Bytes>;
 
@@ -211,7 +229,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_message_that_trickles_ends_the_call() {
         let (send, inner) = pieces();
-        let mut body = Counted::new(inner, Box::new(|_| Duration::ZERO));
+        let mut body = Counted::new(inner, Box::new(|_| Duration::ZERO), MINUTE, held());
         let slow = tokio::spawn(async move {
             send.send(Bytes::from_static(&[0, 0, 0, 1, 0]))
                 .await
@@ -236,20 +254,35 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_that_says_nothing_ends_and_one_between_messages_does_not() {
         let (_send, inner) = pieces();
-        let mut silent = Counted::new(inner, Box::new(|_| Duration::ZERO));
+        let mut silent = Counted::new(inner, Box::new(|_| Duration::ZERO), MINUTE, held());
         let ended = next(&mut silent).await.expect("an end");
         assert_eq!(
             ended.expect_err("late").code(),
             tonic::Code::DeadlineExceeded
         );
         let (send, inner) = pieces();
-        let mut patient = Counted::new(inner, Box::new(|_| Duration::ZERO));
+        let mut patient = Counted::new(inner, Box::new(|_| Duration::ZERO), MINUTE, held());
         send.send(Bytes::from_static(&[0, 0, 0, 0, 1, 7]))
             .await
             .expect("room");
         next(&mut patient).await.expect("a frame").expect("data");
         let hour = Duration::from_secs(3600);
         assert!(timeout(hour, next(&mut patient)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn messages_that_do_not_end_may_not_use_up_the_memory() {
+        let (send, inner) = pieces();
+        let mut body = Counted::new(inner, Box::new(|_| Duration::ZERO), MINUTE, held());
+        let long = [&[0, 0, 0, 1, 0][..], &[7; 60]].concat();
+        for piece in [long, vec![7; 60]] {
+            send.send(piece.into()).await.expect("room");
+        }
+        next(&mut body).await.expect("a frame").expect("data");
+        let refused = next(&mut body).await.expect("an end");
+        let refused = refused.expect_err("more than there is");
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        assert!(next(&mut body).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -261,7 +294,7 @@ mod tests {
             let all = seen.fetch_add(messages, Ordering::Relaxed) + messages;
             Duration::from_secs(if all > 4 { 3600 } else { 0 })
         };
-        let mut body = Counted::new(inner, Box::new(count));
+        let mut body = Counted::new(inner, Box::new(count), MINUTE, held());
         for messages in [2, 3, 1] {
             let bytes = [0, 0, 0, 0, 0].repeat(messages);
             send.send(bytes.into()).await.expect("room");
@@ -269,8 +302,7 @@ mod tests {
         for _ in 0..2 {
             next(&mut body).await.expect("a frame").expect("data");
         }
-        let minute = Duration::from_secs(60);
-        assert!(timeout(minute, next(&mut body)).await.is_err());
+        assert!(timeout(MINUTE, next(&mut body)).await.is_err());
         assert_eq!(counted.load(Ordering::Relaxed), 5);
         next(&mut body).await.expect("a frame").expect("data");
     }

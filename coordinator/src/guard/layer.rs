@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 
 use super::{
     Guard,
-    body::{Counted, Ending, Over},
+    body::{Ending, Over},
 };
 
 impl<S> Layer<S> for Guard {
@@ -59,7 +59,7 @@ where
         };
         // Nobody behind the guard needs it, so nobody can show it.
         request.headers_mut().remove(AUTHORIZATION);
-        let request = request.map(|body| Body::new(Counted::new(body, admitted.count)));
+        let request = request.map(|body| self.guard.counted(body, admitted.count));
         let answer = self.inner.call(request);
         match admitted.withdrawn {
             Some(withdrawn) => Box::pin(until(withdrawn, answer)),

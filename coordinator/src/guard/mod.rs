@@ -2,6 +2,7 @@
 
 mod access;
 mod body;
+mod budget;
 mod keyring;
 mod layer;
 mod limiter;
@@ -18,6 +19,7 @@ use std::{
 use blake3::Hash;
 use tonic::{
     Status,
+    body::Body,
     codegen::http::{HeaderMap, Request, header::AUTHORIZATION},
     transport::server::TcpConnectInfo,
 };
@@ -25,7 +27,8 @@ use tonic::{
 pub use self::tokens::TokensError;
 use self::{
     access::{Access, Roles, access},
-    body::{Count, Over},
+    body::{Count, Counted, Over},
+    budget::Budget,
     keyring::Keyring,
     limiter::Limiter,
 };
@@ -34,6 +37,21 @@ use bistable_common::{token::MAX_TOKEN, wire::PUSHBACK_KEY};
 
 /// Calls and messages a second that a client may send: more than a fleet of thousands behind one address does.
 pub const CALLS_PER_SECOND: u32 = 5_000;
+
+/// Connections at a time: several times a large fleet.
+pub const CONNECTIONS: usize = 8192;
+
+/// Connections from an address: a thousand workers may share one.
+pub const CONNECTIONS_PER_ADDRESS: usize = 2048;
+
+/// The largest data set.
+pub const DATA_BYTES: u64 = 1 << 30;
+
+/// How long a message may take to arrive, the first one of a call counted from the call's beginning.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes of messages that have not arrived as a whole, over all calls.
+const MAX_UNFINISHED_BYTES: usize = 512 << 20;
 
 /// So many seconds' worth of calls may come at once: a fleet arrives in an instant.
 const BURST: Duration = Duration::from_secs(4);
@@ -51,6 +69,14 @@ pub struct Doors {
     pub insecure: bool,
     /// Calls and messages a second that a client may send.
     pub calls_per_second: u32,
+    /// Connections at a time; one more is closed at once.
+    pub connections: usize,
+    /// Connections at a time from an address other than this machine's.
+    pub connections_per_address: usize,
+    /// The largest data set that is taken.
+    pub data_bytes: u64,
+    /// How long a message may take to arrive, beyond what its length explains.
+    pub message_timeout: Duration,
 }
 
 impl Default for Doors {
@@ -59,6 +85,10 @@ impl Default for Doors {
             tokens: None,
             insecure: false,
             calls_per_second: CALLS_PER_SECOND,
+            connections: CONNECTIONS,
+            connections_per_address: CONNECTIONS_PER_ADDRESS,
+            data_bytes: DATA_BYTES,
+            message_timeout: MESSAGE_TIMEOUT,
         }
     }
 }
@@ -87,6 +117,8 @@ struct Inner {
     calls: Limiter<Client>,
     wrong: Limiter<Option<IpAddr>>,
     clock: Clock,
+    message_timeout: Duration,
+    budget: Budget,
 }
 
 /// A call that may go on.
@@ -97,9 +129,9 @@ struct Admitted {
 }
 
 impl Guard {
-    pub async fn start(doors: Doors) -> Result<Self, TokensError> {
-        let keyring = match doors.tokens {
-            Some(folder) => Some(Keyring::open(folder).await?),
+    pub async fn start(doors: &Doors) -> Result<Self, TokensError> {
+        let keyring = match &doors.tokens {
+            Some(folder) => Some(Keyring::open(folder.clone()).await?),
             None => None,
         };
         Ok(Self(Arc::new(Inner {
@@ -107,6 +139,8 @@ impl Guard {
             calls: Limiter::new(doors.calls_per_second, BURST),
             wrong: Limiter::new(WRONG_PER_SECOND, WRONG_BURST),
             clock: Clock::start(Timestamp::default()),
+            message_timeout: doors.message_timeout,
+            budget: Budget::new(MAX_UNFINISHED_BYTES),
         })))
     }
 
@@ -165,6 +199,12 @@ impl Guard {
         Ok(roles)
     }
 
+    /// A request's body, counted.
+    fn counted(&self, body: Body, count: Count) -> Body {
+        let held = self.0.budget.part();
+        Body::new(Counted::new(body, count, self.0.message_timeout, held))
+    }
+
     /// Counts a call of `client`, whose first message is part of it, and those that follow.
     fn count(&self, client: Client) -> Result<Count, Status> {
         let admitted = self.0.calls.admit(self.0.clock.now(), client);
@@ -173,13 +213,16 @@ impl Guard {
         Ok(Box::new(move |messages| {
             let counted = messages - free.min(messages);
             free = 0;
+            if counted == 0 {
+                return Duration::ZERO;
+            }
             inner.calls.charge(inner.clock.now(), client, counted)
         }))
     }
 }
 
 /// The address that stands for a peer: machines with IPv6 have whole networks of them.
-fn network(peer: SocketAddr) -> IpAddr {
+pub(crate) fn network(peer: SocketAddr) -> IpAddr {
     match peer.ip().to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

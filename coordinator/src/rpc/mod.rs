@@ -69,6 +69,8 @@ pub(crate) struct Context {
     pub orders: Orders,
     uploads: Arc<Semaphore>,
     queries: Arc<Semaphore>,
+    /// The largest data set that is taken.
+    data_bytes: u64,
 }
 
 impl Context {
@@ -78,6 +80,7 @@ impl Context {
         store: Arc<dyn Store>,
         numerics: Hash,
         bundled: Option<Arc<Dataset>>,
+        data_bytes: u64,
     ) -> Self {
         Self {
             roles,
@@ -88,6 +91,7 @@ impl Context {
             orders: Orders::default(),
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            data_bytes,
         }
     }
 

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::{
     calls::{ROLES, folder, token, write},
-    postgres::{Listen, PASSWORD, Server},
+    postgres::{Listen, PASSWORD, Server, name_of},
     processes::{Daemon, Running, Runs, bistable, command, json, stderr},
     sweeps::REWEIGHTING,
 };
@@ -59,7 +59,8 @@ fn secrets_are_shown_by_nobody() {
     let (runs, tokens) = (Runs::new(), folder());
     let postgres = Server::listening(Listen::TcpPassword);
     let database = postgres.database();
-    let store = postgres.tcp_url(&database, PASSWORD);
+    let database = name_of(&database);
+    let store = postgres.tcp_url(database, PASSWORD);
     let store = store.replace(&format!(":{PASSWORD}"), "");
     let path = |folder: &tempfile::TempDir, name: &str| {
         folder
@@ -162,7 +163,7 @@ fn secrets_are_shown_by_nobody() {
         let output = chatty(args).output().expect("it runs");
         assert_clean("stderr", &output.stderr);
     }
-    let wrong_password = postgres.tcp_url(&database, WRONG);
+    let wrong_password = postgres.tcp_url(database, WRONG);
     let output = chatty([
         "serve",
         "--store",
@@ -186,11 +187,11 @@ fn secrets_are_shown_by_nobody() {
     assert!(log.contains("TRACE"), "the coordinator says all it can say");
     assert_clean("the coordinator's log", log.as_bytes());
     let rows = postgres.sql(
-        &database,
+        database,
         "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
     );
     for table in rows.lines().filter(|line| !line.is_empty()) {
-        let content = postgres.sql(&database, &format!("SELECT * FROM {table}"));
+        let content = postgres.sql(database, &format!("SELECT * FROM {table}"));
         assert_clean(table, content.as_bytes());
     }
 }

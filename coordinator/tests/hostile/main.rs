@@ -14,4 +14,5 @@ mod raw;
 mod reporting;
 mod requests;
 mod saying;
+mod trickling;
 mod uploading;

@@ -18,6 +18,7 @@ use bistable_common::{
         work_service_client::WorkServiceClient,
     },
 };
+use bistable_coordinator::server::Doors;
 use prost::bytes::Bytes as Token;
 use tokio::{
     sync::{mpsc, watch},
@@ -95,10 +96,15 @@ impl Siege {
 
     /// As [`Siege::begin`], with `others` that are paused.
     pub async fn beside(others: &[&Sweep]) -> Self {
+        Self::behind(Doors::default(), others).await
+    }
+
+    /// The same behind `doors`.
+    pub async fn behind(doors: Doors, others: &[&Sweep]) -> Self {
         watch_for_panics();
         let sweep = sweep(12, 1);
         let all: Vec<&Sweep> = [&sweep].into_iter().chain(others.iter().copied()).collect();
-        let world = World::with(&all, LEASE_TIMEOUT).await;
+        let world = World::guarded(&all, LEASE_TIMEOUT, doors).await;
         for other in others {
             let id = other.id().to_string();
             let pause = v1::PauseSweepRequest { id };

@@ -41,14 +41,18 @@ pub struct World {
 impl World {
     /// A coordinator that knows `sweeps` from its store.
     pub async fn with(sweeps: &[&Sweep], lease_timeout: Duration) -> Self {
+        Self::guarded(sweeps, lease_timeout, Doors::default()).await
+    }
+
+    /// The same behind `doors`.
+    pub async fn guarded(sweeps: &[&Sweep], lease_timeout: Duration, doors: Doors) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self::in_folder(folder, sweeps, lease_timeout, Doors::default()).await
+        Self::in_folder(folder, sweeps, lease_timeout, doors).await
     }
 
     /// A patient coordinator of one sweep behind `doors`.
     pub async fn behind(doors: Doors, sweep: &Sweep) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self::in_folder(folder, &[sweep], Duration::from_secs(600), doors).await
+        Self::guarded(&[sweep], Duration::from_secs(600), doors).await
     }
 
     async fn in_folder(
