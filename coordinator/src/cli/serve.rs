@@ -100,6 +100,7 @@ impl From<DoorArgs> for Doors {
             connections: max_connections,
             connections_per_address: max_connections_per_address,
             data_bytes: max_data_bytes,
+            ..Self::default()
         }
     }
 }

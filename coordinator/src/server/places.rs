@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn an_address_has_its_share_and_others_have_theirs() {
         let places = Places::new(5, 2);
-        let take = |text| places.take(peer(text));
+        let take = |text: &str| places.take(peer(text));
         let first = take("10.0.0.1:1").expect("a place");
         let _second = take("10.0.0.1:2").expect("a place");
         assert!(matches!(take("10.0.0.1:3"), Err(Full::There(2, _))));
