@@ -1,7 +1,9 @@
 //! The coordinator as a server: store, dispatcher and services behind one address.
 
 mod incoming;
+mod line;
 mod places;
+mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,7 +17,7 @@ use bistable_common::{
         },
     },
 };
-use bistable_worker::{data::Dataset, kernel::Simd};
+use bistable_worker::{data::Dataset, kernel::Simd, tls::TlsFileError};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -26,7 +28,8 @@ use tokio_stream::Stream;
 use tonic::transport::server::{Connected, Router};
 use tower::layer::util::{Identity, Stack};
 
-use self::places::Places;
+pub use self::tls::TlsFiles;
+use self::{places::Places, tls::Tls};
 use crate::{
     board::Terms,
     dispatch::{Clock, Replica},
@@ -65,6 +68,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where others reach this coordinator, as a URL; by default the address that it listens on.
     pub advertise: Option<String>,
+    /// With what it speaks TLS, if it does.
+    pub tls: Option<TlsFiles>,
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
     /// Fingerprint of the numerics that workers must have: this build's own.
@@ -86,6 +91,7 @@ impl Config {
         Self {
             listen,
             advertise: None,
+            tls: None,
             store,
             numerics: bistable_worker::unit::fingerprint(Simd::any()),
             bundled: Some(Dataset::bundled()),
@@ -97,6 +103,14 @@ impl Config {
             backlog: Backlog::GoesOn,
             doors: Doors::default(),
         }
+    }
+}
+
+impl Config {
+    /// Whether callers must show who they are, by a token or a certificate.
+    fn asks_who_calls(&self) -> bool {
+        let certificates = self.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+        self.doors.tokens.is_some() || certificates.is_some()
     }
 }
 
@@ -121,6 +135,9 @@ pub enum ServerError {
     /// The tokens cannot be used.
     #[error(transparent)]
     Tokens(#[from] TokensError),
+    /// A file for TLS is missing or wrong.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -143,8 +160,9 @@ pub struct Server {
 
 /// Starts a coordinator; it serves when this returns.
 pub async fn start(config: Config) -> Result<Server, ServerError> {
+    let tls = config.tls.clone().map(Tls::start).transpose()?;
     let listen = config.listen;
-    if !(guard::is_loopback(listen) || config.doors.are_locked() || config.doors.insecure) {
+    if !(guard::is_loopback(listen) || config.asks_who_calls() || config.doors.insecure) {
         return Err(ServerError::Open(listen));
     }
     let places = Places::new(
@@ -159,7 +177,7 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     let addr = listener.local_addr().map_err(refused)?;
     start_on(
         config,
-        (addr, incoming::connections(listener, places)),
+        (addr, incoming::connections(listener, tls, places)),
         Arc::new(ThisMachine),
     )
     .await
@@ -180,6 +198,7 @@ where
     let Config {
         listen: _,
         advertise,
+        tls,
         store,
         numerics,
         bundled,
@@ -196,7 +215,8 @@ where
         backlog,
         machine,
     };
-    let url = advertise.unwrap_or_else(|| format!("http://{addr}"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = advertise.unwrap_or_else(|| format!("{scheme}://{addr}"));
     let lead = Lead::start(Arc::clone(&store), url, mandate).await?;
     let replica = Replica::new(Arc::clone(&store), numerics, clock);
     let shared = Arc::clone(&store);

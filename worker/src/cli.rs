@@ -30,7 +30,7 @@ const HAND_IN: Duration = Duration::from_secs(5);
 /// What a worker can be told.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerArgs {
-    /// Coordinators to work for, as host:port or http://host:port
+    /// Coordinators to work for, as host:port, http://host:port or https://host:port
     ///
     /// Several are separated by commas; the worker stays with whichever leads. One that is away is waited for.
     #[arg(

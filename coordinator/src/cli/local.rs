@@ -28,8 +28,9 @@ use crate::{
 pub(super) struct StoreArgs {
     /// Where results are kept: an SQLite file, or a PostgreSQL database
     ///
-    /// A path or sqlite://PATH for a file; postgres://USER@HOST:PORT/DATABASE for a database (15 or later, without TLS), or
-    /// postgres://USER@/DATABASE?host=FOLDER for one on a Unix socket. A password is better put into PGPASSWORD than into
+    /// A path or sqlite://PATH for a file; postgres://USER@HOST:PORT/DATABASE for a database (15 or later), or
+    /// postgres://USER@/DATABASE?host=FOLDER for one on a Unix socket. ?sslmode=verify-full encrypts and makes sure who it
+    /// is; PGSSLMODE and PGSSLROOTCERT are read, too. A password is better put into PGPASSWORD than into
     /// the URL, which other users of this machine can see.
     #[arg(
         long,

@@ -12,7 +12,7 @@ const WHOLE: usize = 16;
 /// Which coordinator is asked.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Remote {
-    /// The coordinator to ask, as host:port or http://host:port
+    /// The coordinator to ask, as host:port, http://host:port or https://host:port
     ///
     /// Several are separated by commas: coordinators that share a store. The first that answers is asked; what changes
     /// something is asked of the one that leads.

@@ -31,7 +31,7 @@ impl Client {
             if !self.may_be_elsewhere(&status) {
                 return Err(status.into());
             }
-            let leader = leader_of(&status);
+            let leader = leader_of(&status, &self.addresses);
             // Anyone but the leader that was named may know no more than the last one.
             if !(self.follow_to(leader.clone()).await && leader.as_ref() == Some(&self.address)) {
                 tokio::time::sleep(PAUSE).await;

@@ -93,13 +93,6 @@ impl Default for Doors {
     }
 }
 
-impl Doors {
-    /// Whether callers are asked who they are.
-    pub fn are_locked(&self) -> bool {
-        self.tokens.is_some()
-    }
-}
-
 /// Whether only this machine can reach a server at `addr`.
 pub fn is_loopback(addr: SocketAddr) -> bool {
     addr.ip().to_canonical().is_loopback()

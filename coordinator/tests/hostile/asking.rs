@@ -231,10 +231,8 @@ async fn nobody_makes_a_coordinator_read_a_file_or_open_an_address() {
                 "[problem]\nkind = \"quadratic\"",
                 "[problem]\nkind = \"reweighting\"",
             );
-            let call = siege
-                .world
-                .sweeps()
-                .submit_sweep(submission(document + &table));
+            let mut sweeps = siege.world.sweeps();
+            let call = sweeps.submit_sweep(submission(document + &table));
             let status = refused(call).await;
             assert_eq!(status.code(), Code::InvalidArgument, "{table}: {status:?}");
             let shown = status.message();

@@ -28,7 +28,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, transport::Channel};
 
-use super::support::{NUMERICS, Worker, World, key, report, sweep, trajectory, units_of};
+use super::support::{NUMERICS, Secured, Worker, World, key, report, sweep, trajectory, units_of};
 
 type Client = WorkServiceClient<Channel>;
 
@@ -96,15 +96,27 @@ impl Siege {
 
     /// As [`Siege::begin`], with `others` that are paused.
     pub async fn beside(others: &[&Sweep]) -> Self {
-        Self::behind(Doors::default(), others).await
+        Self::of(others, Doors::default(), None).await
     }
 
-    /// The same behind `doors`.
-    pub async fn behind(doors: Doors, others: &[&Sweep]) -> Self {
+    /// As [`Siege::begin`], behind `doors`.
+    pub async fn guarded(doors: Doors) -> Self {
+        Self::of(&[], doors, None).await
+    }
+
+    /// As [`Siege::begin`], on a coordinator that asks for certificates.
+    pub async fn behind(by: Secured) -> Self {
+        Self::of(&[], Doors::default(), Some(by)).await
+    }
+
+    async fn of(others: &[&Sweep], doors: Doors, secured: Option<Secured>) -> Self {
         watch_for_panics();
         let sweep = sweep(12, 1);
         let all: Vec<&Sweep> = [&sweep].into_iter().chain(others.iter().copied()).collect();
-        let world = World::guarded(&all, LEASE_TIMEOUT, doors).await;
+        let world = match secured {
+            Some(by) => World::secured(&all, LEASE_TIMEOUT, by).await,
+            None => World::guarded(&all, LEASE_TIMEOUT, doors).await,
+        };
         for other in others {
             let id = other.id().to_string();
             let pause = v1::PauseSweepRequest { id };

@@ -104,7 +104,7 @@ async fn headers_that_never_end_close_the_connection() {
 
 #[tokio::test]
 async fn messages_that_trickle_are_refused() {
-    let siege = Siege::behind(hasty(), &[]).await;
+    let siege = Siege::guarded(hasty()).await;
     // A prefix that never ends, one that announces much, and a message in front of one that trickles.
     let beginnings: [&'static [u8]; 3] = [&[0], &[0, 0, 200, 0, 0], &[0, 0, 0, 1, 0, 8]];
     let mut calls = JoinSet::new();
@@ -124,7 +124,7 @@ async fn messages_that_trickle_are_refused() {
 
 #[tokio::test]
 async fn calls_that_are_opened_to_the_cap_and_never_closed_end() {
-    let siege = Siege::behind(hasty(), &[]).await;
+    let siege = Siege::guarded(hasty()).await;
     let channel = siege.world.another_connection().await;
     let (mut open, mut calls) = (Vec::new(), JoinSet::new());
     // The last of them waits for a place on the connection, and then for its own end.
@@ -164,7 +164,7 @@ async fn one_connection_too_many_is_closed_and_its_place_is_free_again() {
         connections: 4,
         ..Doors::default()
     };
-    let siege = Siege::behind(doors, &[]).await;
+    let siege = Siege::guarded(doors).await;
     let mut held = Vec::new();
     for _ in 0..3 {
         let mut raw = Raw::greeted(&siege.world).await;

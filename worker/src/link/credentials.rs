@@ -1,16 +1,19 @@
 //! What a client or worker shows of itself and whom it trusts: files, which are read again at every connection, so that
 //! they can be renewed without a restart.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
+use rustls::ClientConfig;
 use tokio::task::spawn_blocking;
+use tonic::transport::Channel;
 
 use super::{
     Address,
     bearer::{Bearer, Unusable, Wire},
-    causes,
+    dial::dial,
 };
+use crate::tls::{H2, Pem, TlsFileError, client, system_roots};
 
 /// The files that prove who is who.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -20,6 +23,8 @@ pub struct Credentials {
     pub tls_ca: Option<PathBuf>,
 
     /// Own certificate (PEM), for coordinators that ask for one
+    ///
+    /// The file holds those in between, too, if there are any. All TLS files are read again at every connection.
     #[arg(
         long,
         value_name = "FILE",
@@ -61,13 +66,16 @@ pub enum InvalidCredentials {
     )]
     Exposed(String),
     /// They would not be used.
-    #[error("{option} is of no use at {address}, which is plain; write https://")]
+    #[error("{option} is given, but {address} is plain; write https://, or leave the option out")]
     Plain {
         /// What was given.
         option: &'static str,
         /// Where it would be ignored.
         address: String,
     },
+    /// A file is missing or wrong.
+    #[error(transparent)]
+    File(#[from] TlsFileError),
 }
 
 /// Why there is no connection, in words.
@@ -80,16 +88,20 @@ impl Credentials {
     pub fn check(&self, addresses: &[Address]) -> Result<(), InvalidCredentials> {
         let options = [("--tls-ca", &self.tls_ca), ("--tls-cert", &self.tls_cert)];
         let given = options.into_iter().find(|(_, file)| file.is_some());
-        match (given, addresses.first()) {
-            (Some((option, _)), Some(address)) => Err(InvalidCredentials::Plain {
+        let plain = addresses.iter().find(|address| !address.is_secure());
+        if let (Some((option, _)), Some(plain)) = (given, plain) {
+            return Err(InvalidCredentials::Plain {
                 option,
-                address: address.to_string(),
-            }),
-            _ => addresses.iter().try_for_each(|address| {
-                self.bearer(address)?;
-                Ok(())
-            }),
+                address: plain.to_string(),
+            });
         }
+        if addresses.iter().any(Address::is_secure) {
+            self.tls()?;
+        }
+        for address in addresses {
+            self.bearer(address)?;
+        }
+        Ok(())
     }
 
     /// The token to show at `address`. Whoever names an address as the leader's has been shown it already; it still goes
@@ -104,14 +116,37 @@ impl Credentials {
         }
     }
 
-    /// Connects to a coordinator.
+    /// Connects to a coordinator: when this returns, it has spoken.
     pub async fn connect(&self, address: &Address) -> Result<Wire, NoConnection> {
         let (own, at) = (self.clone(), address.clone());
         let bearer = spawn_blocking(move || own.bearer(&at)).await;
         let bearer = bearer.map_err(|error| NoConnection(error.to_string()))?;
         let bearer = bearer.map_err(|error| NoConnection(error.to_string()))?;
-        let connected = address.endpoint().connect().await;
-        let channel = connected.map_err(|error| NoConnection(causes(&error)))?;
-        Ok(bearer.over(channel))
+        Ok(bearer.over(self.channel(address).await?))
+    }
+
+    /// The same, but no call shows a token.
+    pub async fn channel(&self, address: &Address) -> Result<Channel, NoConnection> {
+        dial(address, self).await
+    }
+
+    /// How to speak TLS, by the files as they are now.
+    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, TlsFileError> {
+        let roots = match &self.tls_ca {
+            Some(file) => Pem::read(file)?.roots()?,
+            None => system_roots()?,
+        };
+        let builder = client().with_root_certificates(roots);
+        let mut config = match self.tls_cert.as_deref().zip(self.tls_key.as_deref()) {
+            Some((certificate, key)) => {
+                let (certificate, key) = (Pem::read(certificate)?, Pem::read(key)?);
+                builder
+                    .with_client_auth_cert(certificate.certificates()?, key.key()?)
+                    .map_err(|error| certificate.mismatch(&key, &error))?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![H2.to_vec()];
+        Ok(Arc::new(config))
     }
 }

@@ -14,6 +14,7 @@ mod connector;
 mod credentials;
 mod data;
 mod desk;
+mod dial;
 mod event;
 #[cfg(test)]
 mod fuzz;
@@ -26,7 +27,7 @@ mod search;
 mod slots;
 mod surroundings;
 
-use std::{error::Error, future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use bistable_common::wire::v1::{self, work_service_client::WorkServiceClient};
 use tokio::{
@@ -308,15 +309,4 @@ async fn settle(desk: &mut Desk, events: &mut mpsc::Receiver<Event>) {
             return;
         }
     }
-}
-
-/// An error with its causes, on one line: transport errors hide the interesting part in them.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
