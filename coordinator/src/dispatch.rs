@@ -65,6 +65,8 @@ pub(crate) enum DispatchError {
         "sweep {0} has results of a build whose numerics differ from this one's; finish it with that build, or delete it and submit it again"
     )]
     ForeignNumerics(SweepId),
+    #[error("another worker called {0} is at work, and this one is not it")]
+    NameTaken(WorkerId),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{0}")]

@@ -10,6 +10,7 @@ pub mod estimate;
 #[cfg(test)]
 #[path = "../../common/tests/fuzz/engine/mod.rs"]
 mod fuzzing;
+mod guard;
 mod lead;
 mod machine;
 pub mod monitor;

@@ -20,7 +20,7 @@ use bistable_common::{
 };
 use bistable_coordinator::{
     board::{Terms, Timestamp},
-    server::{Backlog, Config, Server, start},
+    server::{Backlog, Config, Doors, Server, start},
     store::{self, Standing, Store},
 };
 use postgres::name_of;
@@ -42,6 +42,7 @@ impl Member {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             advertise: None,
+            tls: None,
             store: store.expect("no panic"),
             numerics: NUMERICS,
             bundled: None,
@@ -51,6 +52,7 @@ impl Member {
                 grace: Duration::from_secs(600),
             },
             backlog: Backlog::GoesOn,
+            doors: Doors::default(),
         };
         let server = start(config).await.expect("a server");
         let url = format!("http://{}", server.addr());

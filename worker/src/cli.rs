@@ -10,8 +10,8 @@ use tokio::{signal, sync::oneshot};
 
 pub use self::log::{LogArgs, LogFormat, complain, say};
 use crate::{
-    kernel::{Simd, SimdMode, Unavailable},
-    link::{self, Address, LinkConfig, LinkError, Tally},
+    kernel::{Simd, SimdMode},
+    link::{self, Address, Credentials, LinkConfig, LinkError, Machine, Tally},
     monitor::Monitor,
     unit::Mode,
 };
@@ -22,7 +22,7 @@ const HAND_IN: Duration = Duration::from_secs(5);
 /// What a worker can be told.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerArgs {
-    /// Coordinators to work for, as host:port or http://host:port
+    /// Coordinators to work for, as host:port, http://host:port or https://host:port
     ///
     /// Several are separated by commas; the worker stays with whichever leads. One that is away is waited for.
     #[arg(
@@ -33,6 +33,10 @@ pub struct WorkerArgs {
         default_value = "http://127.0.0.1:7431"
     )]
     pub coordinator: Vec<Address>,
+
+    /// What it shows and whom it trusts.
+    #[command(flatten)]
+    pub credentials: Credentials,
 
     /// Threads to compute on [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -96,11 +100,12 @@ pub struct SimdArgs {
 }
 
 impl TryFrom<WorkerArgs> for LinkConfig {
-    type Error = Unavailable;
+    type Error = LinkError;
 
-    fn try_from(args: WorkerArgs) -> Result<Self, Unavailable> {
+    fn try_from(args: WorkerArgs) -> Result<Self, LinkError> {
         let WorkerArgs {
             coordinator,
+            credentials,
             threads,
             cache_dir,
             naive,
@@ -109,6 +114,7 @@ impl TryFrom<WorkerArgs> for LinkConfig {
             max_runtime,
             monitor: _,
         } = args;
+        credentials.check(&coordinator)?;
         let hand_in = HAND_IN.min(grace / 2);
         Ok(Self {
             threads: threads.map_or(0, usize::from),
@@ -117,6 +123,7 @@ impl TryFrom<WorkerArgs> for LinkConfig {
             finish: grace - hand_in,
             hand_in,
             max_runtime,
+            surroundings: Arc::new(Machine { credentials }),
             ..Self::new(coordinator, Simd::new(simd.simd)?)
         })
     }

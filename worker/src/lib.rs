@@ -12,6 +12,7 @@ pub mod link;
 pub mod monitor;
 pub mod problem;
 pub mod solver;
+pub mod tls;
 pub mod unit;
 
 #[cfg(test)]

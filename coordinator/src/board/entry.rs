@@ -165,6 +165,8 @@ pub(super) struct WorkerEntry {
     pub units: u64,
     /// and what they cost.
     pub compute_us: u64,
+    /// What only its process knows.
+    pub proof: Option<[u8; 16]>,
 }
 
 impl WorkerEntry {

@@ -9,8 +9,8 @@ use bistable_common::wire::v1::{
     self, result_service_client::ResultServiceClient, sweep_service_client::SweepServiceClient,
     work_service_client::WorkServiceClient,
 };
-use bistable_worker::link::Address;
-use tonic::{Code, Status, Streaming, transport::Channel};
+use bistable_worker::link::{Address, Credentials, InvalidCredentials, Wire};
+use tonic::{Code, Status, Streaming};
 
 /// Answers grow with the grid, far beyond gRPC's usual limit.
 const MAX_ANSWER_BYTES: usize = 1 << 30;
@@ -19,6 +19,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why a command got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// What it should show or trust is not there.
+    #[error(transparent)]
+    Credentials(#[from] InvalidCredentials),
     /// Nobody listens at any of the addresses.
     #[error("{}", unreachable(.0))]
     Unreachable(Vec<(Address, String)>),
@@ -60,9 +63,10 @@ pub struct Client {
     address: Address,
     /// Every coordinator that was named.
     addresses: Vec<Address>,
-    sweeps: SweepServiceClient<Channel>,
-    results: ResultServiceClient<Channel>,
-    work: WorkServiceClient<Channel>,
+    credentials: Credentials,
+    sweeps: SweepServiceClient<Wire>,
+    results: ResultServiceClient<Wire>,
+    work: WorkServiceClient<Wire>,
 }
 
 impl fmt::Debug for Client {
@@ -76,12 +80,17 @@ impl Client {
     ///
     /// # Errors
     /// If none does.
-    pub async fn connect(addresses: &[Address]) -> Result<Self, ClientError> {
+    pub async fn connect(
+        addresses: &[Address],
+        credentials: &Credentials,
+    ) -> Result<Self, ClientError> {
+        credentials.check(addresses)?;
         let mut tried = Vec::new();
         for address in addresses {
-            match reach(address).await {
+            match reach(address, credentials).await {
                 Ok(channel) => {
-                    return Ok(Self::over(address.clone(), addresses.to_vec(), channel));
+                    let (known, credentials) = (addresses.to_vec(), credentials.clone());
+                    return Ok(Self::over(address.clone(), known, credentials, channel));
                 }
                 Err(reason) => tried.push((address.clone(), reason)),
             }
@@ -89,15 +98,21 @@ impl Client {
         Err(ClientError::Unreachable(tried))
     }
 
-    fn over(address: Address, addresses: Vec<Address>, channel: Channel) -> Self {
-        let results = ResultServiceClient::new(channel.clone());
+    fn over(
+        address: Address,
+        addresses: Vec<Address>,
+        credentials: Credentials,
+        wire: Wire,
+    ) -> Self {
+        let results = ResultServiceClient::new(wire.clone());
         Self {
             address,
             addresses,
-            sweeps: SweepServiceClient::new(channel.clone())
+            credentials,
+            sweeps: SweepServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             results: results.max_decoding_message_size(MAX_ANSWER_BYTES),
-            work: WorkServiceClient::new(channel),
+            work: WorkServiceClient::new(wire),
         }
     }
 
@@ -206,19 +221,10 @@ impl Client {
 }
 
 /// A connection to `address`, or why there is none.
-async fn reach(address: &Address) -> Result<Channel, String> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, address.endpoint().connect()).await {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(innermost(&error)),
+async fn reach(address: &Address, credentials: &Credentials) -> Result<Wire, String> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, credentials.connect(address)).await {
+        Ok(Ok(wire)) => Ok(wire),
+        Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer".to_owned()),
     }
-}
-
-/// What is behind a transport error: its own words are "transport error".
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    innermost.to_string()
 }

@@ -259,6 +259,11 @@ impl Dispatcher {
         outbox: mpsc::Sender<Outgoing>,
         reply: Reply<(SessionId, Duration)>,
     ) {
+        if self.board.is_taken(&arrival) {
+            tracing::warn!(worker = %arrival.worker, host = arrival.host, "another worker of this name is at work");
+            let _ = reply.send(Err(DispatchError::NameTaken(arrival.worker)));
+            return;
+        }
         let session = self.sessions.open(outbox);
         tracing::info!(worker = %arrival.worker, host = arrival.host, slots = arrival.slots,
             leases = arrival.held.len(), "a worker joined");

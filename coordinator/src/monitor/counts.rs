@@ -169,9 +169,9 @@ impl Counts {
     }
 
     /// A connection that counts until the guard goes.
-    pub fn connection(&self) -> Connected {
+    pub fn connection(&self) -> OpenConnection {
         self.connections.inc();
-        Connected(self.connections.clone())
+        OpenConnection(self.connections.clone())
     }
 
     /// The dispatcher waits for the store until the guard goes.
@@ -224,9 +224,9 @@ impl Counts {
 
 /// A connection that is open.
 #[derive(Debug)]
-pub(crate) struct Connected(Gauge);
+pub(crate) struct OpenConnection(Gauge);
 
-impl Drop for Connected {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-pub(crate) use self::counts::{Connected, Counts, Written};
+pub(crate) use self::counts::{Counts, OpenConnection, Written};
 use crate::{
     dispatch::{Dispatch, DispatchError},
     lead::Role,

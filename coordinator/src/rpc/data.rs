@@ -20,9 +20,6 @@ use crate::{
     store::{Store, StoreError, StoredData, blocking},
 };
 
-/// The largest data set.
-const MAX_DATA_BYTES: u64 = 1 << 30;
-
 /// How long an upload may be silent: it keeps others out.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -103,11 +100,9 @@ pub(super) async fn upload(
         return Err(Error::invalid("message", "an upload begins with a header"));
     };
     let announced = hash(&header.hash)?;
-    if header.total_bytes > MAX_DATA_BYTES {
-        return Err(Error::invalid(
-            "total_bytes",
-            "a data set has at most 1 GiB",
-        ));
+    if header.total_bytes > context.data_bytes {
+        let most = format!("a data set has at most {} bytes here", context.data_bytes);
+        return Err(Error::invalid("total_bytes", most));
     }
     let content = receive(&mut incoming, header.total_bytes, &mut pace).await?;
     context.counts.received.inc_by(content.len() as u64);

@@ -71,6 +71,8 @@ pub(crate) struct Context {
     pub counts: Counts,
     uploads: Arc<Semaphore>,
     queries: Arc<Semaphore>,
+    /// The largest data set that is taken.
+    data_bytes: u64,
 }
 
 impl Context {
@@ -81,6 +83,7 @@ impl Context {
         numerics: Hash,
         bundled: Option<Arc<Dataset>>,
         counts: Counts,
+        data_bytes: u64,
     ) -> Self {
         Self {
             roles,
@@ -92,6 +95,7 @@ impl Context {
             counts,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            data_bytes,
         }
     }
 

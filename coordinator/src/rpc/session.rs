@@ -85,6 +85,7 @@ pub(super) fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error>
         build,
         held,
         remaining_ms,
+        proof,
     } = hello;
     if protocol != PROTOCOL {
         return Err(Error::Precondition(format!(
@@ -115,12 +116,20 @@ pub(super) fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error>
         ));
     }
     let held = held.iter().map(|token| lease_token(token));
+    let proof = match proof.len() {
+        0 => None,
+        _ => {
+            let whole = <[u8; 16]>::try_from(&proof[..]);
+            Some(whole.map_err(|_| Error::invalid("hello.proof", "it has 16 bytes, or none"))?)
+        }
+    };
     Ok(Arrival {
         worker: WorkerId(worker),
         host,
         slots,
         held: held.collect::<Result<_, _>>()?,
         remaining: remaining_ms.map(Duration::from_millis),
+        proof,
     })
 }
 

@@ -1,5 +1,5 @@
-//! Connections as they come: so many at a time, and none that does not begin to speak HTTP/2. Those that stop speaking
-//! later are found by HTTP/2's own pings.
+//! Connections as they come: so many at a time, and none that does not shake hands, where there is TLS, and then begin to
+//! speak HTTP/2. Those that stop speaking later are found by HTTP/2's own pings.
 
 use std::{
     io,
@@ -12,18 +12,19 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Sleep, sleep},
 };
 use tokio_stream::{Stream, StreamExt};
-use tonic::transport::server::{self, TcpConnectInfo, TcpIncoming};
+use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
 
-use crate::monitor::{Connected, Counts};
+use super::{
+    line::Line,
+    places::{Place, Places},
+    tls::Tls,
+};
+use crate::monitor::{Counts, OpenConnection};
 
-/// Connections at a time: several times a large fleet. One more is closed at once.
-const MAX_CONNECTIONS: usize = 8192;
-
-/// How long a connection may take to say that it speaks HTTP/2.
+/// How long a connection may take to say that it speaks HTTP/2, shaking hands included.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What it says: HTTP/2's preface.
@@ -32,40 +33,46 @@ const GREETING_BYTES: usize = 24;
 /// How long to wait after the system gave no connection: its files may be used up.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The connections that `listener` gets.
+/// The connections that `listener` gets and that have a place.
 pub(super) fn connections(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    places: Places,
     counts: Counts,
 ) -> impl Stream<Item = io::Result<Connection>> {
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let incoming = incoming.then(async |stream| {
+    paced(incoming).filter_map(move |stream| match stream {
+        Ok(stream) => match places.take(stream.peer_addr().ok()) {
+            Ok(place) => {
+                let place = (place, counts.connection());
+                Some(Ok(Connection::new(stream, tls.as_deref(), place)))
+            }
+            Err(full) => {
+                tracing::warn!("{full}");
+                None
+            }
+        },
+        Err(error) => Some(Err(error)),
+    })
+}
+
+/// Waits a while after each failure.
+fn paced<T>(incoming: impl Stream<Item = io::Result<T>>) -> impl Stream<Item = io::Result<T>> {
+    incoming.then(async |stream| {
         if stream.is_err() {
             sleep(ACCEPT_PAUSE).await;
         }
         stream
-    });
-    incoming.filter_map(
-        move |stream| match (stream, Arc::clone(&free).try_acquire_owned()) {
-            (Ok(stream), Ok(permit)) => {
-                let places = (permit, counts.connection());
-                Some(Ok(Connection::new(stream, places)))
-            }
-            (Ok(_), Err(_)) => {
-                tracing::warn!("more than {MAX_CONNECTIONS} connections: one is closed");
-                None
-            }
-            (Err(error), _) => Some(Err(error)),
-        },
-    )
+    })
 }
 
 /// A connection that ends unless it greets in time.
 pub(super) struct Connection {
-    stream: TcpStream,
+    peer: TcpConnectInfo,
+    line: Line,
     greeting: Option<Greeting>,
-    _places: (OwnedSemaphorePermit, Connected),
+    _place: (Place, OpenConnection),
 }
 
 struct Greeting {
@@ -74,24 +81,35 @@ struct Greeting {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, places: (OwnedSemaphorePermit, Connected)) -> Self {
+    fn new(stream: TcpStream, tls: Option<&Tls>, place: (Place, OpenConnection)) -> Self {
         let greeting = Greeting {
             missing: GREETING_BYTES,
             deadline: Box::pin(sleep(GREETING_TIMEOUT)),
         };
         Self {
-            stream,
+            peer: stream.connect_info(),
+            line: Line::new(stream, tls),
             greeting: Some(greeting),
-            _places: places,
+            _place: place,
         }
+    }
+
+    /// What carries the bytes, unless it is too late for a greeting.
+    fn line(&mut self, cx: &mut Context<'_>) -> io::Result<Pin<&mut Line>> {
+        if let Some(greeting) = &mut self.greeting
+            && greeting.deadline.as_mut().poll(cx).is_ready()
+        {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(Pin::new(&mut self.line))
     }
 }
 
-impl server::Connected for Connection {
+impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        self.peer.clone()
     }
 }
 
@@ -101,21 +119,13 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self {
-            stream, greeting, ..
-        } = &mut *self;
-        if let Some(greeting) = greeting
-            && greeting.deadline.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         let before = buffer.filled().len();
-        ready!(Pin::new(stream).poll_read(cx, buffer))?;
-        if let Some(waiting) = greeting {
+        ready!(self.line(cx)?.poll_read(cx, buffer))?;
+        if let Some(waiting) = &mut self.greeting {
             let read = buffer.filled().len() - before;
             waiting.missing = waiting.missing.saturating_sub(read);
             if waiting.missing == 0 {
-                *greeting = None;
+                self.greeting = None;
             }
         }
         Poll::Ready(Ok(()))
@@ -128,15 +138,15 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        self.line(cx)?.poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.line(cx)?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.line).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -144,10 +154,32 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        self.line(cx)?.poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.line.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the clock stands still but for what is waited for"
+    )]
+    async fn a_system_without_files_is_not_asked_at_once_again() {
+        let full = || Err(io::Error::other("too many open files"));
+        let accepted = tokio_stream::iter([full(), full(), Ok(1), Ok(2), full(), Ok(3)]);
+        let began = Instant::now();
+        let heard: Vec<_> = paced(accepted).collect().await;
+        assert_eq!(heard.iter().flatten().sum::<i32>(), 6);
+        assert_eq!(heard.len(), 6);
+        assert_eq!(began.elapsed(), 3 * ACCEPT_PAUSE);
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     board::Terms,
     monitor::Counts,
-    server::{self, Backlog, Config},
+    server::{self, Backlog, Config, Doors},
     store::Store,
 };
 
@@ -73,6 +73,7 @@ fn config(name: &str, store: Arc<dyn Store>, listen: SocketAddr) -> Config {
     Config {
         listen,
         advertise: Some(network::url(name)),
+        tls: None,
         store,
         numerics: *FINGERPRINT,
         bundled: Some(sweeps::data()),
@@ -82,6 +83,7 @@ fn config(name: &str, store: Arc<dyn Store>, listen: SocketAddr) -> Config {
             grace: Duration::from_secs(10),
         },
         backlog: Backlog::GoesOn,
+        doors: Doors::default(),
     }
 }
 

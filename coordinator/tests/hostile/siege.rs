@@ -18,6 +18,7 @@ use bistable_common::{
         work_service_client::WorkServiceClient,
     },
 };
+use bistable_coordinator::server::Doors;
 use prost::bytes::Bytes as Token;
 use tokio::{
     sync::{mpsc, watch},
@@ -27,7 +28,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, transport::Channel};
 
-use super::support::{NUMERICS, Worker, World, key, report, sweep, trajectory, units_of};
+use super::support::{NUMERICS, Secured, Worker, World, key, report, sweep, trajectory, units_of};
 
 type Client = WorkServiceClient<Channel>;
 
@@ -95,10 +96,27 @@ impl Siege {
 
     /// As [`Siege::begin`], with `others` that are paused.
     pub async fn beside(others: &[&Sweep]) -> Self {
+        Self::of(others, Doors::default(), None).await
+    }
+
+    /// As [`Siege::begin`], behind `doors`.
+    pub async fn guarded(doors: Doors) -> Self {
+        Self::of(&[], doors, None).await
+    }
+
+    /// As [`Siege::begin`], on a coordinator that asks for certificates.
+    pub async fn behind(by: Secured) -> Self {
+        Self::of(&[], Doors::default(), Some(by)).await
+    }
+
+    async fn of(others: &[&Sweep], doors: Doors, secured: Option<Secured>) -> Self {
         watch_for_panics();
         let sweep = sweep(12, 1);
         let all: Vec<&Sweep> = [&sweep].into_iter().chain(others.iter().copied()).collect();
-        let world = World::with(&all, LEASE_TIMEOUT).await;
+        let world = match secured {
+            Some(by) => World::secured(&all, LEASE_TIMEOUT, by).await,
+            None => World::guarded(&all, LEASE_TIMEOUT, doors).await,
+        };
         for other in others {
             let id = other.id().to_string();
             let pause = v1::PauseSweepRequest { id };

@@ -16,13 +16,21 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 
 /// The command, deaf to the environment of whoever runs the tests.
-fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bistable"));
     command.args(args);
     for name in [
         "BISTABLE_COORDINATOR",
         "BISTABLE_STORE",
+        "BISTABLE_TOKENS",
+        "BISTABLE_TOKEN_FILE",
+        "BISTABLE_INSECURE",
+        "BISTABLE_TLS_CA",
+        "BISTABLE_TLS_CERT",
+        "BISTABLE_TLS_KEY",
         "PGPASSWORD",
+        "PGSSLMODE",
+        "PGSSLROOTCERT",
         "RUST_LOG",
         "RUST_BACKTRACE",
     ] {
@@ -112,7 +120,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the binary runs");
         let log: Box<dyn Read + Send> = Box::new(child.stderr.take().expect("a pipe"));
         Self {
@@ -232,7 +240,14 @@ impl Coordinator {
 
     /// A coordinator whose log is still to be read, and where it is.
     pub fn serve(address: &str, store: &str) -> (Daemon, String) {
-        let mut daemon = Daemon::start(command(["serve", "--listen", address, "--store", store]));
+        Self::serve_with(address, store, &[])
+    }
+
+    /// The same, of a coordinator that was told more.
+    pub fn serve_with(address: &str, store: &str, options: &[String]) -> (Daemon, String) {
+        let mut serve = command(["serve", "--listen", address, "--store", store]);
+        serve.args(options);
+        let mut daemon = Daemon::start(serve);
         let url = daemon.wait_for("coordinator on ");
         (daemon, url)
     }

@@ -37,9 +37,9 @@ impl Backoff {
         half + half.mul_f64(unit_interval(self.surroundings.random()))
     }
 
-    /// Waits.
-    pub async fn wait(&mut self) {
-        tokio::time::sleep(self.next()).await;
+    /// Waits, at least `told`.
+    pub async fn wait(&mut self, told: Option<Duration>) {
+        tokio::time::sleep(self.next().max(told.unwrap_or_default())).await;
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn waits_grow_to_a_limit_and_start_again() {
-        let machine: Arc<dyn Surroundings> = Arc::new(Machine);
+        let machine: Arc<dyn Surroundings> = Arc::new(Machine::default());
         let mut backoff = Backoff::new(&machine);
         assert!(backoff.next() <= FIRST);
         for _ in 0..20 {

@@ -20,7 +20,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::{
     Client,
-    address::{Address, leader_of},
+    address::{Address, leader_of, pushback_of},
     backoff::Backoff,
     beat::Heart,
     event::{Connection, Event, Goodbye},
@@ -134,7 +134,7 @@ impl Connector {
     /// Says hello and waits for the welcome.
     async fn open(&self, address: &Address) -> Result<Opened, Closed> {
         let channel = self.surroundings.connect(address).await;
-        let channel = channel.map_err(|error| Closed::away(super::causes(&error)))?;
+        let channel = channel.map_err(|error| Closed::away(error.to_string()))?;
         let mut client = Client::new(channel).max_decoding_message_size(MAX_LETTER_BYTES);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);
         let hello = session_request::Message::Hello(self.hello());
@@ -144,8 +144,13 @@ impl Connector {
             })
             .map_err(|error| Closed::away(error.to_string()))?;
         let inbound = client.session(ReceiverStream::new(outgoing)).await;
-        let mut inbound = inbound.map_err(before_welcome)?.into_inner();
-        let first = inbound.message().await.map_err(before_welcome)?;
+        let mut inbound = inbound
+            .map_err(|status| self.before_welcome(status))?
+            .into_inner();
+        let first = inbound
+            .message()
+            .await
+            .map_err(|status| self.before_welcome(status))?;
         let Some(session_response::Message::Welcome(welcome)) = first.and_then(|m| m.message)
         else {
             return Err(Closed::away("its first word is not a welcome"));
@@ -188,23 +193,22 @@ impl Connector {
         }
     }
 
+    /// Before the welcome, some answers are about the worker rather than about the moment.
+    fn before_welcome(&self, status: Status) -> Closed {
+        let message = status.message().to_owned();
+        match status.code() {
+            Code::FailedPrecondition | Code::InvalidArgument => Closed::Refused(message),
+            Code::PermissionDenied | Code::Unauthenticated => Closed::Denied(message),
+            Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
+            _ => Closed::Away {
+                leader: leader_of(&status, &self.addresses),
+                after: pushback_of(&status),
+                reason: message,
+            },
+        }
+    }
+
     async fn tell(&self, event: Event) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over::Left)
-    }
-}
-
-/// Before the welcome, some answers are about the worker rather than about the moment.
-fn before_welcome(status: Status) -> Closed {
-    let message = status.message().to_owned();
-    match status.code() {
-        Code::FailedPrecondition
-        | Code::InvalidArgument
-        | Code::PermissionDenied
-        | Code::Unauthenticated => Closed::Refused(message),
-        Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
-        _ => Closed::Away {
-            leader: leader_of(&status),
-            reason: message,
-        },
     }
 }

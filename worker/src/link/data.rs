@@ -1,6 +1,9 @@
 //! Data sets by content hash: from memory, from the disk, else from the coordinator.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bistable_common::{ids::Hash, wire::v1};
 use tokio::sync::{OnceCell, watch};
@@ -8,6 +11,7 @@ use tonic::{Code, Status};
 
 use super::{
     Client,
+    address::pushback_of,
     backoff::Backoff,
     cache::Cache,
     surroundings::{Place, Surroundings},
@@ -37,7 +41,7 @@ pub(super) struct Data {
 /// Why a fetch went wrong.
 enum Miss {
     /// Another try may go better.
-    Again(String),
+    Again(String, Option<Duration>),
     /// No other try will.
     Never(String),
 }
@@ -120,9 +124,11 @@ impl Data {
             match download(&self.surroundings.place(), client, hash).await {
                 Ok(content) => return Ok(content),
                 Err(Miss::Never(reason)) => return Err(format!("data set {hash}: {reason}")),
-                Err(Miss::Again(reason)) => tracing::warn!("data set {hash}: {reason}"),
+                Err(Miss::Again(reason, told)) => {
+                    tracing::warn!("data set {hash}: {reason}");
+                    backoff.wait(told).await;
+                }
             }
-            backoff.wait().await;
         }
     }
 }
@@ -154,7 +160,7 @@ async fn verified(place: &Place, content: Vec<u8>, hash: Hash) -> Result<Vec<u8>
         let found = Hash::of(&content);
         (content, found)
     });
-    match found.await.map_err(Miss::Again)? {
+    match found.await.map_err(|reason| Miss::Again(reason, None))? {
         (content, found) if found == hash => Ok(content),
         _ => Err(Miss::Never("the coordinator sent other content".to_owned())),
     }
@@ -165,7 +171,7 @@ fn miss(status: Status) -> Miss {
     match status.code() {
         Code::NotFound => Miss::Never("the coordinator does not have it".to_owned()),
         Code::InvalidArgument | Code::Unimplemented => Miss::Never(message),
-        _ => Miss::Again(message),
+        _ => Miss::Again(message, pushback_of(&status)),
     }
 }
 
@@ -187,11 +193,11 @@ mod fake;
 #[cfg(test)]
 mod tests {
     use super::{fake::Fake, *};
-    use crate::link::{Address, Machine};
+    use crate::link::{Address, Bearer, Machine};
 
     async fn client(fake: &Fake) -> watch::Receiver<Option<Client>> {
         let channel = Address::from(fake.address).endpoint().connect().await;
-        let client = Client::new(channel.expect("a connection"));
+        let client = Client::new(Bearer::default().over(channel.expect("a connection")));
         watch::channel(Some(client)).1
     }
 
@@ -210,7 +216,7 @@ mod tests {
         let hash = Hash::of(&content);
         let fake = Fake::with_data(content.clone()).await;
         let data = Data::new(
-            Arc::new(Machine),
+            Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
             Tally::default(),
@@ -218,7 +224,7 @@ mod tests {
         assert_eq!(data.content(hash).await, Ok(content.clone()));
         drop(fake);
         let later = Data::new(
-            Arc::new(Machine),
+            Arc::new(Machine::default()),
             cache(&folder),
             nobody(),
             Tally::default(),
@@ -231,7 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let fake = Fake::with_data(b"something else".to_vec()).await;
         let data = Data::new(
-            Arc::new(Machine),
+            Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
             Tally::default(),
@@ -247,7 +253,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let fake = Fake::start().await;
         let data = Data::new(
-            Arc::new(Machine),
+            Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
             Tally::default(),

@@ -6,12 +6,15 @@
 
 mod address;
 mod backoff;
+mod bearer;
 mod beat;
 mod cache;
 mod compute;
 mod connector;
+mod credentials;
 mod data;
 mod desk;
+mod dial;
 mod event;
 #[cfg(test)]
 mod fuzz;
@@ -26,8 +29,7 @@ mod surroundings;
 mod tally;
 
 use std::{
-    error::Error, future::Future, io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc,
-    time::Duration,
+    future::Future, io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration,
 };
 
 use bistable_common::{
@@ -39,9 +41,10 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
-use tonic::transport::Channel;
 
-pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of};
+pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of, pushback_of};
+pub use bearer::{Bearer, Unusable, Wire};
+pub use credentials::{Credentials, InvalidCredentials, NoConnection};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
 pub use surroundings::{Machine, Name, Pace, Place, Surroundings};
@@ -61,7 +64,7 @@ use crate::{
     unit::Mode,
 };
 
-type Client = WorkServiceClient<Channel>;
+type Client = WorkServiceClient<Wire>;
 
 /// Results that wait for the reporter. Threads wait in front of a full queue.
 const OUTPUTS: usize = 512;
@@ -108,7 +111,7 @@ impl LinkConfig {
             finish: Duration::ZERO,
             hand_in: HAND_IN,
             max_runtime: None,
-            surroundings: Arc::new(Machine),
+            surroundings: Arc::new(Machine::default()),
             tally: Tally::default(),
         }
     }
@@ -137,6 +140,9 @@ pub enum LinkError {
     /// The instructions that were asked for are not there.
     #[error(transparent)]
     Simd(#[from] Unavailable),
+    /// What it should show or trust is not there.
+    #[error(transparent)]
+    Credentials(#[from] InvalidCredentials),
     /// There is nobody to work for.
     #[error("no coordinator is named")]
     Nowhere,
@@ -328,15 +334,4 @@ async fn settle(desk: &mut Desk, events: &mut mpsc::Receiver<Event>) {
             return;
         }
     }
-}
-
-/// An error with its causes, on one line: transport errors hide the interesting part in them.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

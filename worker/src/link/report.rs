@@ -17,6 +17,7 @@ use tonic::Code;
 
 use super::{
     Client,
+    address::pushback_of,
     backoff::Backoff,
     event::{End, Event, Output},
     surroundings::Surroundings,
@@ -138,6 +139,7 @@ impl Reporter {
         };
         let mut backoff = Backoff::new(&self.surroundings);
         loop {
+            let mut told = None;
             let mut client = self.connected().await?;
             match timeout(ANSWER_TIMEOUT, client.report(request.clone())).await {
                 Ok(Ok(response)) if answers(&request, response.get_ref()) => {
@@ -148,10 +150,13 @@ impl Reporter {
                 Ok(Err(status)) if is_about_the_units(status.code()) => {
                     return Some(Err(status.message().to_owned()));
                 }
-                Ok(Err(status)) => tracing::debug!(%status, "a report was not acknowledged"),
+                Ok(Err(status)) => {
+                    tracing::debug!(code = ?status.code(), "a report was not acknowledged: {}", status.message());
+                    told = pushback_of(&status);
+                }
                 Err(_) => tracing::warn!("a report was not answered"),
             }
-            backoff.wait().await;
+            backoff.wait(told).await;
         }
     }
 

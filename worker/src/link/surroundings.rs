@@ -4,9 +4,14 @@ use std::{process, sync::Arc, time::Duration};
 
 use bistable_common::ids::UnitId;
 use tokio::task::{JoinError, spawn_blocking};
-use tonic::transport::{self, Channel};
 
-use super::{address::Address, backoff::random, identity::host_name};
+use super::{
+    address::Address,
+    backoff::random,
+    bearer::Wire,
+    credentials::{Credentials, NoConnection},
+    identity::host_name,
+};
 
 /// How long a unit takes.
 pub type Pace = Arc<dyn Fn(UnitId) -> Duration + Send + Sync>;
@@ -18,7 +23,7 @@ pub trait Surroundings: Send + Sync + 'static {
     fn name(&self) -> Name;
 
     /// Connects to a coordinator.
-    async fn connect(&self, address: &Address) -> Result<Channel, transport::Error>;
+    async fn connect(&self, address: &Address) -> Result<Wire, NoConnection>;
 
     /// Some number that other processes are unlikely to see. Nothing computed depends on it.
     fn random(&self) -> u64;
@@ -34,6 +39,8 @@ pub struct Name {
     pub worker: String,
     /// Its machine, which it may share.
     pub host: String,
+    /// What only this process knows: nobody else can take its place by its name.
+    pub proof: [u8; 16],
 }
 
 /// Where a worker does what takes long.
@@ -60,19 +67,28 @@ impl Place {
 }
 
 /// A process on a machine with a network.
-#[derive(Debug, Clone, Copy)]
-pub struct Machine;
+#[derive(Debug, Clone, Default)]
+pub struct Machine {
+    /// What it shows to coordinators, and whom it trusts.
+    pub credentials: Credentials,
+}
 
 #[tonic::async_trait]
 impl Surroundings for Machine {
     fn name(&self) -> Name {
         let host = host_name();
         let worker = format!("{host}-{}-{:08x}", process::id(), random() >> 32);
-        Name { worker, host }
+        let halves = [random(), random()].map(u64::to_le_bytes);
+        let proof = std::array::from_fn(|at| halves[at / 8][at % 8]);
+        Name {
+            worker,
+            host,
+            proof,
+        }
     }
 
-    async fn connect(&self, address: &Address) -> Result<Channel, transport::Error> {
-        address.endpoint().connect().await
+    async fn connect(&self, address: &Address) -> Result<Wire, NoConnection> {
+        self.credentials.connect(address).await
     }
 
     fn random(&self) -> u64 {

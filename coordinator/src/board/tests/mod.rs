@@ -39,6 +39,7 @@ fn arrival(session: u64, slots: u32) -> Arrival {
         slots,
         held: vec![],
         remaining: None,
+        proof: Some([1; 16]),
     }
 }
 
