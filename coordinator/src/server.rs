@@ -207,7 +207,7 @@ where
         backlog,
         doors,
     } = config;
-    let guard = Guard::start(&doors).await?;
+    let guard = Guard::start(&doors, counts.clone()).await?;
     let clock = Clock::start(machine.time());
     let mandate = Mandate {
         numerics,

@@ -15,6 +15,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+use tonic::Code;
 
 use crate::{
     board::{Deeds, FailureKind, Fate},
@@ -60,6 +61,14 @@ fn outcome(outcome: Outcome) -> Labels<1> {
     [("outcome", name)]
 }
 
+/// Why calls are turned away.
+const REFUSALS: [(Code, &str); 4] = [
+    (Code::Unauthenticated, "unauthenticated"),
+    (Code::PermissionDenied, "permission_denied"),
+    (Code::ResourceExhausted, "too_many"),
+    (Code::Unknown, "other"),
+];
+
 /// From half a millisecond to sixteen seconds.
 fn latencies() -> Histogram {
     Histogram::new(exponential_buckets(0.0005, 2.0, 16))
@@ -80,6 +89,8 @@ pub(crate) struct Counts {
     pub sent: Counter,
     pub received: Counter,
     connections: Gauge,
+    refused_connections: Counter,
+    refused_calls: Family<Labels<1>, Counter>,
     terms: Counter,
     term: Gauge,
     at_store: Arc<AtomicUsize>,
@@ -99,6 +110,8 @@ impl Default for Counts {
             sent: Counter::default(),
             received: Counter::default(),
             connections: Gauge::default(),
+            refused_connections: Counter::default(),
+            refused_calls: Family::default(),
             terms: Counter::default(),
             term: Gauge::default(),
             at_store: Arc::default(),
@@ -116,6 +129,9 @@ impl Counts {
         }
         for kind in FailureKind::all() {
             drop(self.failed_attempts.get_or_create(&[("kind", kind.name())]));
+        }
+        for (_, why) in REFUSALS {
+            drop(self.refused_calls.get_or_create(&[("why", why)]));
         }
         for what in Written::ALL {
             drop(self.commits.get_or_create(&what.labels()));
@@ -174,6 +190,18 @@ impl Counts {
         OpenConnection(self.connections.clone())
     }
 
+    /// A connection was one too many.
+    pub fn closed(&self) {
+        self.refused_connections.inc();
+    }
+
+    /// A call was turned away at the door.
+    pub fn turned_away(&self, code: Code) {
+        let known = REFUSALS.iter().find(|(known, _)| *known == code);
+        let why = known.map_or("other", |(_, why)| why);
+        self.refused_calls.get_or_create(&[("why", why)]).inc();
+    }
+
     /// The dispatcher waits for the store until the guard goes.
     pub fn at_store(&self) -> AtStore {
         self.at_store.fetch_add(1, Ordering::Relaxed);
@@ -199,6 +227,11 @@ impl Counts {
         registry.register_with_unit("data_received", help, Unit::Bytes, counts.received);
         let help = "Open connections of workers and clients";
         registry.register("connections", help, counts.connections);
+        let help =
+            "Connections closed at once because there were too many, since the process started";
+        registry.register("refused_connections", help, counts.refused_connections);
+        let help = "Calls turned away before they were looked at, by why, since the process started: no token or a wrong one, a token of another role, too many calls";
+        registry.register("refused_calls", help, counts.refused_calls);
         let help = "Terms for which this coordinator has led since the process started";
         registry.register("terms", help, counts.terms);
         let help = "Number of the last term for which this coordinator led; 0 if there was none, or if the store can have only one coordinator";

@@ -49,6 +49,7 @@ pub(super) fn connections(
                 Some(Ok(Connection::new(stream, tls.as_deref(), place)))
             }
             Err(full) => {
+                counts.closed();
                 tracing::warn!("{full}");
                 None
             }
