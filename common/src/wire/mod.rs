@@ -32,3 +32,6 @@ pub const MAX_LETTER_BYTES: usize = crate::sweep::MAX_CANONICAL_BYTES + (1 << 20
 
 /// The metadata of an UNAVAILABLE answer that says where the leading coordinator can be reached; empty while nobody leads.
 pub const LEADER_KEY: &str = "bistable-leader";
+
+/// The metadata of a RESOURCE_EXHAUSTED answer that says how many milliseconds to wait before the next try.
+pub const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";

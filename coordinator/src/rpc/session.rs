@@ -90,6 +90,7 @@ pub(super) fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error>
         build,
         held,
         remaining_ms,
+        proof,
     } = hello;
     let numerics = Hash::try_from(numerics.as_ref())
         .map_err(|error| Error::invalid("hello.numerics", error))?;
@@ -122,12 +123,20 @@ pub(super) fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error>
         ));
     }
     let held = held.iter().map(|token| lease_token(token));
+    let proof = match proof.len() {
+        0 => None,
+        _ => {
+            let whole = <[u8; 16]>::try_from(&proof[..]);
+            Some(whole.map_err(|_| Error::invalid("hello.proof", "it has 16 bytes, or none"))?)
+        }
+    };
     Ok(Arrival {
         worker: WorkerId(worker),
         host,
         slots,
         held: held.collect::<Result<_, _>>()?,
         remaining: remaining_ms.map(Duration::from_millis),
+        proof,
     })
 }
 
