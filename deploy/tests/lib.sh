@@ -4,7 +4,7 @@ set -euo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/bistable-deploy.XXXXXX")
-tidy=(rm -rf "$work")
+tidy=(:)
 
 # Runs COMMAND at the end, whatever the end; the last that was registered comes first.
 at_end() {
