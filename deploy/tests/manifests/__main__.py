@@ -1,4 +1,4 @@
-"""python -m manifests BINARY: checks every overlay, and then that the checks find what `broken.yaml` breaks."""
+"""python -m manifests BINARY: checks every sample file, and that the checks find what is broken."""
 
 import re
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from . import commands, promises, references, render, schema
+from . import commands, compose, promises, references, render, samples, schema
 
 BROKEN = Path(__file__).with_name("broken.yaml")
 
@@ -46,7 +46,7 @@ def broken(binary):
 
 def main():
     binary = sys.argv[1]
-    failures = [*overlays(binary), *broken(binary)]
+    failures = [*overlays(binary), *broken(binary), *compose.problems(binary), *samples.problems(binary)]
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     sys.exit(bool(failures))
