@@ -4,7 +4,7 @@ set -euo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/bistable-deploy.XXXXXX")
-tidy=(:)
+tidy=(rm -rf "$work")
 
 # Runs COMMAND at the end, whatever the end; the last that was registered comes first.
 at_end() {
@@ -42,4 +42,30 @@ same_digest() {
     found=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["digest"])')
     [ "$found" = "$expected" ] || fail "the digest is $found, that of the laptop $expected"
     say "digest $found, as on the laptop"
+}
+
+# An authority in $work/ca.crt, by the commands of deploy/README.md.
+authority() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=bistable \
+        -keyout "$work/ca.key" -out "$work/ca.crt" 2>/dev/null
+}
+
+# Puts tls.crt and tls.key for NAME, with ca.crt, into FOLDER, for the image's user.
+certificate() {
+    local name=$1 folder=$2
+    mkdir -p "$folder"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" \
+        -keyout "$folder/tls.key" -out "$work/tls.csr" 2>/dev/null
+    echo "subjectAltName=DNS:$name" >"$work/tls.ext"
+    openssl x509 -req -in "$work/tls.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" -days 365 -extfile "$work/tls.ext" \
+        -out "$folder/tls.crt" 2>/dev/null
+    cp "$work/ca.crt" "$folder/"
+    chown -R 65532:65532 "$folder"
+}
+
+# A token for each role in FOLDER, for the image's user.
+tokens() {
+    mkdir -m 700 "$1"
+    for role in worker submit read; do openssl rand -hex 32 >"$1/$role"; done
+    chown -R 65532:65532 "$1"
 }
