@@ -8,16 +8,17 @@ image=localhost/bistable:ci
 storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
 declare -A address=([coordinator-1]=127.0.1.1 [coordinator-2]=127.0.1.2 [postgres]=127.0.1.3)
 
-pod() { podman "${storage[@]}" --cgroup-manager cgroupfs --runtime runc "$@"; }
+pod() { podman --log-level error "${storage[@]}" --cgroup-manager cgroupfs --runtime runc "$@"; }
+
+programs=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+
+as_postgres() { (cd / && runuser -u postgres -- "$programs/$1" "${@:2}" >>"$work/postgres.log" 2>&1); }
 
 # A server that the file's URL and password open.
 database() {
-    local bin
-    bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
     mkdir "$work/postgres"
     chmod 711 "$work"
     chown postgres "$work/postgres"
-    as_postgres() { (cd / && runuser -u postgres -- "$bin/$1" "${@:2}" >>"$work/postgres.log" 2>&1); }
     echo "$POSTGRES_PASSWORD" >"$work/password"
     chmod 644 "$work/password"
     as_postgres initdb --pgdata "$work/postgres/data" --username bistable --pwfile "$work/password" --auth scram-sha-256

@@ -10,7 +10,7 @@ image=localhost/bistable:ci
 read -r port health first second <<<"$(free_ports 4)"
 storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
 
-pod() { podman "${storage[@]}" --cgroup-manager cgroupfs --runtime runc "$@"; }
+pod() { podman --log-level error "${storage[@]}" --cgroup-manager cgroupfs --runtime runc "$@"; }
 
 # What the sandbox of CI needs, and then what a cluster demands.
 limits=(--ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --network host)

@@ -56,6 +56,15 @@ start() {
     fail "SLURM does not start: $(sinfo 2>&1; tail -n 20 "$work"/slurm*.log "$work"/*.stderr)"
 }
 
+# Whatever happens, no job outlives its SLURM.
+end_jobs() {
+    scancel --partition main
+    for _ in {1..200}; do
+        [ -n "$(squeue --noheader)" ] || return
+        sleep 0.1
+    done
+}
+
 # The README's commands, in a folder of a user's.
 work_on_it() {
     cd "$work/job"
@@ -98,5 +107,6 @@ judge() {
 
 configure
 start
+at_end end_jobs
 work_on_it
 judge
