@@ -67,7 +67,7 @@ end_jobs() {
 
 # The README's commands, in a folder of a user's.
 work_on_it() {
-    cd "$work/job"
+    cd "$work/job" || return
     cp "$repository"/deploy/slurm/*.sbatch "$repository/deploy/examples/quickstart.toml" .
     export BISTABLE=$binary
     umask 077
@@ -93,10 +93,10 @@ judge() {
         [ -n "$(squeue --noheader --job "$job" --states all --format %T 2>/dev/null | grep -v COMPLETED)" ] || break
         sleep 0.2
     done
-    scontrol show job "$job" >jobs
-    [ "$(grep -c 'JobState=COMPLETED' jobs)" = 2 ] || fail "the workers did not end: $(cat jobs worker-*.log)"
-    grep -q 'Restarts=[1-9]' jobs || fail "no worker was queued again: $(cat jobs worker-*.log)"
-    say "the workers were queued again: $(grep -o 'Restarts=[0-9]*' jobs | tr '\n' ' ')"
+    scontrol show job "$job" >jobs.txt
+    [ "$(grep -c 'JobState=COMPLETED' jobs.txt)" = 2 ] || fail "the workers did not end: $(cat jobs.txt worker-*.log)"
+    grep -q 'Restarts=[1-9]' jobs.txt || fail "no worker was queued again: $(cat jobs.txt worker-*.log)"
+    say "the workers were queued again: $(grep -o 'Restarts=[0-9]*' jobs.txt | tr '\n' ' ')"
     scancel "$(cat coordinator.job)"
     for _ in {1..300}; do
         grep -q leaving coordinator.log && return
