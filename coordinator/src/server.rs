@@ -1,6 +1,8 @@
 //! The coordinator as a server: store, dispatcher and services behind one address.
 
 mod incoming;
+mod line;
+mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -14,7 +16,7 @@ use bistable_common::{
         },
     },
 };
-use bistable_worker::{data::Dataset, kernel::Simd};
+use bistable_worker::{data::Dataset, kernel::Simd, tls::TlsFileError};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -24,6 +26,8 @@ use tokio::{
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, Router};
 
+use self::tls::Tls;
+pub use self::tls::TlsFiles;
 pub use crate::dispatch::Backlog;
 use crate::{
     board::Terms,
@@ -56,6 +60,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where others reach this coordinator, as a URL; by default the address that it listens on.
     pub advertise: Option<String>,
+    /// With what it speaks TLS, if it does.
+    pub tls: Option<TlsFiles>,
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
     /// Fingerprint of the numerics that workers must have: this build's own.
@@ -75,6 +81,7 @@ impl Config {
         Self {
             listen,
             advertise: None,
+            tls: None,
             store,
             numerics: bistable_worker::unit::fingerprint(Simd::any()),
             bundled: Some(Dataset::bundled()),
@@ -100,6 +107,9 @@ pub enum ServerError {
         #[source]
         error: io::Error,
     },
+    /// A file for TLS is missing or wrong.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -122,6 +132,7 @@ pub struct Server {
 
 /// Starts a coordinator; it serves when this returns.
 pub async fn start(config: Config) -> Result<Server, ServerError> {
+    let tls = config.tls.clone().map(Tls::start).transpose()?;
     let listen = config.listen;
     let refused = |error| ServerError::Listen {
         addr: listen,
@@ -131,7 +142,7 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     let addr = listener.local_addr().map_err(refused)?;
     start_on(
         config,
-        (addr, incoming::connections(listener)),
+        (addr, incoming::connections(listener, tls)),
         Arc::new(ThisMachine),
     )
     .await
@@ -152,6 +163,7 @@ where
     let Config {
         listen: _,
         advertise,
+        tls,
         store,
         numerics,
         bundled,
@@ -166,7 +178,8 @@ where
         backlog,
         machine,
     };
-    let url = advertise.unwrap_or_else(|| format!("http://{addr}"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = advertise.unwrap_or_else(|| format!("{scheme}://{addr}"));
     let lead = Lead::start(Arc::clone(&store), url, mandate).await?;
     let replica = Replica::new(Arc::clone(&store), numerics, clock);
     let shared = Arc::clone(&store);

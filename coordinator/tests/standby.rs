@@ -42,6 +42,7 @@ impl Member {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             advertise: None,
+            tls: None,
             store: store.expect("no panic"),
             numerics: NUMERICS,
             bundled: None,

@@ -32,7 +32,7 @@ serve_names() {
     local name=coordinator.bistable.svc.cluster.local
     dnsmasq --keep-in-foreground --conf-file=/dev/null --no-hosts --no-resolv --listen-address=127.0.0.77 --bind-interfaces \
         "--local=/cluster.local/" "--host-record=$name,127.0.0.1" --log-queries --log-facility="$work/dns.log" &
-    at_end kill $!
+    at_end "kill $! && wait $!"
 }
 
 # Whether the program in a container says on its port for monitors that it is well.

@@ -43,12 +43,12 @@ CONF
 start() {
     munged --foreground --key-file="$work/munge/key" --socket="$work/munge/socket" --pid-file="$work/munge/pid" \
         --log-file="$work/munge/log" --seed-file="$work/munge/seed" 2>"$work/munge/stderr" &
-    at_end kill $!
+    at_end "kill $! && wait $!"
     until [ -S "$work/munge/socket" ]; do sleep 0.1; done
     slurmctld -D -i 2>"$work/slurmctld.stderr" &
-    at_end kill $!
+    at_end "kill $! && wait $!"
     slurmd -D -N node 2>"$work/slurmd.stderr" &
-    at_end kill $!
+    at_end "kill $! && wait $!"
     for _ in {1..100}; do
         [ "$(sinfo --noheader --format %T 2>/dev/null)" = idle ] && return
         sleep 0.2

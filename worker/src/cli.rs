@@ -6,6 +6,7 @@ use std::{
     future::Future,
     io::{self, IsTerminal, stderr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,8 +19,8 @@ use tracing_subscriber::{
 
 use crate::{
     journal::Journal,
-    kernel::{Simd, SimdMode, Unavailable},
-    link::{self, Address, LinkConfig, LinkError},
+    kernel::{Simd, SimdMode},
+    link::{self, Address, Credentials, LinkConfig, LinkError, Machine},
     unit::Mode,
 };
 
@@ -29,7 +30,7 @@ const HAND_IN: Duration = Duration::from_secs(5);
 /// What a worker can be told.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerArgs {
-    /// Coordinators to work for, as host:port or http://host:port
+    /// Coordinators to work for, as host:port, http://host:port or https://host:port
     ///
     /// Several are separated by commas; the worker stays with whichever leads. One that is away is waited for.
     #[arg(
@@ -40,6 +41,10 @@ pub struct WorkerArgs {
         default_value = "http://127.0.0.1:7431"
     )]
     pub coordinator: Vec<Address>,
+
+    /// What it shows and whom it trusts.
+    #[command(flatten)]
+    pub credentials: Credentials,
 
     /// Threads to compute on [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -88,11 +93,12 @@ pub struct SimdArgs {
 }
 
 impl TryFrom<WorkerArgs> for LinkConfig {
-    type Error = Unavailable;
+    type Error = LinkError;
 
-    fn try_from(args: WorkerArgs) -> Result<Self, Unavailable> {
+    fn try_from(args: WorkerArgs) -> Result<Self, LinkError> {
         let WorkerArgs {
             coordinator,
+            credentials,
             threads,
             cache_dir,
             naive,
@@ -100,6 +106,7 @@ impl TryFrom<WorkerArgs> for LinkConfig {
             grace,
             max_runtime,
         } = args;
+        credentials.check(&coordinator)?;
         let hand_in = HAND_IN.min(grace / 2);
         Ok(Self {
             threads: threads.map_or(0, usize::from),
@@ -108,6 +115,7 @@ impl TryFrom<WorkerArgs> for LinkConfig {
             finish: grace - hand_in,
             hand_in,
             max_runtime,
+            surroundings: Arc::new(Machine { credentials }),
             ..Self::new(coordinator, Simd::new(simd.simd)?)
         })
     }

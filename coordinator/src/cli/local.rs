@@ -7,7 +7,7 @@ use std::{
 
 use bistable_worker::{
     cli::asked_to_end,
-    link::{self, LinkConfig, LinkError},
+    link::{self, Credentials, LinkConfig, LinkError},
 };
 use clap::Args;
 use tokio::{
@@ -28,8 +28,9 @@ use crate::{
 pub(super) struct StoreArgs {
     /// Where results are kept: an SQLite file, or a PostgreSQL database
     ///
-    /// A path or sqlite://PATH for a file; postgres://USER@HOST:PORT/DATABASE for a database (15 or later, without TLS), or
-    /// postgres://USER@/DATABASE?host=FOLDER for one on a Unix socket. A password is better put into PGPASSWORD than into
+    /// A path or sqlite://PATH for a file; postgres://USER@HOST:PORT/DATABASE for a database (15 or later), or
+    /// postgres://USER@/DATABASE?host=FOLDER for one on a Unix socket. ?sslmode=verify-full encrypts and makes sure who it
+    /// is; PGSSLMODE and PGSSLROOTCERT are read, too. A password is better put into PGPASSWORD than into
     /// the URL, which other users of this machine can see.
     #[arg(
         long,
@@ -131,7 +132,7 @@ impl Local {
 
     /// A connection to the coordinator.
     pub async fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::connect(&[self.server.addr().into()]).await?)
+        Ok(Client::connect(&[self.server.addr().into()], &Credentials::default()).await?)
     }
 
     /// Resolves if the worker ends by itself, which it only does if it cannot work, or if another coordinator takes over.

@@ -1,6 +1,6 @@
 //! What every command that asks a coordinator takes, and sweeps by the beginning of their identifier.
 
-use bistable_worker::link::Address;
+use bistable_worker::link::{Address, Credentials};
 use clap::Args;
 
 use super::failure::Failure;
@@ -12,7 +12,7 @@ const WHOLE: usize = 16;
 /// Which coordinator is asked.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Remote {
-    /// The coordinator to ask, as host:port or http://host:port
+    /// The coordinator to ask, as host:port, http://host:port or https://host:port
     ///
     /// Several are separated by commas: coordinators that share a store. The first that answers is asked; what changes
     /// something is asked of the one that leads.
@@ -24,12 +24,15 @@ pub(super) struct Remote {
         default_value = "http://127.0.0.1:7431"
     )]
     pub coordinator: Vec<Address>,
+
+    #[command(flatten)]
+    pub credentials: Credentials,
 }
 
 impl Remote {
     /// Connects.
     pub async fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::connect(&self.coordinator).await?)
+        Ok(Client::connect(&self.coordinator, &self.credentials).await?)
     }
 }
 

@@ -27,7 +27,7 @@ impl Client {
             if !self.may_be_elsewhere(&status) {
                 return Err(status.into());
             }
-            let leader = leader_of(&status);
+            let leader = leader_of(&status, &self.addresses);
             // Anyone but the leader that was named may know no more than the last one.
             if !(self.follow_to(leader.clone()).await && leader.as_ref() == Some(&self.address)) {
                 tokio::time::sleep(PAUSE).await;
@@ -72,9 +72,10 @@ impl Client {
         let around = self.addresses.iter().cycle().skip(next);
         let candidates = leader.iter().chain(around.take(self.addresses.len()));
         for address in candidates {
-            if let Ok(channel) = reach(address).await {
+            if let Ok(channel) = reach(address, &self.credentials).await {
                 let moved = *address != self.address;
-                *self = Self::over(address.clone(), self.addresses.clone(), channel);
+                let (known, credentials) = (self.addresses.clone(), self.credentials.clone());
+                *self = Self::over(address.clone(), known, credentials, channel);
                 return moved;
             }
         }

@@ -9,7 +9,7 @@ use bistable_common::wire::v1::{
     self, result_service_client::ResultServiceClient, sweep_service_client::SweepServiceClient,
     work_service_client::WorkServiceClient,
 };
-use bistable_worker::link::Address;
+use bistable_worker::link::{Address, Credentials, InvalidCredentials};
 use tonic::{Code, Status, Streaming, transport::Channel};
 
 /// Answers grow with the grid, far beyond gRPC's usual limit.
@@ -19,6 +19,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why a command got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// What it should show or trust is not there.
+    #[error(transparent)]
+    Credentials(#[from] InvalidCredentials),
     /// Nobody listens at any of the addresses.
     #[error("{}", unreachable(.0))]
     Unreachable(Vec<(Address, String)>),
@@ -60,6 +63,7 @@ pub struct Client {
     address: Address,
     /// Every coordinator that was named.
     addresses: Vec<Address>,
+    credentials: Credentials,
     sweeps: SweepServiceClient<Channel>,
     results: ResultServiceClient<Channel>,
     work: WorkServiceClient<Channel>,
@@ -76,12 +80,17 @@ impl Client {
     ///
     /// # Errors
     /// If none does.
-    pub async fn connect(addresses: &[Address]) -> Result<Self, ClientError> {
+    pub async fn connect(
+        addresses: &[Address],
+        credentials: &Credentials,
+    ) -> Result<Self, ClientError> {
+        credentials.check(addresses)?;
         let mut tried = Vec::new();
         for address in addresses {
-            match reach(address).await {
+            match reach(address, credentials).await {
                 Ok(channel) => {
-                    return Ok(Self::over(address.clone(), addresses.to_vec(), channel));
+                    let (known, credentials) = (addresses.to_vec(), credentials.clone());
+                    return Ok(Self::over(address.clone(), known, credentials, channel));
                 }
                 Err(reason) => tried.push((address.clone(), reason)),
             }
@@ -89,11 +98,17 @@ impl Client {
         Err(ClientError::Unreachable(tried))
     }
 
-    fn over(address: Address, addresses: Vec<Address>, channel: Channel) -> Self {
+    fn over(
+        address: Address,
+        addresses: Vec<Address>,
+        credentials: Credentials,
+        channel: Channel,
+    ) -> Self {
         let results = ResultServiceClient::new(channel.clone());
         Self {
             address,
             addresses,
+            credentials,
             sweeps: SweepServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             results: results.max_decoding_message_size(MAX_ANSWER_BYTES),
@@ -206,19 +221,10 @@ impl Client {
 }
 
 /// A connection to `address`, or why there is none.
-async fn reach(address: &Address) -> Result<Channel, String> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, address.endpoint().connect()).await {
+async fn reach(address: &Address, credentials: &Credentials) -> Result<Channel, String> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, credentials.connect(address)).await {
         Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(innermost(&error)),
+        Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer".to_owned()),
     }
-}
-
-/// What is behind a transport error: its own words are "transport error".
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    innermost.to_string()
 }

@@ -1,5 +1,5 @@
-//! Connections as they come: so many at a time, and none that does not begin to speak HTTP/2. Those that stop speaking
-//! later are found by HTTP/2's own pings.
+//! Connections as they come: so many at a time, and none that does not shake hands, where there is TLS, and then begin to
+//! speak HTTP/2. Those that stop speaking later are found by HTTP/2's own pings.
 
 use std::{
     io,
@@ -18,10 +18,12 @@ use tokio::{
 use tokio_stream::{Stream, StreamExt};
 use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
 
+use super::{line::Line, tls::Tls};
+
 /// Connections at a time: several times a large fleet. One more is closed at once.
 const MAX_CONNECTIONS: usize = 8192;
 
-/// How long a connection may take to say that it speaks HTTP/2.
+/// How long a connection may take to say that it speaks HTTP/2, shaking hands included.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What it says: HTTP/2's preface.
@@ -31,7 +33,10 @@ const GREETING_BYTES: usize = 24;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The connections that `listener` gets.
-pub(super) fn connections(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
+pub(super) fn connections(
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+) -> impl Stream<Item = io::Result<Connection>> {
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -43,7 +48,7 @@ pub(super) fn connections(listener: TcpListener) -> impl Stream<Item = io::Resul
     });
     incoming.filter_map(
         move |stream| match (stream, Arc::clone(&free).try_acquire_owned()) {
-            (Ok(stream), Ok(permit)) => Some(Ok(Connection::new(stream, permit))),
+            (Ok(stream), Ok(permit)) => Some(Ok(Connection::new(stream, tls.as_deref(), permit))),
             (Ok(_), Err(_)) => {
                 tracing::warn!("more than {MAX_CONNECTIONS} connections: one is closed");
                 None
@@ -55,7 +60,8 @@ pub(super) fn connections(listener: TcpListener) -> impl Stream<Item = io::Resul
 
 /// A connection that ends unless it greets in time.
 pub(super) struct Connection {
-    stream: TcpStream,
+    peer: TcpConnectInfo,
+    line: Line,
     greeting: Option<Greeting>,
     _permit: OwnedSemaphorePermit,
 }
@@ -66,16 +72,27 @@ struct Greeting {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
+    fn new(stream: TcpStream, tls: Option<&Tls>, permit: OwnedSemaphorePermit) -> Self {
         let greeting = Greeting {
             missing: GREETING_BYTES,
             deadline: Box::pin(sleep(GREETING_TIMEOUT)),
         };
         Self {
-            stream,
+            peer: stream.connect_info(),
+            line: Line::new(stream, tls),
             greeting: Some(greeting),
             _permit: permit,
         }
+    }
+
+    /// What carries the bytes, unless it is too late for a greeting.
+    fn line(&mut self, cx: &mut Context<'_>) -> io::Result<Pin<&mut Line>> {
+        if let Some(greeting) = &mut self.greeting
+            && greeting.deadline.as_mut().poll(cx).is_ready()
+        {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(Pin::new(&mut self.line))
     }
 }
 
@@ -83,7 +100,7 @@ impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        self.peer.clone()
     }
 }
 
@@ -93,21 +110,13 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self {
-            stream, greeting, ..
-        } = &mut *self;
-        if let Some(greeting) = greeting
-            && greeting.deadline.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         let before = buffer.filled().len();
-        ready!(Pin::new(stream).poll_read(cx, buffer))?;
-        if let Some(waiting) = greeting {
+        ready!(self.line(cx)?.poll_read(cx, buffer))?;
+        if let Some(waiting) = &mut self.greeting {
             let read = buffer.filled().len() - before;
             waiting.missing = waiting.missing.saturating_sub(read);
             if waiting.missing == 0 {
-                *greeting = None;
+                self.greeting = None;
             }
         }
         Poll::Ready(Ok(()))
@@ -120,15 +129,15 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        self.line(cx)?.poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.line(cx)?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.line).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -136,10 +145,10 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        self.line(cx)?.poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.line.is_write_vectored()
     }
 }

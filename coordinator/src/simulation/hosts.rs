@@ -72,6 +72,7 @@ fn config(name: &str, store: Arc<dyn Store>, listen: SocketAddr) -> Config {
     Config {
         listen,
         advertise: Some(network::url(name)),
+        tls: None,
         store,
         numerics: *FINGERPRINT,
         bundled: Some(sweeps::data()),

@@ -11,10 +11,10 @@ use bistable_common::{
 };
 use bistable_worker::{
     kernel::Simd,
-    link::{Address, Name, Numerics, Pace, Place, Runner, Surroundings},
+    link::{Address, Name, NoConnection, Numerics, Pace, Place, Runner, Surroundings},
     unit::{RunError, Work},
 };
-use tonic::transport::{self, Channel};
+use tonic::transport::Channel;
 
 use super::{network, trace::Moment};
 use crate::{board::Timestamp, machine::Machine, random::Random, server::ServerError};
@@ -91,7 +91,7 @@ impl Surroundings for Node {
         }
     }
 
-    async fn connect(&self, address: &Address) -> Result<Channel, transport::Error> {
+    async fn connect(&self, address: &Address) -> Result<Channel, NoConnection> {
         network::connect(address).await
     }
 

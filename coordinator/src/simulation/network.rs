@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bistable_worker::link::{Address, DEFAULT_PORT};
+use bistable_worker::link::{Address, DEFAULT_PORT, NoConnection};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -16,7 +16,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     codegen::http::Uri,
-    transport::{self, Channel, server::Connected},
+    transport::{Channel, server::Connected},
 };
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -26,14 +26,15 @@ pub fn url(name: &str) -> String {
 }
 
 /// Connects to another host.
-pub async fn connect(address: &Address) -> Result<Channel, transport::Error> {
+pub async fn connect(address: &Address) -> Result<Channel, NoConnection> {
     let dial = tower::service_fn(|uri: Uri| async move {
         let host = uri.host().unwrap_or_default().to_owned();
         let port = uri.port_u16().unwrap_or(DEFAULT_PORT);
         let stream = TcpStream::connect((host, port)).await?;
         Ok::<_, io::Error>(TokioIo::new(stream))
     });
-    address.endpoint().connect_with_connector(dial).await
+    let connected = address.endpoint().connect_with_connector(dial).await;
+    connected.map_err(|error| NoConnection(error.to_string()))
 }
 
 /// Whoever connects to this host, from now on.

@@ -8,10 +8,13 @@ mod siege;
 mod support;
 
 mod asking;
+#[path = "../support/certificates.rs"]
+mod certificates;
 mod connecting;
 mod lying;
 mod raw;
 mod reporting;
 mod requests;
 mod saying;
+mod shaking;
 mod uploading;

@@ -27,7 +27,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, transport::Channel};
 
-use super::support::{NUMERICS, Worker, World, key, report, sweep, trajectory, units_of};
+use super::support::{NUMERICS, Secured, Worker, World, key, report, sweep, trajectory, units_of};
 
 type Client = WorkServiceClient<Channel>;
 
@@ -95,10 +95,22 @@ impl Siege {
 
     /// As [`Siege::begin`], with `others` that are paused.
     pub async fn beside(others: &[&Sweep]) -> Self {
+        Self::of(others, None).await
+    }
+
+    /// As [`Siege::begin`], on a coordinator that asks for certificates.
+    pub async fn behind(by: Secured) -> Self {
+        Self::of(&[], Some(by)).await
+    }
+
+    async fn of(others: &[&Sweep], secured: Option<Secured>) -> Self {
         watch_for_panics();
         let sweep = sweep(12, 1);
         let all: Vec<&Sweep> = [&sweep].into_iter().chain(others.iter().copied()).collect();
-        let world = World::with(&all, LEASE_TIMEOUT).await;
+        let world = match secured {
+            Some(by) => World::secured(&all, LEASE_TIMEOUT, by).await,
+            None => World::with(&all, LEASE_TIMEOUT).await,
+        };
         for other in others {
             let id = other.id().to_string();
             let pause = v1::PauseSweepRequest { id };

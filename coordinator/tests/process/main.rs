@@ -2,8 +2,11 @@
 
 #![cfg(unix)]
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 mod crashes;
 mod data;
+mod database;
 mod failover;
 #[path = "../support/images.rs"]
 mod images;
@@ -18,4 +21,5 @@ mod steering;
 mod store;
 #[path = "../support/sweeps.rs"]
 mod sweeps;
+mod tls;
 mod trust;

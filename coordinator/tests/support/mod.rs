@@ -21,9 +21,10 @@ use bistable_common::{
 };
 use bistable_coordinator::{
     board::{Terms, Timestamp},
-    server::{Backlog, Config, Server, start},
+    server::{Backlog, Config, Server, TlsFiles, start},
     store::{self, Store},
 };
+use bistable_worker::link::Credentials;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming, transport::Channel};
@@ -36,20 +37,40 @@ pub struct World {
     pub store: Arc<dyn Store>,
     pub server: Server,
     channel: Channel,
+    url: String,
+    credentials: Credentials,
+}
+
+/// How a server speaks TLS, and what its clients show.
+pub struct Secured {
+    pub server: TlsFiles,
+    pub client: Credentials,
 }
 
 impl World {
     /// A coordinator that knows `sweeps` from its store.
     pub async fn with(sweeps: &[&Sweep], lease_timeout: Duration) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self::in_folder(folder, sweeps, lease_timeout).await
+        Self::in_folder(folder, sweeps, lease_timeout, None).await
+    }
+
+    /// The same behind TLS.
+    pub async fn secured(sweeps: &[&Sweep], lease_timeout: Duration, by: Secured) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::in_folder(folder, sweeps, lease_timeout, Some(by)).await
     }
 
     async fn in_folder(
         folder: tempfile::TempDir,
         sweeps: &[&Sweep],
         lease_timeout: Duration,
+        secured: Option<Secured>,
     ) -> Self {
+        let (tls, credentials) = match secured {
+            Some(Secured { server, client }) => (Some(server), client),
+            None => (None, Credentials::default()),
+        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let path: PathBuf = folder.path().join("store.db");
         let store = store::open(path.to_str().expect("a path")).expect("a store");
         for sweep in sweeps {
@@ -60,6 +81,7 @@ impl World {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             advertise: None,
+            tls,
             store: Arc::clone(&store),
             numerics: NUMERICS,
             bundled: None,
@@ -71,13 +93,14 @@ impl World {
             backlog: Backlog::GoesOn,
         };
         let server = start(config).await.expect("a server");
-        let url = format!("http://{}", server.addr());
-        let channel = Channel::from_shared(url).expect("a URL").connect().await;
+        let url = format!("{scheme}://{}", server.addr());
         Self {
             folder,
             store,
             server,
-            channel: channel.expect("a connection"),
+            channel: connect(&url, &credentials).await,
+            url,
+            credentials,
         }
     }
 
@@ -90,7 +113,7 @@ impl World {
     pub async fn restarted(self) -> Self {
         self.server.shutdown().await.expect("a polite end");
         drop(self.store);
-        Self::in_folder(self.folder, &[], Duration::from_secs(600)).await
+        Self::in_folder(self.folder, &[], Duration::from_secs(600), None).await
     }
 
     pub fn sweeps(&self) -> SweepServiceClient<Channel> {
@@ -111,9 +134,7 @@ impl World {
 
     /// A connection that shares nothing with the others.
     pub async fn another_connection(&self) -> Channel {
-        let url = format!("http://{}", self.server.addr());
-        let channel = Channel::from_shared(url).expect("a URL").connect().await;
-        channel.expect("a connection")
+        connect(&self.url, &self.credentials).await
     }
 
     /// A worker with one slot.
@@ -156,6 +177,12 @@ impl World {
         let outcomes = report(self.work(), vec![(unit, bytes)], NUMERICS).await?;
         Ok(outcomes[0])
     }
+}
+
+async fn connect(url: &str, credentials: &Credentials) -> Channel {
+    let address = url.parse().expect("an address");
+    let channel = credentials.connect(&address).await;
+    channel.expect("a connection")
 }
 
 pub fn hello(name: &str) -> v1::Hello {

@@ -6,10 +6,13 @@
 
 use std::{
     ffi::OsStr,
-    fs,
+    fs::{self, Permissions},
     os::{
         fd::OwnedFd,
-        unix::{fs::chown, process::CommandExt},
+        unix::{
+            fs::{PermissionsExt, chown},
+            process::CommandExt,
+        },
     },
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -62,6 +65,17 @@ impl Server {
 
     /// A server with more lines in its configuration.
     pub fn configured(listen: Listen, settings: &str) -> Self {
+        Self::with_files(listen, settings, &[])
+    }
+
+    /// A server that speaks TLS, with this certificate and key.
+    pub fn secured(certificate: &str, key: &str) -> Self {
+        let settings = "ssl = on\nssl_cert_file = '../server.pem'\nssl_key_file = '../server.key'";
+        let files = [("server.pem", certificate), ("server.key", key)];
+        Self::with_files(Listen::TcpPassword, settings, &files)
+    }
+
+    fn with_files(listen: Listen, settings: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("bistable-postgres-")
             .tempdir()
@@ -83,6 +97,9 @@ impl Server {
             watchdog,
         };
         server.init();
+        for (name, content) in files {
+            server.write(name, content);
+        }
         server.configure(listen, settings);
         server.start_again();
         server
@@ -106,6 +123,16 @@ impl Server {
             "--locale=C.UTF-8".as_ref(),
         ];
         check("initdb", &self.run("initdb", arguments));
+    }
+
+    /// A file that only the server may read.
+    fn write(&self, name: &str, content: &str) {
+        let file = self.folder.join(name);
+        fs::write(&file, content).expect("a file");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("a file of ours");
+        if let Some(User { uid, gid }) = self.user {
+            chown(&file, Some(uid), Some(gid)).expect("a file of another user");
+        }
     }
 
     fn configure(&self, listen: Listen, more: &str) {

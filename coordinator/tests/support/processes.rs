@@ -22,7 +22,12 @@ fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     for name in [
         "BISTABLE_COORDINATOR",
         "BISTABLE_STORE",
+        "BISTABLE_TLS_CA",
+        "BISTABLE_TLS_CERT",
+        "BISTABLE_TLS_KEY",
         "PGPASSWORD",
+        "PGSSLMODE",
+        "PGSSLROOTCERT",
         "RUST_LOG",
         "RUST_BACKTRACE",
     ] {
@@ -232,7 +237,14 @@ impl Coordinator {
 
     /// A coordinator whose log is still to be read, and where it is.
     pub fn serve(address: &str, store: &str) -> (Daemon, String) {
-        let mut daemon = Daemon::start(command(["serve", "--listen", address, "--store", store]));
+        Self::serve_with(address, store, &[])
+    }
+
+    /// The same, of a coordinator that was told more.
+    pub fn serve_with(address: &str, store: &str, options: &[String]) -> (Daemon, String) {
+        let mut serve = command(["serve", "--listen", address, "--store", store]);
+        serve.args(options);
+        let mut daemon = Daemon::start(serve);
         let url = daemon.wait_for("coordinator on ");
         (daemon, url)
     }

@@ -11,14 +11,17 @@ use tonic::{
 /// The port that a coordinator listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7431;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection may take to be there.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A hung peer keeps its sockets open; unanswered pings are what gives it away.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A text that is not a coordinator's address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a coordinator's address: {reason}; write host:port or http://host:port")]
+#[error(
+    "`{text}` is not a coordinator's address: {reason}; write host:port, http://host:port or https://host:port"
+)]
 pub struct InvalidAddress {
     text: String,
     reason: &'static str,
@@ -41,9 +44,26 @@ impl Address {
             .keep_alive_while_idle(true)
     }
 
-    fn from_parts(host: &str, port: u16) -> Option<Self> {
+    /// Whether what is said there is encrypted, and who answers has a certificate.
+    pub fn is_secure(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
+    }
+
+    /// The host, without the brackets of an IPv6 address.
+    pub fn host(&self) -> &str {
+        let host = self.uri.host().unwrap_or_default();
+        let inner = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        inner.unwrap_or(host)
+    }
+
+    /// Whether someone who was told `known` may go here: where everything was to be encrypted, nothing is ever plain.
+    pub fn is_as_secure_as(&self, known: &[Self]) -> bool {
+        self.is_secure() || !known.iter().all(Self::is_secure)
+    }
+
+    fn from_parts(scheme: &str, host: &str, port: u16) -> Option<Self> {
         Uri::builder()
-            .scheme("http")
+            .scheme(scheme)
             .authority(format!("{host}:{port}"))
             .path_and_query("/")
             .build()
@@ -60,7 +80,7 @@ impl fmt::Display for Address {
 
 impl From<SocketAddr> for Address {
     fn from(socket: SocketAddr) -> Self {
-        Self::from_parts(&host_of(socket), socket.port())
+        Self::from_parts("http", &host_of(socket), socket.port())
             .expect("a socket address is a host and a port")
     }
 }
@@ -84,11 +104,10 @@ impl FromStr for Address {
 }
 
 fn parse(text: &str) -> Result<Address, &'static str> {
-    let rest = match text.split_once("://") {
-        None => text,
-        Some(("http", rest)) => rest,
-        Some(("https", _)) => return Err("the protocol is plain HTTP/2, without TLS"),
-        Some(_) => return Err("the scheme is not http"),
+    let (scheme, rest) = match text.split_once("://") {
+        None => ("http", text),
+        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
+        Some(_) => return Err("the scheme is neither http nor https"),
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains(['/', '?', '#', '@']) {
@@ -103,13 +122,15 @@ fn parse(text: &str) -> Result<Address, &'static str> {
         None => DEFAULT_PORT,
         Some(port) => port.parse().map_err(|_| "the port is not a number")?,
     };
-    Address::from_parts(host, port).ok_or("it has no valid host")
+    Address::from_parts(scheme, host, port).ok_or("it has no valid host")
 }
 
-/// Who leads, in the words of a coordinator that does not; `None` if these are not a URL that can be called.
-pub fn leader_of(status: &Status) -> Option<Address> {
+/// Who leads, in the words of a coordinator that does not; `None` if these are not a URL that can be called by someone who
+/// was told `known`.
+pub fn leader_of(status: &Status, known: &[Address]) -> Option<Address> {
     let url = status.metadata().get(LEADER_KEY)?.to_str().ok()?;
-    url.starts_with("http://").then(|| url.parse().ok())?
+    let leader: Address = url.contains("://").then(|| url.parse().ok())??;
+    leader.is_as_secure_as(known).then_some(leader)
 }
 
 #[cfg(test)]
@@ -127,6 +148,7 @@ mod tests {
         }
         assert_eq!(shown("[::1]:80"), Ok("http://[::1]:80".to_owned()));
         assert_eq!(shown("node7"), Ok("http://node7:7431".to_owned()));
+        assert_eq!(shown("https://[::1]"), Ok("https://[::1]:7431".to_owned()));
     }
 
     #[test]
@@ -134,8 +156,8 @@ mod tests {
         for text in [
             "",
             ":7431",
-            "https://node7:1",
             "ftp://node7",
+            "https://",
             "node7:port",
             "node7:99999",
             "http://node7/v1",
@@ -154,22 +176,22 @@ mod tests {
 
     #[test]
     fn a_leader_is_a_url() {
-        let named = |url: &str| {
+        let told = |url: &str, known: &str| {
+            let known = [known.parse().expect("an address")];
             let mut status = Status::unavailable("this coordinator stands by");
             let url = url.parse().expect("ASCII");
             status.metadata_mut().insert(LEADER_KEY, url);
-            leader_of(&status).map(|address| address.to_string())
+            leader_of(&status, &known).map(|address| address.to_string())
         };
+        let named = |url: &str| told(url, "http://node8");
         assert_eq!(named("http://node7"), Some("http://node7:7431".to_owned()));
-        for other in [
-            "",
-            "node7",
-            "https://node7",
-            "http://",
-            "file:///etc/passwd",
-        ] {
+        let secure = Some("https://node7:7431".to_owned());
+        assert_eq!(named("https://node7"), secure);
+        assert_eq!(told("https://node7", "https://node8"), secure);
+        assert_eq!(told("http://node7", "https://node8"), None);
+        for other in ["", "node7", "http://", "file:///etc/passwd"] {
             assert_eq!(named(other), None, "{other}");
         }
-        assert_eq!(leader_of(&Status::unavailable("")), None);
+        assert_eq!(leader_of(&Status::unavailable(""), &[]), None);
     }
 }

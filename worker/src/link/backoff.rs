@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn waits_grow_to_a_limit_and_start_again() {
-        let machine: Arc<dyn Surroundings> = Arc::new(Machine);
+        let machine: Arc<dyn Surroundings> = Arc::new(Machine::default());
         let mut backoff = Backoff::new(&machine);
         assert!(backoff.next() <= FIRST);
         for _ in 0..20 {

@@ -7,7 +7,7 @@ use std::{convert::Infallible, pin::pin, sync::Arc};
 use bistable_common::{
     ids::LeaseToken,
     wire::{
-        MAX_LETTER_BYTES,
+        MAX_LETTER_BYTES, PROTOCOL, understands,
         v1::{self, session_request, session_response},
     },
 };
@@ -134,7 +134,7 @@ impl Connector {
     /// Says hello and waits for the welcome.
     async fn open(&self, address: &Address) -> Result<Opened, Closed> {
         let channel = self.surroundings.connect(address).await;
-        let channel = channel.map_err(|error| Closed::away(super::causes(&error)))?;
+        let channel = channel.map_err(|error| Closed::away(error.to_string()))?;
         let mut client = Client::new(channel).max_decoding_message_size(MAX_LETTER_BYTES);
         let (outbound, outgoing) = mpsc::channel(OUTBOUND);
         let hello = session_request::Message::Hello(self.hello());
@@ -144,12 +144,18 @@ impl Connector {
             })
             .map_err(|error| Closed::away(error.to_string()))?;
         let inbound = client.session(ReceiverStream::new(outgoing)).await;
-        let mut inbound = inbound.map_err(before_welcome)?.into_inner();
-        let first = inbound.message().await.map_err(before_welcome)?;
+        let mut inbound = inbound
+            .map_err(|status| before_welcome(status, &self.addresses))?
+            .into_inner();
+        let first = inbound
+            .message()
+            .await
+            .map_err(|status| before_welcome(status, &self.addresses))?;
         let Some(session_response::Message::Welcome(welcome)) = first.and_then(|m| m.message)
         else {
             return Err(Closed::away("its first word is not a welcome"));
         };
+        check_version(&welcome)?;
         Ok(Opened {
             welcome,
             client,
@@ -193,8 +199,21 @@ impl Connector {
     }
 }
 
+/// A coordinator that does not say which protocol it speaks speaks the first.
+fn check_version(welcome: &v1::Welcome) -> Result<(), Closed> {
+    let theirs = welcome.protocol.max(1);
+    if understands(theirs) {
+        return Ok(());
+    }
+    Err(Closed::Refused(format!(
+        "the coordinator (build `{}`) speaks protocol {theirs}, this worker protocol {PROTOCOL}, and they may be one apart at \
+         most: restart this worker with the coordinator's build",
+        welcome.build
+    )))
+}
+
 /// Before the welcome, some answers are about the worker rather than about the moment.
-fn before_welcome(status: Status) -> Closed {
+fn before_welcome(status: Status, known: &[Address]) -> Closed {
     let message = status.message().to_owned();
     match status.code() {
         Code::FailedPrecondition
@@ -203,7 +222,7 @@ fn before_welcome(status: Status) -> Closed {
         | Code::Unauthenticated => Closed::Refused(message),
         Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
         _ => Closed::Away {
-            leader: leader_of(&status),
+            leader: leader_of(&status, known),
             reason: message,
         },
     }

@@ -199,10 +199,14 @@ mod tests {
         let content: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
         let hash = Hash::of(&content);
         let fake = Fake::with_data(content.clone()).await;
-        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
+        let data = Data::new(
+            Arc::new(Machine::default()),
+            cache(&folder),
+            client(&fake).await,
+        );
         assert_eq!(data.content(hash).await, Ok(content.clone()));
         drop(fake);
-        let later = Data::new(Arc::new(Machine), cache(&folder), nobody());
+        let later = Data::new(Arc::new(Machine::default()), cache(&folder), nobody());
         assert_eq!(later.content(hash).await, Ok(content));
     }
 
@@ -210,7 +214,11 @@ mod tests {
     async fn other_content_is_refused_and_not_cached() {
         let folder = tempfile::tempdir().expect("a folder");
         let fake = Fake::with_data(b"something else".to_vec()).await;
-        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
+        let data = Data::new(
+            Arc::new(Machine::default()),
+            cache(&folder),
+            client(&fake).await,
+        );
         let hash = Hash::of(b"content");
         let error = data.content(hash).await.expect_err("an error");
         assert!(error.contains("other content"), "{error}");
@@ -221,7 +229,11 @@ mod tests {
     async fn what_the_coordinator_lacks_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let fake = Fake::start().await;
-        let data = Data::new(Arc::new(Machine), cache(&folder), client(&fake).await);
+        let data = Data::new(
+            Arc::new(Machine::default()),
+            cache(&folder),
+            client(&fake).await,
+        );
         let error = data.content(Hash::of(b"content")).await;
         assert!(error.is_err_and(|error| error.contains("does not have it")));
     }

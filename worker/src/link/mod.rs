@@ -10,8 +10,10 @@ mod beat;
 mod cache;
 mod compute;
 mod connector;
+mod credentials;
 mod data;
 mod desk;
+mod dial;
 mod event;
 #[cfg(test)]
 mod fuzz;
@@ -24,7 +26,7 @@ mod search;
 mod slots;
 mod surroundings;
 
-use std::{error::Error, future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use bistable_common::wire::v1::{self, work_service_client::WorkServiceClient};
 use tokio::{
@@ -35,6 +37,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of};
+pub use credentials::{Credentials, InvalidCredentials, NoConnection};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
 pub use surroundings::{Machine, Name, Pace, Place, Surroundings};
@@ -98,7 +101,7 @@ impl LinkConfig {
             finish: Duration::ZERO,
             hand_in: HAND_IN,
             max_runtime: None,
-            surroundings: Arc::new(Machine),
+            surroundings: Arc::new(Machine::default()),
         }
     }
 
@@ -126,6 +129,9 @@ pub enum LinkError {
     /// The instructions that were asked for are not there.
     #[error(transparent)]
     Simd(#[from] Unavailable),
+    /// What it should show or trust is not there.
+    #[error(transparent)]
+    Credentials(#[from] InvalidCredentials),
     /// There is nobody to work for.
     #[error("no coordinator is named")]
     Nowhere,
@@ -302,15 +308,4 @@ async fn settle(desk: &mut Desk, events: &mut mpsc::Receiver<Event>) {
             return;
         }
     }
-}
-
-/// An error with its causes, on one line: transport errors hide the interesting part in them.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

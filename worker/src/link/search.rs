@@ -196,7 +196,7 @@ mod tests {
         does: &'static [(&'static str, Does)],
     ) -> (Result<String, LinkError>, Duration, Vec<String>) {
         let addresses = hosts.iter().map(|host| address(host)).collect();
-        let machine: Arc<dyn Surroundings> = Arc::new(Machine);
+        let machine: Arc<dyn Surroundings> = Arc::new(Machine::default());
         let mut search = Search::new(addresses, Backoff::new(&machine));
         let tried = Mutex::new(Vec::new());
         let open = |at: Address| {

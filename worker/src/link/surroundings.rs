@@ -4,9 +4,14 @@ use std::{process, sync::Arc, time::Duration};
 
 use bistable_common::ids::UnitId;
 use tokio::task::{JoinError, spawn_blocking};
-use tonic::transport::{self, Channel};
+use tonic::transport::Channel;
 
-use super::{address::Address, backoff::random, identity::host_name};
+use super::{
+    address::Address,
+    backoff::random,
+    credentials::{Credentials, NoConnection},
+    identity::host_name,
+};
 
 /// How long a unit takes.
 pub type Pace = Arc<dyn Fn(UnitId) -> Duration + Send + Sync>;
@@ -18,7 +23,7 @@ pub trait Surroundings: Send + Sync + 'static {
     fn name(&self) -> Name;
 
     /// Connects to a coordinator.
-    async fn connect(&self, address: &Address) -> Result<Channel, transport::Error>;
+    async fn connect(&self, address: &Address) -> Result<Channel, NoConnection>;
 
     /// Some number that other processes are unlikely to see. Nothing computed depends on it.
     fn random(&self) -> u64;
@@ -60,8 +65,11 @@ impl Place {
 }
 
 /// A process on a machine with a network.
-#[derive(Debug, Clone, Copy)]
-pub struct Machine;
+#[derive(Debug, Clone, Default)]
+pub struct Machine {
+    /// What it shows to coordinators, and whom it trusts.
+    pub credentials: Credentials,
+}
 
 #[tonic::async_trait]
 impl Surroundings for Machine {
@@ -71,8 +79,8 @@ impl Surroundings for Machine {
         Name { worker, host }
     }
 
-    async fn connect(&self, address: &Address) -> Result<Channel, transport::Error> {
-        address.endpoint().connect().await
+    async fn connect(&self, address: &Address) -> Result<Channel, NoConnection> {
+        self.credentials.connect(address).await
     }
 
     fn random(&self) -> u64 {

@@ -3,6 +3,7 @@
 
 use std::{error::Error, fmt, io, time::Duration};
 
+use bistable_worker::tls::TlsFileError;
 use tokio_postgres::error::{DbError, SqlState};
 
 /// A PostgreSQL server did not do what it was asked.
@@ -16,6 +17,15 @@ pub enum PostgresError {
         /// Why not.
         #[source]
         error: tokio_postgres::Error,
+    },
+    /// The file that says whom to trust is of no use.
+    #[error("cannot connect to {place}: {error}")]
+    Tls {
+        /// Where it should be.
+        place: String,
+        /// What is wrong.
+        #[source]
+        error: TlsFileError,
     },
     /// It does not answer.
     #[error("{place} did not answer within {} s", .patience.as_secs_f32())]
@@ -46,7 +56,8 @@ impl PostgresError {
     pub(in crate::store) fn is_transient(&self) -> bool {
         match self {
             Self::Connect { error, .. } | Self::Failed(error) => is_transient(error),
-            Self::Silent { .. } => true,
+            // The file may be about to be replaced.
+            Self::Tls { .. } | Self::Silent { .. } => true,
             Self::TooOld { .. } | Self::Threads(_) => false,
         }
     }

@@ -3,9 +3,9 @@
 use std::{cell::RefCell, collections::HashMap};
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls, Row, Statement, types::ToSql};
+use tokio_postgres::{Client, Row, Statement, types::ToSql};
 
-use super::{address::PostgresAddress, error::PostgresError};
+use super::{address::PostgresAddress, error::PostgresError, handshake::Handshake};
 
 /// The oldest server that is supported.
 const MIN_VERSION: i32 = 150_000;
@@ -35,9 +35,15 @@ pub(super) struct Session {
 impl Session {
     /// Connects. Call it inside the runtime that is to carry the connection.
     pub async fn open(address: &PostgresAddress) -> Result<Self, PostgresError> {
-        let connected = address.config().connect(NoTls).await;
+        let place = || address.to_string();
+        let tls = address.encryption().config();
+        let tls = tls.map_err(|error| PostgresError::Tls {
+            place: place(),
+            error,
+        })?;
+        let connected = address.config().connect(Handshake(tls)).await;
         let (client, connection) = connected.map_err(|error| PostgresError::Connect {
-            place: address.to_string(),
+            place: place(),
             error,
         })?;
         let connection = tokio::spawn(async move {
