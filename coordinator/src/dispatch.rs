@@ -12,6 +12,7 @@ mod record;
 mod registry;
 mod replica;
 mod sessions;
+mod survey;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use tokio::{
 
 use crate::{
     board::{Arrival, Board, Event, Lease, Mode, Priority, SessionId, Terms},
+    monitor::Counts,
     store::{Store, StoreError, blocking},
 };
 use command::{Command, Reply};
@@ -37,10 +39,11 @@ use record::Recorder;
 use sessions::Sessions;
 use task::Dispatcher;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, Stopwatch};
 pub(crate) use command::{Existed, Outgoing, Pulse, Steering, SweepStatus};
 pub(crate) use registry::{Known, Registry};
 pub(crate) use replica::Replica;
+pub(crate) use survey::Queues;
 
 /// Commands that wait, at most.
 const QUEUE: usize = 1024;
@@ -62,6 +65,8 @@ pub(crate) enum DispatchError {
         "sweep {0} has results of a build whose numerics differ from this one's; finish it with that build, or delete it and submit it again"
     )]
     ForeignNumerics(SweepId),
+    #[error("another worker called {0} is at work, and this one is not it")]
+    NameTaken(WorkerId),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{0}")]
@@ -135,6 +140,7 @@ impl Dispatch {
         backlog: Backlog,
         clock: Clock,
         seed: [u8; 32],
+        counts: Counts,
     ) -> Result<(Self, Tasks), StoreError> {
         let registry = Registry::default();
         let loaded = blocking(&store, move |store| rebuild(store, numerics)).await?;
@@ -142,7 +148,7 @@ impl Dispatch {
         let (changes_in, changes) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let deposition = Deposition::default();
-        let recording = (commands.clone(), deposition.clone());
+        let recording = (commands.clone(), deposition.clone(), counts.clone());
         let (recorder, recording) = Recorder::start(Arc::clone(&store), clock, recording);
         let mut dispatcher = Dispatcher {
             store,
@@ -154,6 +160,7 @@ impl Dispatch {
             changes: changes_in,
             stop: stopped,
             deposition: deposition.clone(),
+            counts,
             unwritten: Vec::new(),
             unsent: Default::default(),
         };

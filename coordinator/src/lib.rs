@@ -10,8 +10,10 @@ pub mod estimate;
 #[cfg(test)]
 #[path = "../../common/tests/fuzz/engine/mod.rs"]
 mod fuzzing;
+mod guard;
 mod lead;
 mod machine;
+pub mod monitor;
 pub mod plot;
 #[cfg(test)]
 mod random;

@@ -2,6 +2,7 @@
 
 mod incoming;
 mod line;
+mod places;
 mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -25,17 +26,25 @@ use tokio::{
 };
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, Router};
+use tower::layer::util::{Identity, Stack};
 
-use self::tls::Tls;
 pub use self::tls::TlsFiles;
-pub use crate::dispatch::Backlog;
+use self::{places::Places, tls::Tls};
 use crate::{
     board::Terms,
     dispatch::{Clock, Replica},
+    guard::{self, Guard},
     lead::{Lead, Mandate, Role},
     machine::{Machine, ThisMachine},
+    monitor::{Counts, Inside},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
     store::{Store, StoreError, TERM, blocking},
+};
+pub use crate::{
+    dispatch::Backlog,
+    guard::{
+        CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, DATA_BYTES, Doors, TokensError,
+    },
 };
 
 /// How long calls may take to end when the server stops.
@@ -72,6 +81,8 @@ pub struct Config {
     pub terms: Terms,
     /// What becomes of the sweeps that an earlier life left unfinished.
     pub backlog: Backlog,
+    /// Who is let in.
+    pub doors: Doors,
 }
 
 impl Config {
@@ -91,7 +102,16 @@ impl Config {
                 grace: Duration::from_secs(10),
             },
             backlog: Backlog::GoesOn,
+            doors: Doors::default(),
         }
+    }
+}
+
+impl Config {
+    /// Whether callers must show who they are, by a token or a certificate.
+    fn asks_who_calls(&self) -> bool {
+        let certificates = self.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+        self.doors.tokens.is_some() || certificates.is_some()
     }
 }
 
@@ -107,6 +127,15 @@ pub enum ServerError {
         #[source]
         error: io::Error,
     },
+    /// Whoever can reach the address could do everything.
+    #[error(
+        "{0} can be reached from elsewhere, and whoever reaches it could do everything. Give callers tokens (--tokens DIR), or \
+         certificates (--tls-client-ca FILE); or say --insecure, if everyone on that network is trusted"
+    )]
+    Open(SocketAddr),
+    /// The tokens cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
     /// A file for TLS is missing or wrong.
     #[error(transparent)]
     Tls(#[from] TlsFileError),
@@ -128,24 +157,30 @@ pub struct Server {
     lead: Lead,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
+    numerics: Hash,
+    counts: Counts,
 }
 
 /// Starts a coordinator; it serves when this returns.
 pub async fn start(config: Config) -> Result<Server, ServerError> {
     let tls = config.tls.clone().map(Tls::start).transpose()?;
     let listen = config.listen;
+    if !(guard::is_loopback(listen) || config.asks_who_calls() || config.doors.insecure) {
+        return Err(ServerError::Open(listen));
+    }
+    let places = Places::new(
+        config.doors.connections,
+        config.doors.connections_per_address,
+    );
     let refused = |error| ServerError::Listen {
         addr: listen,
         error,
     };
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let addr = listener.local_addr().map_err(refused)?;
-    start_on(
-        config,
-        (addr, incoming::connections(listener, tls)),
-        Arc::new(ThisMachine),
-    )
-    .await
+    let counts = Counts::default();
+    let incoming = incoming::connections(listener, tls, places, counts.clone());
+    start_on(config, (addr, incoming), Arc::new(ThisMachine), counts).await
 }
 
 /// Starts a coordinator that serves whoever comes in at `addr`.
@@ -156,6 +191,7 @@ pub(crate) async fn start_on<IO>(
         impl Stream<Item = io::Result<IO>> + Send + 'static,
     ),
     machine: Arc<dyn Machine>,
+    counts: Counts,
 ) -> Result<Server, ServerError>
 where
     IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
@@ -169,7 +205,9 @@ where
         bundled,
         terms,
         backlog,
+        doors,
     } = config;
+    let guard = Guard::start(&doors, counts.clone()).await?;
     let clock = Clock::start(machine.time());
     let mandate = Mandate {
         numerics,
@@ -177,14 +215,23 @@ where
         terms,
         backlog,
         machine,
+        counts: counts.clone(),
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = advertise.unwrap_or_else(|| format!("{scheme}://{addr}"));
     let lead = Lead::start(Arc::clone(&store), url, mandate).await?;
     let replica = Replica::new(Arc::clone(&store), numerics, clock);
     let shared = Arc::clone(&store);
-    let context = Context::new(lead.roles(), replica, shared, numerics, bundled);
-    let router = router(context).await?;
+    let context = Context::new(
+        lead.roles(),
+        replica,
+        shared,
+        numerics,
+        bundled,
+        counts.clone(),
+        doors.data_bytes,
+    );
+    let router = router(context, guard).await?;
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(serve(router, incoming, stopped));
     tracing::info!(%addr, "serving");
@@ -194,6 +241,8 @@ where
         lead,
         stop,
         serving,
+        numerics,
+        counts,
     })
 }
 
@@ -201,6 +250,16 @@ impl Server {
     /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What can be watched of it.
+    pub fn inside(&self) -> Inside {
+        Inside {
+            roles: self.lead.roles(),
+            store: Arc::clone(&self.store),
+            numerics: self.numerics,
+            counts: self.counts.clone(),
+        }
     }
 
     /// Waits until this coordinator leads; the address of the one that does instead, if there is one that lives.
@@ -256,7 +315,7 @@ impl Server {
 }
 
 async fn serve<IO>(
-    router: Router,
+    router: Router<Stack<Guard, Identity>>,
     incoming: impl Stream<Item = io::Result<IO>>,
     stopped: oneshot::Receiver<()>,
 ) where
@@ -271,7 +330,10 @@ async fn serve<IO>(
     }
 }
 
-async fn router(context: Context) -> Result<Router, ServerError> {
+async fn router(
+    context: Context,
+    guard: Guard,
+) -> Result<Router<Stack<Guard, Identity>>, ServerError> {
     let sweeps = SweepServiceServer::new(rpc::Sweeps(context.clone()));
     let work = WorkServiceServer::new(rpc::Work(context.clone()));
     let results = ResultServiceServer::new(rpc::Results(context));
@@ -294,6 +356,7 @@ async fn router(context: Context) -> Result<Router, ServerError> {
         .initial_connection_window_size(WINDOW)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .layer(guard)
         .add_service(sweeps.max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(work.max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(results.max_decoding_message_size(MAX_MESSAGE_BYTES))

@@ -20,7 +20,7 @@ use bistable_common::{
 };
 use bistable_coordinator::{
     board::{Terms, Timestamp},
-    server::{Backlog, Config, Server, start},
+    server::{Backlog, Config, Doors, Server, start},
     store::{self, Standing, Store},
 };
 use postgres::name_of;
@@ -52,6 +52,7 @@ impl Member {
                 grace: Duration::from_secs(600),
             },
             backlog: Backlog::GoesOn,
+            doors: Doors::default(),
         };
         let server = start(config).await.expect("a server");
         let url = format!("http://{}", server.addr());

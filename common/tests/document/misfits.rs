@@ -341,3 +341,16 @@ fn solvers_can_be_told_apart() {
         &["`four` and `tsgd` are the same solver at m1 = 200, m2 = 2000, T = 4"],
     );
 }
+
+/// One solver on `m1s` times `ts` cells.
+fn grid_of(m1s: u32, ts: u32) -> String {
+    let list = |count: u32| (1..=count).map(|n| format!("{n},")).collect::<String>();
+    GOOD.replace("[200, 500]", &format!("[{}]", list(m1s)))
+        .replace("T = [1, 4]", &format!("T = [{}]", list(ts)))
+        .replace("[[solvers]]\npreset = \"ssgd\"\n", "")
+}
+
+#[test]
+fn a_sweep_may_have_150_000_cells() {
+    assert_eq!(good(&grid_of(375, 400)).facts().cells.len(), 150_000);
+}

@@ -64,6 +64,8 @@ pub struct Arrival {
     pub held: Vec<LeaseToken>,
     /// How long it will take leases; `None`: until further notice.
     pub remaining: Option<Duration>,
+    /// What only its process knows. Workers of earlier builds have none.
+    pub proof: Option<[u8; 16]>,
 }
 
 /// Something that happened.

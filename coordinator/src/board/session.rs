@@ -37,6 +37,13 @@ impl Board {
             .max(worker.beats_every * MISSED_BEATS)
     }
 
+    /// Whether `arrival` goes by the name of another worker, whose session lives.
+    pub fn is_taken(&self, arrival: &Arrival) -> bool {
+        let session = self.sessions.get(&arrival.worker);
+        let known = session.and_then(|session| self.workers.get(session));
+        known.is_some_and(|known| known.proof != arrival.proof)
+    }
+
     /// Opens a session. Leases that the worker presents stay its own; those it does not mention nobody works on.
     pub(super) fn on_joined(
         &mut self,
@@ -51,6 +58,7 @@ impl Board {
             slots,
             held,
             remaining,
+            proof,
         } = arrival;
         if let Some(old) = self.sessions.get(&worker).copied() {
             self.orphan(old, out);
@@ -64,6 +72,9 @@ impl Board {
             seen: now,
             beats_every: self.terms.beat_interval,
             until: remaining.map(|remaining| now + remaining),
+            units: 0,
+            compute_us: 0,
+            proof,
         };
         self.slots += u64::from(entry.slots);
         self.sessions.insert(worker.clone(), session);

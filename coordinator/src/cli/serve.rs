@@ -1,15 +1,22 @@
 //! `bistable serve`: a coordinator, until it is told to end.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use bistable_worker::{
-    cli::asked_to_end,
+    cli::{MonitorArgs, asked_to_end, say},
     link::{Address, host_name},
+    monitor::Monitor,
 };
 use clap::Args;
 
 use super::{failure::Failure, local};
-use crate::server::{self, Config, TlsFiles};
+use crate::{
+    monitor::Watch,
+    server::{
+        self, CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, Config, DATA_BYTES, Doors,
+        TlsFiles,
+    },
+};
 
 /// Run a coordinator
 ///
@@ -22,11 +29,13 @@ use crate::server::{self, Config, TlsFiles};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bistable serve
-  bistable serve --listen 0.0.0.0:7431 --store /var/lib/bistable/store.sqlite
-  bistable serve --listen 0.0.0.0:7431 --store postgres://bistable@db/bistable --advertise http://node7:7431
-  bistable serve --listen 0.0.0.0:7431 --tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem")]
+  bistable serve --listen 0.0.0.0:7431 --tls-cert server.pem --tls-key server.key --tokens /etc/bistable/tokens
+  bistable serve --listen 0.0.0.0:7431 --tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem \\
+    --store postgres://bistable@db/bistable --advertise https://node7:7431")]
 pub(super) struct ServeArgs {
-    /// Where to listen; 0.0.0.0 means every network, which trusts whoever can reach it
+    /// Where to listen; 0.0.0.0 means every network
+    ///
+    /// Other addresses than those of loopback need --tokens, --tls-client-ca or --insecure.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7431")]
     listen: SocketAddr,
 
@@ -42,6 +51,70 @@ pub(super) struct ServeArgs {
     /// --tls-cert it is an https:// address, whose host the certificate must name.
     #[arg(long, value_name = "URL")]
     advertise: Option<Address>,
+
+    #[command(flatten)]
+    monitor: MonitorArgs,
+
+    #[command(flatten)]
+    doors: DoorArgs,
+}
+
+/// Who is let in, and how much they may ask for.
+#[derive(Debug, Args)]
+struct DoorArgs {
+    /// Ask callers for tokens: a folder with files named worker, submit and read, each of which may be absent
+    ///
+    /// A file holds a token a line, of at least 16 characters, and comments after #. Workers need a token of `worker`;
+    /// clients one of `read` to look at sweeps and results, one of `submit` to do that and to submit and steer sweeps. The
+    /// folder is read again on SIGHUP and when it changes; whoever shows a token that is gone is turned away.
+    #[arg(long, value_name = "DIR", env = "BISTABLE_TOKENS")]
+    tokens: Option<PathBuf>,
+
+    /// Serve whoever can reach the address, without tokens or certificates
+    #[arg(long, env = "BISTABLE_INSECURE")]
+    insecure: bool,
+
+    /// Calls and messages a second that a client may send
+    ///
+    /// A client is an address, or a token that is shown from there. Four seconds' worth may come at once; further calls are
+    /// told when to try again, further messages wait.
+    #[arg(long, value_name = "CALLS_PER_SECOND", default_value_t = CALLS_PER_SECOND,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate_limit: u32,
+
+    /// Connections at a time; one more is closed at once
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
+    max_connections: usize,
+
+    /// Connections at a time from one address other than this machine's; a worker has two
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS_PER_ADDRESS)]
+    max_connections_per_address: usize,
+
+    /// The largest data set that is taken, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = DATA_BYTES)]
+    max_data_bytes: u64,
+}
+
+impl From<DoorArgs> for Doors {
+    fn from(args: DoorArgs) -> Self {
+        let DoorArgs {
+            tokens,
+            insecure,
+            rate_limit,
+            max_connections,
+            max_connections_per_address,
+            max_data_bytes,
+        } = args;
+        Self {
+            tokens,
+            insecure,
+            calls_per_second: rate_limit,
+            connections: max_connections,
+            connections_per_address: max_connections_per_address,
+            data_bytes: max_data_bytes,
+            ..Self::default()
+        }
+    }
 }
 
 /// With what TLS is spoken.
@@ -110,16 +183,30 @@ impl ServeArgs {
 /// Runs the command.
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let asked = asked_to_end().map_err(|error| Failure::Other(error.to_string()))?;
+    // Before the store, which may take its time.
+    let watch = Arc::<Watch>::default();
+    let _monitor = watched(args.monitor, Arc::clone(&watch)).await?;
     let advertise = args.advertised()?;
     let scheme = args.tls.scheme();
     let config = Config {
         advertise,
         tls: args.tls.files(),
+        doors: args.doors.into(),
         ..local::config(args.listen, args.place.store).await?
     };
     let server = server::start(config).await?;
-    eprintln!("coordinator on {scheme}://{}", server.addr());
+    watch.serves(server.inside());
+    say(format_args!("coordinator on {scheme}://{}", server.addr()));
     asked.await;
-    eprintln!("leaving");
+    say(format_args!("leaving"));
+    watch.leaves();
     local::patiently(server.shutdown()).await
+}
+
+async fn watched(args: MonitorArgs, watch: Arc<Watch>) -> Result<Option<Monitor>, Failure> {
+    let Some(addr) = args.monitor else {
+        return Ok(None);
+    };
+    let refused = |error| Failure::Other(format!("cannot serve the monitor on {addr}: {error}"));
+    Monitor::start(addr, watch).await.map(Some).map_err(refused)
 }

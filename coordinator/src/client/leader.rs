@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bistable_common::wire::LEADER_KEY;
-use bistable_worker::link::{Address, leader_of};
+use bistable_worker::link::{Address, leader_of, pushback_of};
 use tonic::{Code, Status};
 
 use super::{Client, ClientError, reach};
@@ -24,6 +24,10 @@ impl Client {
                 Ok(value) => return Ok(value),
                 Err(status) => status,
             };
+            if let Some(wait) = pushback_of(&status) {
+                tokio::time::sleep(wait).await;
+                continue;
+            }
             if !self.may_be_elsewhere(&status) {
                 return Err(status.into());
             }
@@ -41,6 +45,11 @@ impl Client {
     /// # Errors
     /// If none of the others can do better.
     pub async fn reconnect(&mut self, status: Status) -> Result<(), ClientError> {
+        // A token that was withdrawn may have been replaced by the one in the file.
+        if status.code() == Code::Unauthenticated && self.credentials.token_file.is_some() {
+            *self = Self::connect(&self.addresses, &self.credentials).await?;
+            return Ok(());
+        }
         if !self.may_be_elsewhere(&status) {
             return Err(status.into());
         }

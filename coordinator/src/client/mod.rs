@@ -9,8 +9,8 @@ use bistable_common::wire::v1::{
     self, result_service_client::ResultServiceClient, sweep_service_client::SweepServiceClient,
     work_service_client::WorkServiceClient,
 };
-use bistable_worker::link::{Address, Credentials, InvalidCredentials};
-use tonic::{Code, Status, Streaming, transport::Channel};
+use bistable_worker::link::{Address, Credentials, InvalidCredentials, Wire};
+use tonic::{Code, Status, Streaming};
 
 /// Answers grow with the grid, far beyond gRPC's usual limit.
 const MAX_ANSWER_BYTES: usize = 1 << 30;
@@ -64,9 +64,9 @@ pub struct Client {
     /// Every coordinator that was named.
     addresses: Vec<Address>,
     credentials: Credentials,
-    sweeps: SweepServiceClient<Channel>,
-    results: ResultServiceClient<Channel>,
-    work: WorkServiceClient<Channel>,
+    sweeps: SweepServiceClient<Wire>,
+    results: ResultServiceClient<Wire>,
+    work: WorkServiceClient<Wire>,
 }
 
 impl fmt::Debug for Client {
@@ -102,17 +102,17 @@ impl Client {
         address: Address,
         addresses: Vec<Address>,
         credentials: Credentials,
-        channel: Channel,
+        wire: Wire,
     ) -> Self {
-        let results = ResultServiceClient::new(channel.clone());
+        let results = ResultServiceClient::new(wire.clone());
         Self {
             address,
             addresses,
             credentials,
-            sweeps: SweepServiceClient::new(channel.clone())
+            sweeps: SweepServiceClient::new(wire.clone())
                 .max_decoding_message_size(MAX_ANSWER_BYTES),
             results: results.max_decoding_message_size(MAX_ANSWER_BYTES),
-            work: WorkServiceClient::new(channel),
+            work: WorkServiceClient::new(wire),
         }
     }
 
@@ -221,9 +221,9 @@ impl Client {
 }
 
 /// A connection to `address`, or why there is none.
-async fn reach(address: &Address, credentials: &Credentials) -> Result<Channel, String> {
+async fn reach(address: &Address, credentials: &Credentials) -> Result<Wire, String> {
     match tokio::time::timeout(CONNECT_TIMEOUT, credentials.connect(address)).await {
-        Ok(Ok(channel)) => Ok(channel),
+        Ok(Ok(wire)) => Ok(wire),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer".to_owned()),
     }

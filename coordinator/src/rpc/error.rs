@@ -65,6 +65,7 @@ impl Error {
                 DispatchError::Cancelled(_) | DispatchError::ForeignNumerics(_) => {
                     Code::FailedPrecondition
                 }
+                DispatchError::NameTaken(_) => Code::AlreadyExists,
                 DispatchError::Store(error) => store_code(error),
                 DispatchError::Recording(error) => store_code(error),
                 DispatchError::Stopping => Code::Unavailable,

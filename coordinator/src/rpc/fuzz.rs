@@ -41,6 +41,7 @@ fn hello() -> v1::Hello {
         build: "test".into(),
         held: vec![vec![1; 16].into(), vec![2; 16].into()],
         remaining_ms: Some(1000),
+        proof: vec![3; 16].into(),
     }
 }
 

@@ -40,6 +40,7 @@ use self::view::View;
 use crate::{
     dispatch::Replica,
     lead::{Leading, Role},
+    monitor::Counts,
     store::Store,
 };
 
@@ -67,8 +68,11 @@ pub(crate) struct Context {
     pub bundled: Option<Arc<Dataset>>,
     /// What reports are compared with.
     pub orders: Orders,
+    pub counts: Counts,
     uploads: Arc<Semaphore>,
     queries: Arc<Semaphore>,
+    /// The largest data set that is taken.
+    data_bytes: u64,
 }
 
 impl Context {
@@ -78,6 +82,8 @@ impl Context {
         store: Arc<dyn Store>,
         numerics: Hash,
         bundled: Option<Arc<Dataset>>,
+        counts: Counts,
+        data_bytes: u64,
     ) -> Self {
         Self {
             roles,
@@ -86,8 +92,10 @@ impl Context {
             numerics,
             bundled,
             orders: Orders::default(),
+            counts,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            data_bytes,
         }
     }
 

@@ -12,16 +12,17 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Sleep, sleep},
 };
 use tokio_stream::{Stream, StreamExt};
 use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
 
-use super::{line::Line, tls::Tls};
-
-/// Connections at a time: several times a large fleet. One more is closed at once.
-const MAX_CONNECTIONS: usize = 8192;
+use super::{
+    line::Line,
+    places::{Place, Places},
+    tls::Tls,
+};
+use crate::monitor::{Counts, OpenConnection};
 
 /// How long a connection may take to say that it speaks HTTP/2, shaking hands included.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,30 +33,39 @@ const GREETING_BYTES: usize = 24;
 /// How long to wait after the system gave no connection: its files may be used up.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The connections that `listener` gets.
+/// The connections that `listener` gets and that have a place.
 pub(super) fn connections(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
+    places: Places,
+    counts: Counts,
 ) -> impl Stream<Item = io::Result<Connection>> {
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let incoming = incoming.then(async |stream| {
+    paced(incoming).filter_map(move |stream| match stream {
+        Ok(stream) => match places.take(stream.peer_addr().ok()) {
+            Ok(place) => {
+                let place = (place, counts.connection());
+                Some(Ok(Connection::new(stream, tls.as_deref(), place)))
+            }
+            Err(full) => {
+                counts.closed();
+                tracing::warn!("{full}");
+                None
+            }
+        },
+        Err(error) => Some(Err(error)),
+    })
+}
+
+/// Waits a while after each failure.
+fn paced<T>(incoming: impl Stream<Item = io::Result<T>>) -> impl Stream<Item = io::Result<T>> {
+    incoming.then(async |stream| {
         if stream.is_err() {
             sleep(ACCEPT_PAUSE).await;
         }
         stream
-    });
-    incoming.filter_map(
-        move |stream| match (stream, Arc::clone(&free).try_acquire_owned()) {
-            (Ok(stream), Ok(permit)) => Some(Ok(Connection::new(stream, tls.as_deref(), permit))),
-            (Ok(_), Err(_)) => {
-                tracing::warn!("more than {MAX_CONNECTIONS} connections: one is closed");
-                None
-            }
-            (Err(error), _) => Some(Err(error)),
-        },
-    )
+    })
 }
 
 /// A connection that ends unless it greets in time.
@@ -63,7 +73,7 @@ pub(super) struct Connection {
     peer: TcpConnectInfo,
     line: Line,
     greeting: Option<Greeting>,
-    _permit: OwnedSemaphorePermit,
+    _place: (Place, OpenConnection),
 }
 
 struct Greeting {
@@ -72,7 +82,7 @@ struct Greeting {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, tls: Option<&Tls>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(stream: TcpStream, tls: Option<&Tls>, place: (Place, OpenConnection)) -> Self {
         let greeting = Greeting {
             missing: GREETING_BYTES,
             deadline: Box::pin(sleep(GREETING_TIMEOUT)),
@@ -81,7 +91,7 @@ impl Connection {
             peer: stream.connect_info(),
             line: Line::new(stream, tls),
             greeting: Some(greeting),
-            _permit: permit,
+            _place: place,
         }
     }
 
@@ -150,5 +160,27 @@ impl AsyncWrite for Connection {
 
     fn is_write_vectored(&self) -> bool {
         self.line.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the clock stands still but for what is waited for"
+    )]
+    async fn a_system_without_files_is_not_asked_at_once_again() {
+        let full = || Err(io::Error::other("too many open files"));
+        let accepted = tokio_stream::iter([full(), full(), Ok(1), Ok(2), full(), Ok(3)]);
+        let began = Instant::now();
+        let heard: Vec<_> = paced(accepted).collect().await;
+        assert_eq!(heard.iter().flatten().sum::<i32>(), 6);
+        assert_eq!(heard.len(), 6);
+        assert_eq!(began.elapsed(), 3 * ACCEPT_PAUSE);
     }
 }

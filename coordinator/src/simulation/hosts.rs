@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     board::Terms,
-    server::{self, Backlog, Config},
+    monitor::Counts,
+    server::{self, Backlog, Config, Doors},
     store::Store,
 };
 
@@ -56,7 +57,7 @@ pub async fn coordinator(
     let server = loop {
         let incoming = network::listen().await?;
         let config = config(&name, Arc::clone(&store), incoming.0);
-        match server::start_on(config, incoming, site.clone()).await {
+        match server::start_on(config, incoming, site.clone(), Counts::default()).await {
             Ok(server) => break server,
             Err(error) => tracing::info!("not started: {error}"),
         }
@@ -82,6 +83,7 @@ fn config(name: &str, store: Arc<dyn Store>, listen: SocketAddr) -> Config {
             grace: Duration::from_secs(10),
         },
         backlog: Backlog::GoesOn,
+        doors: Doors::default(),
     }
 }
 

@@ -11,10 +11,11 @@ use bistable_common::{
 };
 use bistable_worker::{
     kernel::Simd,
-    link::{Address, Name, NoConnection, Numerics, Pace, Place, Runner, Surroundings},
+    link::{
+        Address, Bearer, Name, NoConnection, Numerics, Pace, Place, Runner, Surroundings, Wire,
+    },
     unit::{RunError, Work},
 };
-use tonic::transport::Channel;
 
 use super::{network, trace::Moment};
 use crate::{board::Timestamp, machine::Machine, random::Random, server::ServerError};
@@ -85,14 +86,17 @@ const SLOWEST_MS: u64 = 6_000;
 #[tonic::async_trait]
 impl Surroundings for Node {
     fn name(&self) -> Name {
+        let halves = [(); 2].map(|()| self.chance.next().to_le_bytes());
         Name {
             worker: format!("{}-{:08x}", self.host, self.chance.next() >> 32),
             host: self.host.clone(),
+            proof: std::array::from_fn(|at| halves[at / 8][at % 8]),
         }
     }
 
-    async fn connect(&self, address: &Address) -> Result<Channel, NoConnection> {
-        network::connect(address).await
+    async fn connect(&self, address: &Address) -> Result<Wire, NoConnection> {
+        let channel = network::connect(address).await?;
+        Ok(Bearer::default().over(channel))
     }
 
     fn random(&self) -> u64 {

@@ -205,3 +205,47 @@ async fn watchers_that_never_read_hold_nothing_up() {
     }
     siege.ends_well().await;
 }
+
+#[tokio::test]
+async fn nobody_makes_a_coordinator_read_a_file_or_open_an_address() {
+    let siege = Siege::begin().await;
+    let here = env!("CARGO_MANIFEST_DIR");
+    let places = [
+        "/etc/passwd".to_owned(),
+        "../../etc/passwd".to_owned(),
+        format!("{here}/Cargo.toml"),
+        format!("{here}/../worker/src/data/mnist5k"),
+        "file:///etc/passwd".to_owned(),
+        "http://127.0.0.1:1/data".to_owned(),
+        "https://example.org/data.csv".to_owned(),
+        "ftp://example.org/data".to_owned(),
+        "//server/share".to_owned(),
+        "s3://bucket/key".to_owned(),
+        String::new(),
+    ];
+    let keys = ["path", "dir", "source", "hash", "url", "file"];
+    for (place, key) in places.iter().flat_map(|place| keys.map(|key| (place, key))) {
+        for extra in ["", "format = \"csv\"\nlabel = \"y\""] {
+            let table = format!("[data]\n{key} = {place:?}\n{extra}\n");
+            let document = document("replicates = 1", "m1 = 1\nK = 1").replace(
+                "[problem]\nkind = \"quadratic\"",
+                "[problem]\nkind = \"reweighting\"",
+            );
+            let mut sweeps = siege.world.sweeps();
+            let call = sweeps.submit_sweep(submission(document + &table));
+            let status = refused(call).await;
+            assert_eq!(status.code(), Code::InvalidArgument, "{table}: {status:?}");
+            let shown = status.message();
+            assert!(
+                !shown.contains("root:") && !shown.contains("[package]"),
+                "{shown}"
+            );
+            // A place that it does not look at is the same whether it is there or not.
+            assert!(
+                !shown.contains("No such file") && !shown.contains("refused"),
+                "{shown}"
+            );
+        }
+    }
+    siege.ends_well().await;
+}

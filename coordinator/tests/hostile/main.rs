@@ -17,4 +17,5 @@ mod reporting;
 mod requests;
 mod saying;
 mod shaking;
+mod trickling;
 mod uploading;

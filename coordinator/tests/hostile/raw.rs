@@ -73,6 +73,16 @@ pub fn endless_headers(stream: u32, pieces: usize) -> Vec<u8> {
     bytes
 }
 
+/// Begins the headers of a call.
+pub fn headers_begin(stream: u32, path: &str) -> Vec<u8> {
+    frame(HEADERS, 0, stream, &headers(path))
+}
+
+/// Goes on with them, by one short header.
+pub fn headers_go_on(stream: u32) -> Vec<u8> {
+    frame(CONTINUATION, 0, stream, &[0, 1, b'x', 1, b'y'])
+}
+
 /// A piece of a call's messages.
 pub fn data(stream: u32, bytes: &[u8]) -> Vec<u8> {
     frame(DATA, 0, stream, bytes)

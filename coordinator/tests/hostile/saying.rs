@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 use super::{
-    siege::{Siege, invalid},
+    siege::{Siege, invalid, refused},
     support::{Worker, hello},
 };
 
@@ -172,6 +172,27 @@ async fn nobody_ends_the_leases_of_others() {
     thief
         .say(Say::Finished(v1::Finished { token: unknown() }))
         .await;
+    siege.ends_well().await;
+}
+
+#[tokio::test]
+async fn nobody_takes_the_place_of_another_by_its_name() {
+    let siege = Siege::begin().await;
+    let join = |proof: &[u8]| {
+        let proof = proof.to_vec().into();
+        let hello = v1::Hello {
+            proof,
+            ..hello("good")
+        };
+        Worker::join(siege.world.work(), hello)
+    };
+    for proof in [&[2; 16][..], &[]] {
+        let status = refused(join(proof)).await;
+        assert_eq!(status.code(), tonic::Code::AlreadyExists, "{status:?}");
+    }
+    for proof in [&[1; 15][..], &[1; 17]] {
+        invalid("16 bytes, or none", join(proof)).await;
+    }
     siege.ends_well().await;
 }
 

@@ -44,6 +44,7 @@ impl Gate {
                 tls_ca: Some(ca),
                 tls_cert: Some(client.certificate),
                 tls_key: Some(client.key),
+                ..Credentials::default()
             },
         });
         Self {

@@ -18,6 +18,7 @@ use bistable_common::{
         work_service_client::WorkServiceClient,
     },
 };
+use bistable_coordinator::server::Doors;
 use prost::bytes::Bytes as Token;
 use tokio::{
     sync::{mpsc, watch},
@@ -95,21 +96,26 @@ impl Siege {
 
     /// As [`Siege::begin`], with `others` that are paused.
     pub async fn beside(others: &[&Sweep]) -> Self {
-        Self::of(others, None).await
+        Self::of(others, Doors::default(), None).await
+    }
+
+    /// As [`Siege::begin`], behind `doors`.
+    pub async fn guarded(doors: Doors) -> Self {
+        Self::of(&[], doors, None).await
     }
 
     /// As [`Siege::begin`], on a coordinator that asks for certificates.
     pub async fn behind(by: Secured) -> Self {
-        Self::of(&[], Some(by)).await
+        Self::of(&[], Doors::default(), Some(by)).await
     }
 
-    async fn of(others: &[&Sweep], secured: Option<Secured>) -> Self {
+    async fn of(others: &[&Sweep], doors: Doors, secured: Option<Secured>) -> Self {
         watch_for_panics();
         let sweep = sweep(12, 1);
         let all: Vec<&Sweep> = [&sweep].into_iter().chain(others.iter().copied()).collect();
         let world = match secured {
             Some(by) => World::secured(&all, LEASE_TIMEOUT, by).await,
-            None => World::with(&all, LEASE_TIMEOUT).await,
+            None => World::guarded(&all, LEASE_TIMEOUT, doors).await,
         };
         for other in others {
             let id = other.id().to_string();

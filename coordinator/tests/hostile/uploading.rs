@@ -39,7 +39,11 @@ async fn uploads_that_are_not_what_they_announce() {
         ("begins with a header", vec![]),
         ("begins with a header", vec![chunk(&CONTENT)]),
         ("hash (32 bytes)", vec![header(&right[..31], whole)]),
-        ("at most 1 GiB", vec![header(&right, u64::MAX)]),
+        (
+            "at most 1073741824 bytes",
+            vec![header(&right, 10_000_000_000)],
+        ),
+        ("at most 1073741824 bytes", vec![header(&right, u64::MAX)]),
         ("ended after 0 of", vec![header(&right, 1 << 30)]),
         (
             "ended after 10 of 30",

@@ -21,7 +21,7 @@ use bistable_common::{
 };
 use bistable_coordinator::{
     board::{Terms, Timestamp},
-    server::{Backlog, Config, Server, TlsFiles, start},
+    server::{Backlog, Config, Doors, Server, TlsFiles, start},
     store::{self, Store},
 };
 use bistable_worker::link::Credentials;
@@ -50,20 +50,31 @@ pub struct Secured {
 impl World {
     /// A coordinator that knows `sweeps` from its store.
     pub async fn with(sweeps: &[&Sweep], lease_timeout: Duration) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self::in_folder(folder, sweeps, lease_timeout, None).await
+        Self::guarded(sweeps, lease_timeout, Doors::default()).await
     }
 
-    /// The same behind TLS.
+    /// The same behind `doors`.
+    pub async fn guarded(sweeps: &[&Sweep], lease_timeout: Duration, doors: Doors) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::in_folder(folder, sweeps, lease_timeout, doors, None).await
+    }
+
+    /// A patient coordinator of one sweep behind `doors`.
+    pub async fn behind(doors: Doors, sweep: &Sweep) -> Self {
+        Self::guarded(&[sweep], Duration::from_secs(600), doors).await
+    }
+
+    /// A coordinator that speaks TLS.
     pub async fn secured(sweeps: &[&Sweep], lease_timeout: Duration, by: Secured) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self::in_folder(folder, sweeps, lease_timeout, Some(by)).await
+        Self::in_folder(folder, sweeps, lease_timeout, Doors::default(), Some(by)).await
     }
 
     async fn in_folder(
         folder: tempfile::TempDir,
         sweeps: &[&Sweep],
         lease_timeout: Duration,
+        doors: Doors,
         secured: Option<Secured>,
     ) -> Self {
         let (tls, credentials) = match secured {
@@ -71,27 +82,11 @@ impl World {
             None => (None, Credentials::default()),
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let path: PathBuf = folder.path().join("store.db");
-        let store = store::open(path.to_str().expect("a path")).expect("a store");
-        for sweep in sweeps {
-            store
-                .submit_sweep(sweep, NUMERICS, None, Timestamp(1))
-                .expect("submit");
-        }
         let config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            advertise: None,
             tls,
-            store: Arc::clone(&store),
-            numerics: NUMERICS,
-            bundled: None,
-            terms: Terms {
-                beat_interval: (lease_timeout / 8).min(Duration::from_secs(1)),
-                lease_timeout,
-                grace: lease_timeout,
-            },
-            backlog: Backlog::GoesOn,
+            ..config_in(&folder, sweeps, lease_timeout, doors)
         };
+        let store = Arc::clone(&config.store);
         let server = start(config).await.expect("a server");
         let url = format!("{scheme}://{}", server.addr());
         Self {
@@ -113,7 +108,8 @@ impl World {
     pub async fn restarted(self) -> Self {
         self.server.shutdown().await.expect("a polite end");
         drop(self.store);
-        Self::in_folder(self.folder, &[], Duration::from_secs(600), None).await
+        let (patience, doors) = (Duration::from_secs(600), Doors::default());
+        Self::in_folder(self.folder, &[], patience, doors, None).await
     }
 
     pub fn sweeps(&self) -> SweepServiceClient<Channel> {
@@ -179,9 +175,50 @@ impl World {
     }
 }
 
+/// A coordinator that knows `sweeps`, not yet started; its store is in the folder.
+pub fn config(
+    sweeps: &[&Sweep],
+    lease_timeout: Duration,
+    doors: Doors,
+) -> (Config, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config_in(&folder, sweeps, lease_timeout, doors);
+    (config, folder)
+}
+
+fn config_in(
+    folder: &tempfile::TempDir,
+    sweeps: &[&Sweep],
+    lease_timeout: Duration,
+    doors: Doors,
+) -> Config {
+    let path: PathBuf = folder.path().join("store.db");
+    let store = store::open(path.to_str().expect("a path")).expect("a store");
+    for sweep in sweeps {
+        store
+            .submit_sweep(sweep, NUMERICS, None, Timestamp(1))
+            .expect("submit");
+    }
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
+        tls: None,
+        store,
+        numerics: NUMERICS,
+        bundled: None,
+        terms: Terms {
+            beat_interval: (lease_timeout / 8).min(Duration::from_secs(1)),
+            lease_timeout,
+            grace: lease_timeout,
+        },
+        backlog: Backlog::GoesOn,
+        doors,
+    }
+}
+
 async fn connect(url: &str, credentials: &Credentials) -> Channel {
     let address = url.parse().expect("an address");
-    let channel = credentials.connect(&address).await;
+    let channel = credentials.channel(&address).await;
     channel.expect("a connection")
 }
 
@@ -195,6 +232,7 @@ pub fn hello(name: &str) -> v1::Hello {
         build: "test".into(),
         held: vec![],
         remaining_ms: None,
+        proof: vec![1; 16].into(),
     }
 }
 

@@ -16,12 +16,17 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 
 /// The command, deaf to the environment of whoever runs the tests.
-fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bistable"));
     command.args(args);
     for name in [
         "BISTABLE_COORDINATOR",
         "BISTABLE_STORE",
+        "BISTABLE_TOKENS",
+        "BISTABLE_TOKEN_FILE",
+        "BISTABLE_INSECURE",
+        "BISTABLE_LOG_FORMAT",
+        "BISTABLE_MONITOR",
         "BISTABLE_TLS_CA",
         "BISTABLE_TLS_CERT",
         "BISTABLE_TLS_KEY",
@@ -42,6 +47,13 @@ fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
 /// Runs a command to its end.
 pub fn bistable<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     command(args).output().expect("the binary runs")
+}
+
+/// Runs a command to its end in another environment.
+pub fn bistable_with<const N: usize>(environment: &[(&str, &str)], args: [&str; N]) -> Output {
+    let mut command = command(args);
+    command.envs(environment.iter().copied());
+    command.output().expect("the binary runs")
 }
 
 /// What a command that succeeded wrote to stdout.
@@ -117,7 +129,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the binary runs");
         let log: Box<dyn Read + Send> = Box::new(child.stderr.take().expect("a pipe"));
         Self {
@@ -242,11 +254,26 @@ impl Coordinator {
 
     /// The same, of a coordinator that was told more.
     pub fn serve_with(address: &str, store: &str, options: &[String]) -> (Daemon, String) {
-        let mut serve = command(["serve", "--listen", address, "--store", store]);
-        serve.args(options);
-        let mut daemon = Daemon::start(serve);
+        let mut daemon = Self::daemon(address, store, options);
         let url = daemon.wait_for("coordinator on ");
         (daemon, url)
+    }
+
+    /// The same, before it serves.
+    pub fn daemon<S: AsRef<OsStr>>(address: &str, store: &str, options: &[S]) -> Daemon {
+        let mut serve = command(["serve", "--listen", address, "--store", store]);
+        serve.args(options);
+        Daemon::start(serve)
+    }
+
+    /// A coordinator on a port of its own, and the address of its monitor.
+    pub fn monitored(store: &Path) -> (Self, String) {
+        let store = store.to_str().expect("a path");
+        let mut daemon = Self::daemon("127.0.0.1:0", store, &["--monitor", "127.0.0.1:0"]);
+        let monitor = daemon.wait_for("monitor on http://");
+        let url = daemon.wait_for("coordinator on ");
+        let process = daemon.into();
+        (Self { url, process }, monitor)
     }
 
     /// Its address, for the next one.

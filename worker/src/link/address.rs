@@ -1,8 +1,13 @@
 //! Where coordinators are: what users write, checked once.
 
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    time::Duration,
+};
 
-use bistable_common::wire::LEADER_KEY;
+use bistable_common::wire::{LEADER_KEY, PUSHBACK_KEY};
 use tonic::{
     Status,
     transport::{Endpoint, Uri},
@@ -16,6 +21,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A hung peer keeps its sockets open; unanswered pings are what gives it away.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// However long a coordinator wants to be left alone, it is tried again after this.
+const LONGEST_PUSHBACK: Duration = Duration::from_secs(30);
 
 /// A text that is not a coordinator's address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +50,16 @@ impl Address {
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
+    }
+
+    /// Whether others than this machine could read what is sent there.
+    pub fn is_exposed(&self) -> bool {
+        let number: Option<IpAddr> = self.host().parse().ok();
+        let here = match number {
+            Some(ip) => ip.to_canonical().is_loopback(),
+            None => self.host().eq_ignore_ascii_case("localhost"),
+        };
+        !self.is_secure() && !here
     }
 
     /// Whether what is said there is encrypted, and who answers has a certificate.
@@ -125,6 +143,12 @@ fn parse(text: &str) -> Result<Address, &'static str> {
     Address::from_parts(scheme, host, port).ok_or("it has no valid host")
 }
 
+/// How long to wait before a call that was refused is made again, if the coordinator says so.
+pub fn pushback_of(status: &Status) -> Option<Duration> {
+    let told = status.metadata().get(PUSHBACK_KEY)?.to_str().ok()?;
+    Some(Duration::from_millis(told.parse().ok()?).min(LONGEST_PUSHBACK))
+}
+
 /// Who leads, in the words of a coordinator that does not; `None` if these are not a URL that can be called by someone who
 /// was told `known`.
 pub fn leader_of(status: &Status, known: &[Address]) -> Option<Address> {
@@ -166,6 +190,38 @@ mod tests {
         ] {
             assert!(shown(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn only_this_machine_hears_what_is_sent_to_it() {
+        let exposed = |text: &str| parse(text).map(|address| address.is_exposed());
+        for near in ["localhost", "127.0.0.1:1", "http://[::1]:1", "LOCALHOST:2"] {
+            assert_eq!(exposed(near), Ok(false), "{near}");
+        }
+        for far in [
+            "node7",
+            "10.0.0.1",
+            "http://[fe80::1]:1",
+            "localhost.evil.example",
+            "127.0.0.1.example",
+        ] {
+            assert_eq!(exposed(far), Ok(true), "{far}");
+        }
+    }
+
+    #[test]
+    fn a_coordinator_says_when_to_try_again() {
+        let told = |text: &str| {
+            let mut status = Status::resource_exhausted("later");
+            status
+                .metadata_mut()
+                .insert(PUSHBACK_KEY, text.parse().expect("ASCII"));
+            pushback_of(&status)
+        };
+        assert_eq!(told("120"), Some(Duration::from_millis(120)));
+        assert_eq!(told("18446744073709551615"), Some(LONGEST_PUSHBACK));
+        assert_eq!((told("-1"), told("soon")), (None, None));
+        assert_eq!(pushback_of(&Status::resource_exhausted("full")), None);
     }
 
     #[test]

@@ -37,9 +37,9 @@ impl Backoff {
         half + half.mul_f64(unit_interval(self.surroundings.random()))
     }
 
-    /// Waits.
-    pub async fn wait(&mut self) {
-        tokio::time::sleep(self.next()).await;
+    /// Waits, at least `told`.
+    pub async fn wait(&mut self, told: Option<Duration>) {
+        tokio::time::sleep(self.next().max(told.unwrap_or_default())).await;
     }
 }
 

@@ -5,15 +5,28 @@ use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 use bistable_common::{ids::LeaseToken, wire::v1};
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use super::{Client, address::Address, event::Event, surroundings::Surroundings};
+use super::{
+    Client,
+    address::{Address, pushback_of},
+    event::Event,
+    surroundings::Surroundings,
+};
 
 /// Whatever the coordinator asks for, it gets neither a flood nor silence.
 const INTERVAL_MS: RangeInclusive<u32> = 10..=600_000;
+
+/// Why there is no heartbeat.
+enum Closed {
+    /// It may be tried again after so long.
+    Later(Duration),
+    /// The coordinator is gone, or does not want it.
+    Lost(String),
+}
 
 /// The heartbeat of one session.
 pub(super) struct Heart {
@@ -30,29 +43,35 @@ pub(super) struct Heart {
 impl Heart {
     /// Beats until the coordinator is gone, and says why.
     pub async fn beat(self, address: &Address) -> String {
-        match self.open(address).await {
-            Ok((beats, answers)) => tokio::select! {
-                biased;
-                reason = self.send(beats) => reason,
-                reason = self.listen(answers) => reason,
-            },
-            Err(reason) => reason,
+        loop {
+            match self.open(address).await {
+                Ok((beats, answers)) => tokio::select! {
+                    biased;
+                    reason = self.send(beats) => return reason,
+                    reason = self.listen(answers) => return reason,
+                },
+                Err(Closed::Later(wait)) => sleep(wait).await,
+                Err(Closed::Lost(reason)) => return reason,
+            }
         }
     }
 
     async fn open(
         &self,
         address: &Address,
-    ) -> Result<(mpsc::Sender<v1::BeatRequest>, Streaming<v1::BeatResponse>), String> {
+    ) -> Result<(mpsc::Sender<v1::BeatRequest>, Streaming<v1::BeatResponse>), Closed> {
         let channel = self.surroundings.connect(address).await;
-        let mut client = Client::new(channel.map_err(|error| error.to_string())?);
+        let mut client = Client::new(channel.map_err(|error| Closed::Lost(error.to_string()))?);
         let (beats, outgoing) = mpsc::channel(1);
         // Some servers answer only once something was said.
         beats
             .try_send(self.sign())
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Closed::Lost(error.to_string()))?;
         let answers = client.beat(ReceiverStream::new(outgoing)).await;
-        let answers = answers.map_err(|status| status.message().to_owned())?;
+        let answers = answers.map_err(|status| match pushback_of(&status) {
+            Some(wait) => Closed::Later(wait),
+            None => Closed::Lost(status.message().to_owned()),
+        })?;
         Ok((beats, answers.into_inner()))
     }
 

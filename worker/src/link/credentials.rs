@@ -5,9 +5,14 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use rustls::ClientConfig;
+use tokio::task::spawn_blocking;
 use tonic::transport::Channel;
 
-use super::{Address, dial::dial};
+use super::{
+    Address,
+    bearer::{Bearer, Unusable, Wire},
+    dial::dial,
+};
 use crate::tls::{H2, Pem, TlsFileError, client, system_roots};
 
 /// The files that prove who is who.
@@ -36,11 +41,30 @@ pub struct Credentials {
         requires = "tls_cert"
     )]
     pub tls_key: Option<PathBuf>,
+
+    /// A file with the token to show, for coordinators that ask for one
+    ///
+    /// It holds one token of at least 16 characters, and perhaps comments after #. It is sent in the open only to this
+    /// machine.
+    #[arg(long, value_name = "FILE", env = "BISTABLE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Send the token in the open (http://) to other machines, too
+    #[arg(long, env = "BISTABLE_INSECURE")]
+    pub insecure: bool,
 }
 
 /// Credentials that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum InvalidCredentials {
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] Unusable),
+    /// Whoever listens on the way would have the token.
+    #[error(
+        "the token would be sent in the open to {0}; write https://, or say --insecure if everyone on that network is trusted"
+    )]
+    Exposed(String),
     /// They would not be used.
     #[error("{option} is given, but {address} is plain; write https://, or leave the option out")]
     Plain {
@@ -74,11 +98,35 @@ impl Credentials {
         if addresses.iter().any(Address::is_secure) {
             self.tls()?;
         }
+        for address in addresses {
+            self.bearer(address)?;
+        }
         Ok(())
     }
 
+    /// The token to show at `address`. Whoever names an address as the leader's has been shown it already; it still goes
+    /// only where it may be sent.
+    fn bearer(&self, address: &Address) -> Result<Bearer, InvalidCredentials> {
+        match &self.token_file {
+            None => Ok(Bearer::default()),
+            Some(_) if address.is_exposed() && !self.insecure => {
+                Err(InvalidCredentials::Exposed(address.to_string()))
+            }
+            Some(file) => Ok(Bearer::read(file)?),
+        }
+    }
+
     /// Connects to a coordinator: when this returns, it has spoken.
-    pub async fn connect(&self, address: &Address) -> Result<Channel, NoConnection> {
+    pub async fn connect(&self, address: &Address) -> Result<Wire, NoConnection> {
+        let (own, at) = (self.clone(), address.clone());
+        let bearer = spawn_blocking(move || own.bearer(&at)).await;
+        let bearer = bearer.map_err(|error| NoConnection(error.to_string()))?;
+        let bearer = bearer.map_err(|error| NoConnection(error.to_string()))?;
+        Ok(bearer.over(self.channel(address).await?))
+    }
+
+    /// The same, but no call shows a token.
+    pub async fn channel(&self, address: &Address) -> Result<Channel, NoConnection> {
         dial(address, self).await
     }
 

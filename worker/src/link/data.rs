@@ -1,6 +1,9 @@
 //! Data sets by content hash: from memory, from the disk, else from the coordinator.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bistable_common::{ids::Hash, wire::v1};
 use tokio::sync::{OnceCell, watch};
@@ -8,9 +11,11 @@ use tonic::{Code, Status};
 
 use super::{
     Client,
+    address::pushback_of,
     backoff::Backoff,
     cache::Cache,
     surroundings::{Place, Surroundings},
+    tally::{Source, Tally},
 };
 use crate::data::Dataset;
 
@@ -30,12 +35,13 @@ pub(super) struct Data {
     clients: watch::Receiver<Option<Client>>,
     /// The most recent ones last.
     kept: Mutex<Vec<(Hash, Slot)>>,
+    tally: Tally,
 }
 
 /// Why a fetch went wrong.
 enum Miss {
     /// Another try may go better.
-    Again(String),
+    Again(String, Option<Duration>),
     /// No other try will.
     Never(String),
 }
@@ -45,18 +51,23 @@ impl Data {
         surroundings: Arc<dyn Surroundings>,
         cache: Cache,
         clients: watch::Receiver<Option<Client>>,
+        tally: Tally,
     ) -> Self {
         Self {
             surroundings,
             cache,
             clients,
             kept: Mutex::default(),
+            tally,
         }
     }
 
     /// The data set with this hash. Waits for a coordinator if need be; however many ask, one fetches.
     pub async fn get(&self, hash: Hash) -> Result<Arc<Dataset>, String> {
         let slot = self.slot(hash);
+        if slot.initialized() {
+            self.tally.loaded(Source::Memory);
+        }
         slot.get_or_try_init(|| self.load(hash)).await.cloned()
     }
 
@@ -76,6 +87,7 @@ impl Data {
         let place = self.surroundings.place();
         let bundled = blocking(&place, Dataset::bundled).await?;
         if bundled.hash() == hash {
+            self.tally.loaded(Source::Bundled);
             return Ok(bundled);
         }
         let content = self.content(hash).await?;
@@ -89,9 +101,11 @@ impl Data {
     async fn content(&self, hash: Hash) -> Result<Vec<u8>, String> {
         let (place, cache) = (self.surroundings.place(), self.cache.clone());
         if let Some(content) = blocking(&place, move || cache.get(hash)).await? {
+            self.tally.loaded(Source::Disk);
             return Ok(content);
         }
         let content = self.fetch(hash).await?;
+        self.tally.loaded(Source::Coordinator);
         let cache = self.cache.clone();
         blocking(&place, move || {
             cache.put(hash, &content);
@@ -110,9 +124,11 @@ impl Data {
             match download(&self.surroundings.place(), client, hash).await {
                 Ok(content) => return Ok(content),
                 Err(Miss::Never(reason)) => return Err(format!("data set {hash}: {reason}")),
-                Err(Miss::Again(reason)) => tracing::warn!("data set {hash}: {reason}"),
+                Err(Miss::Again(reason, told)) => {
+                    tracing::warn!("data set {hash}: {reason}");
+                    backoff.wait(told).await;
+                }
             }
-            backoff.wait().await;
         }
     }
 }
@@ -144,7 +160,7 @@ async fn verified(place: &Place, content: Vec<u8>, hash: Hash) -> Result<Vec<u8>
         let found = Hash::of(&content);
         (content, found)
     });
-    match found.await.map_err(Miss::Again)? {
+    match found.await.map_err(|reason| Miss::Again(reason, None))? {
         (content, found) if found == hash => Ok(content),
         _ => Err(Miss::Never("the coordinator sent other content".to_owned())),
     }
@@ -155,7 +171,7 @@ fn miss(status: Status) -> Miss {
     match status.code() {
         Code::NotFound => Miss::Never("the coordinator does not have it".to_owned()),
         Code::InvalidArgument | Code::Unimplemented => Miss::Never(message),
-        _ => Miss::Again(message),
+        _ => Miss::Again(message, pushback_of(&status)),
     }
 }
 
@@ -177,11 +193,11 @@ mod fake;
 #[cfg(test)]
 mod tests {
     use super::{fake::Fake, *};
-    use crate::link::{Address, Machine};
+    use crate::link::{Address, Bearer, Machine};
 
     async fn client(fake: &Fake) -> watch::Receiver<Option<Client>> {
         let channel = Address::from(fake.address).endpoint().connect().await;
-        let client = Client::new(channel.expect("a connection"));
+        let client = Client::new(Bearer::default().over(channel.expect("a connection")));
         watch::channel(Some(client)).1
     }
 
@@ -203,10 +219,16 @@ mod tests {
             Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
+            Tally::default(),
         );
         assert_eq!(data.content(hash).await, Ok(content.clone()));
         drop(fake);
-        let later = Data::new(Arc::new(Machine::default()), cache(&folder), nobody());
+        let later = Data::new(
+            Arc::new(Machine::default()),
+            cache(&folder),
+            nobody(),
+            Tally::default(),
+        );
         assert_eq!(later.content(hash).await, Ok(content));
     }
 
@@ -218,6 +240,7 @@ mod tests {
             Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
+            Tally::default(),
         );
         let hash = Hash::of(b"content");
         let error = data.content(hash).await.expect_err("an error");
@@ -233,6 +256,7 @@ mod tests {
             Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
+            Tally::default(),
         );
         let error = data.content(Hash::of(b"content")).await;
         assert!(error.is_err_and(|error| error.contains("does not have it")));

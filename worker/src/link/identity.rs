@@ -11,7 +11,11 @@ use super::surroundings::Name;
 
 /// The hello of a new worker process.
 pub(super) fn hello(name: Name, threads: usize, numerics: Hash) -> v1::Hello {
-    let Name { worker, host } = name;
+    let Name {
+        worker,
+        host,
+        proof,
+    } = name;
     v1::Hello {
         protocol: PROTOCOL,
         worker,
@@ -22,6 +26,7 @@ pub(super) fn hello(name: Name, threads: usize, numerics: Hash) -> v1::Hello {
         // What changes from session to session is the connector's to fill in.
         held: Vec::new(),
         remaining_ms: None,
+        proof: proof.to_vec().into(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod backoff;
+mod bearer;
 mod beat;
 mod cache;
 mod compute;
@@ -25,22 +26,29 @@ mod runner;
 mod search;
 mod slots;
 mod surroundings;
+mod tally;
 
-use std::{future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future, io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration,
+};
 
-use bistable_common::wire::v1::{self, work_service_client::WorkServiceClient};
+use bistable_common::{
+    ids::Hash,
+    wire::v1::{self, work_service_client::WorkServiceClient},
+};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
-use tonic::transport::Channel;
 
-pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of};
+pub use address::{Address, DEFAULT_PORT, InvalidAddress, leader_of, pushback_of};
+pub use bearer::{Bearer, Unusable, Wire};
 pub use credentials::{Credentials, InvalidCredentials, NoConnection};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
 pub use surroundings::{Machine, Name, Pace, Place, Surroundings};
+pub use tally::Tally;
 
 use self::{
     cache::Cache,
@@ -56,7 +64,7 @@ use crate::{
     unit::Mode,
 };
 
-type Client = WorkServiceClient<Channel>;
+type Client = WorkServiceClient<Wire>;
 
 /// Results that wait for the reporter. Threads wait in front of a full queue.
 const OUTPUTS: usize = 512;
@@ -87,6 +95,8 @@ pub struct LinkConfig {
     pub max_runtime: Option<Duration>,
     /// What it finds around it.
     pub surroundings: Arc<dyn Surroundings>,
+    /// Where it counts what it does.
+    pub tally: Tally,
 }
 
 impl LinkConfig {
@@ -102,6 +112,7 @@ impl LinkConfig {
             hand_in: HAND_IN,
             max_runtime: None,
             surroundings: Arc::new(Machine::default()),
+            tally: Tally::default(),
         }
     }
 
@@ -152,6 +163,15 @@ pub enum LinkError {
         limit: Duration,
         /// How long leaving may take.
         leaving: Duration,
+    },
+    /// There is no way to watch it.
+    #[error("cannot serve the monitor on {addr}: {error}")]
+    Monitor {
+        /// Where it was to be.
+        addr: SocketAddr,
+        /// Why not.
+        #[source]
+        error: io::Error,
     },
     /// The operating system gives no thread.
     #[error("starting a thread failed: {0}")]
@@ -227,13 +247,16 @@ fn set_up(
     let (outputs, produced) = mpsc::channel(OUTPUTS);
     let (tokens, held) = watch::channel(Vec::new());
     let (clients, client) = watch::channel(None);
+    let tally = config.tally;
+    let numerics = Hash::try_from(hello.numerics.as_ref()).ok();
+    tally.begin(numerics, threads, &events);
     let surroundings = config.surroundings;
     let slots = Slots::start(
         &surroundings.place(),
         threads,
         &config.runner,
-        &outputs,
-        &events,
+        (&outputs, &events),
+        &tally,
     )?;
     let mut tasks = JoinSet::new();
     tasks.spawn(
@@ -243,6 +266,7 @@ fn set_up(
             clients: client.clone(),
             events: events.clone(),
             sender: identity::sender(&hello),
+            tally: tally.clone(),
         }
         .run(),
     );
@@ -265,10 +289,12 @@ fn set_up(
             surroundings,
             Cache::new(config.cache_dir),
             client,
+            tally.clone(),
         )),
         events,
         tokens,
         clients,
+        tally,
     });
     Ok((desk, inbox, tasks))
 }

@@ -17,9 +17,11 @@ use tonic::Code;
 
 use super::{
     Client,
+    address::pushback_of,
     backoff::Backoff,
     event::{End, Event, Output},
     surroundings::Surroundings,
+    tally::Tally,
 };
 use crate::journal;
 
@@ -41,6 +43,7 @@ pub(super) struct Reporter {
     pub events: mpsc::Sender<Event>,
     /// What every call says of this worker; without units.
     pub sender: v1::ReportRequest,
+    pub tally: Tally,
 }
 
 #[derive(Default)]
@@ -70,9 +73,11 @@ impl Reporter {
     /// Reports until the threads are gone, or nobody is left to report for.
     pub async fn run(mut self) {
         while let Some(batch) = self.gather().await {
-            if !batch.units.is_empty() && self.deliver(batch.units).await.is_none() {
+            let units = batch.units.len();
+            if units > 0 && self.deliver(batch.units).await.is_none() {
                 return;
             }
+            self.tally.acknowledged(units);
             for (token, end) in batch.ends {
                 if self.events.send(Event::Settled(token, end)).await.is_err() {
                     return;
@@ -134,6 +139,7 @@ impl Reporter {
         };
         let mut backoff = Backoff::new(&self.surroundings);
         loop {
+            let mut told = None;
             let mut client = self.connected().await?;
             match timeout(ANSWER_TIMEOUT, client.report(request.clone())).await {
                 Ok(Ok(response)) if answers(&request, response.get_ref()) => {
@@ -144,10 +150,13 @@ impl Reporter {
                 Ok(Err(status)) if is_about_the_units(status.code()) => {
                     return Some(Err(status.message().to_owned()));
                 }
-                Ok(Err(status)) => tracing::debug!(%status, "a report was not acknowledged"),
+                Ok(Err(status)) => {
+                    tracing::debug!(code = ?status.code(), "a report was not acknowledged: {}", status.message());
+                    told = pushback_of(&status);
+                }
                 Err(_) => tracing::warn!("a report was not answered"),
             }
-            backoff.wait().await;
+            backoff.wait(told).await;
         }
     }
 

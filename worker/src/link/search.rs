@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::{
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{LinkError, address::Address, backoff::Backoff};
@@ -13,6 +13,10 @@ use super::{LinkError, address::Address, backoff::Backoff};
 /// How long an address is alone in being tried.
 const HEAD_START: Duration = Duration::from_millis(500);
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a worker that was welcome once goes on asking coordinators that turn it away: Kubernetes takes a minute or two
+/// to hand out a new token.
+const DENIED_FOR: Duration = Duration::from_secs(600);
 
 /// Why there is no session with a coordinator.
 #[derive(Debug)]
@@ -22,7 +26,12 @@ pub(super) enum Closed {
         reason: String,
         /// Who leads, if it says so.
         leader: Option<Address>,
+        /// When to try again, if it says so.
+        after: Option<Duration>,
     },
+    /// It does not know what the worker shows, or does not let it work. Another token may do better, and files of tokens are
+    /// replaced.
+    Denied(String),
     /// No other one will.
     Refused(String),
 }
@@ -32,6 +41,7 @@ impl Closed {
         Self::Away {
             reason: reason.into(),
             leader: None,
+            after: None,
         }
     }
 }
@@ -42,6 +52,8 @@ pub(super) struct Search {
     addresses: Vec<Address>,
     next: usize,
     backoff: Backoff,
+    /// Whether any coordinator has ever taken the worker.
+    was_welcome: bool,
 }
 
 impl Search {
@@ -50,6 +62,7 @@ impl Search {
             addresses,
             next: 0,
             backoff,
+            was_welcome: false,
         }
     }
 
@@ -64,6 +77,7 @@ impl Search {
     {
         let mut tries = Tries::default();
         let mut leader = None;
+        let mut denied = None;
         loop {
             if let Some(address) = leader.take().or_else(|| self.turn(&tries)) {
                 tries.begin(address.clone(), open(address));
@@ -73,15 +87,27 @@ impl Search {
                 match ended {
                     Ok(opened) => {
                         self.backoff.reset();
+                        self.was_welcome = true;
                         return Ok((address, opened));
                     }
                     Err(Closed::Refused(reason)) => {
                         let address = address.to_string();
                         return Err(LinkError::Refused { address, reason });
                     }
+                    Err(Closed::Denied(reason)) => {
+                        let since = *denied.get_or_insert_with(Instant::now);
+                        // What it holds took long to compute, and the next token may be on its way.
+                        if !self.was_welcome || since.elapsed() > DENIED_FOR {
+                            let address = address.to_string();
+                            return Err(LinkError::Refused { address, reason });
+                        }
+                        tracing::warn!("{address} turns this worker away: {reason}");
+                        pause = self.backoff.next();
+                    }
                     Err(Closed::Away {
                         reason,
                         leader: named,
+                        after,
                     }) => {
                         tracing::warn!("no session with {address}: {reason}");
                         // Two that name each other would keep a worker running to and fro.
@@ -90,7 +116,7 @@ impl Search {
                         if leader.is_some() {
                             break;
                         }
-                        pause = self.backoff.next();
+                        pause = self.backoff.next().max(after.unwrap_or_default());
                     }
                 }
             }
@@ -99,7 +125,7 @@ impl Search {
 
     /// Waits before the next search.
     pub async fn rest(&mut self) {
-        self.backoff.wait().await;
+        self.backoff.wait(None).await;
     }
 
     /// The next address that is not being tried.
@@ -165,8 +191,6 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
-    use tokio::time::Instant;
-
     use super::{
         super::surroundings::{Machine, Surroundings},
         *,
@@ -184,6 +208,8 @@ mod tests {
         /// It stands by, and names another one.
         Name(&'static str),
         Refuse,
+        /// It does not know the token.
+        Deny,
     }
 
     fn address(host: &str) -> Address {
@@ -228,8 +254,10 @@ mod tests {
             Does::Name(leader) => Err(Closed::Away {
                 reason: "standing by".to_owned(),
                 leader: Some(address(leader)),
+                after: None,
             }),
             Does::Refuse => Err(Closed::Refused("never".to_owned())),
+            Does::Deny => Err(Closed::Denied("whose token is this?".to_owned())),
         }
     }
 
@@ -298,6 +326,58 @@ mod tests {
         assert!(
             matches!(found, Err(LinkError::Refused { address, .. }) if address == "http://b:7431")
         );
+    }
+
+    fn search(host: &str) -> Search {
+        let machine: Arc<dyn Surroundings> = Arc::new(Machine::default());
+        Search::new(vec![address(host)], Backoff::new(&machine))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_was_never_welcome_is_told_so_at_once() {
+        let began = Instant::now();
+        let found = search("a").find(|_| act(Does::Deny)).await;
+        let Err(LinkError::Refused { address, reason }) = found else {
+            panic!("refused");
+        };
+        assert_eq!(address, "http://a:7431");
+        assert_eq!(reason, "whose token is this?");
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_was_welcome_waits_for_another_token_but_not_for_ever() {
+        let mut search = search("a");
+        search.find(|_| act(Does::Welcome)).await.expect("welcome");
+        let began = Instant::now();
+        let renewed = |_| async move {
+            let old = began.elapsed() < Duration::from_secs(120);
+            act(if old { Does::Deny } else { Does::Welcome }).await
+        };
+        search.find(renewed).await.expect("welcome again");
+        let began = Instant::now();
+        let ended = search.find(|_| act(Does::Deny)).await;
+        assert!(matches!(ended, Err(LinkError::Refused { .. })));
+        let after = began.elapsed();
+        assert!(after > DENIED_FOR && after < 2 * DENIED_FOR, "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_coordinator_that_says_when_is_left_alone_until_then() {
+        let told = Duration::from_secs(20);
+        let began = Instant::now();
+        let busy = |_| async move {
+            match began.elapsed() < told {
+                true => Err(Closed::Away {
+                    reason: "too often".to_owned(),
+                    leader: None,
+                    after: Some(told),
+                }),
+                false => Ok(()),
+            }
+        };
+        search("a").find(busy).await.expect("welcome");
+        assert_eq!(began.elapsed(), told);
     }
 
     fn strings<const N: usize>(hosts: [&str; N]) -> Vec<String> {

@@ -4,11 +4,11 @@ use std::{process, sync::Arc, time::Duration};
 
 use bistable_common::ids::UnitId;
 use tokio::task::{JoinError, spawn_blocking};
-use tonic::transport::Channel;
 
 use super::{
     address::Address,
     backoff::random,
+    bearer::Wire,
     credentials::{Credentials, NoConnection},
     identity::host_name,
 };
@@ -23,7 +23,7 @@ pub trait Surroundings: Send + Sync + 'static {
     fn name(&self) -> Name;
 
     /// Connects to a coordinator.
-    async fn connect(&self, address: &Address) -> Result<Channel, NoConnection>;
+    async fn connect(&self, address: &Address) -> Result<Wire, NoConnection>;
 
     /// Some number that other processes are unlikely to see. Nothing computed depends on it.
     fn random(&self) -> u64;
@@ -39,6 +39,8 @@ pub struct Name {
     pub worker: String,
     /// Its machine, which it may share.
     pub host: String,
+    /// What only this process knows: nobody else can take its place by its name.
+    pub proof: [u8; 16],
 }
 
 /// Where a worker does what takes long.
@@ -76,10 +78,16 @@ impl Surroundings for Machine {
     fn name(&self) -> Name {
         let host = host_name();
         let worker = format!("{host}-{}-{:08x}", process::id(), random() >> 32);
-        Name { worker, host }
+        let halves = [random(), random()].map(u64::to_le_bytes);
+        let proof = std::array::from_fn(|at| halves[at / 8][at % 8]);
+        Name {
+            worker,
+            host,
+            proof,
+        }
     }
 
-    async fn connect(&self, address: &Address) -> Result<Channel, NoConnection> {
+    async fn connect(&self, address: &Address) -> Result<Wire, NoConnection> {
         self.credentials.connect(address).await
     }
 

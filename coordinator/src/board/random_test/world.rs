@@ -233,6 +233,7 @@ impl World {
             slots,
             held: worker.held.iter().map(|lease| lease.token).collect(),
             remaining,
+            proof: Some([7; 16]),
         };
         self.feed(Event::WorkerJoined(session, arrival));
     }

@@ -90,6 +90,20 @@ fn nobody_presents_another_s_lease() {
 }
 
 #[test]
+fn a_name_is_taken_while_its_worker_is_there() {
+    let mut board = waiting(2);
+    let proven = |proof| Arrival {
+        proof,
+        ..arrival(1, 1)
+    };
+    assert!(board.is_taken(&proven(Some([2; 16]))) && board.is_taken(&proven(None)));
+    assert!(!board.is_taken(&proven(Some([1; 16]))), "it is the same");
+    assert!(!board.is_taken(&arrival(2, 1)), "another name");
+    board.handle(at(1), Event::WorkerLost(SessionId(1)));
+    assert!(!board.is_taken(&proven(Some([2; 16]))), "nobody has it");
+}
+
+#[test]
 fn without_grace_leases_of_an_earlier_life_are_over() {
     let lease = leases(&waiting(2)).remove(0);
     let terms = Terms {

@@ -6,6 +6,7 @@ mod leases;
 mod liveness;
 mod poison;
 mod stragglers;
+mod survey;
 
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ fn arrival(session: u64, slots: u32) -> Arrival {
         slots,
         held: vec![],
         remaining: None,
+        proof: Some([1; 16]),
     }
 }
 
