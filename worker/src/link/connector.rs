@@ -7,7 +7,7 @@ use std::{convert::Infallible, pin::pin, sync::Arc};
 use bistable_common::{
     ids::LeaseToken,
     wire::{
-        MAX_LETTER_BYTES,
+        MAX_LETTER_BYTES, PROTOCOL, understands,
         v1::{self, session_request, session_response},
     },
 };
@@ -145,16 +145,17 @@ impl Connector {
             .map_err(|error| Closed::away(error.to_string()))?;
         let inbound = client.session(ReceiverStream::new(outgoing)).await;
         let mut inbound = inbound
-            .map_err(|status| self.before_welcome(status))?
+            .map_err(|status| before_welcome(status, &self.addresses))?
             .into_inner();
         let first = inbound
             .message()
             .await
-            .map_err(|status| self.before_welcome(status))?;
+            .map_err(|status| before_welcome(status, &self.addresses))?;
         let Some(session_response::Message::Welcome(welcome)) = first.and_then(|m| m.message)
         else {
             return Err(Closed::away("its first word is not a welcome"));
         };
+        check_version(&welcome)?;
         Ok(Opened {
             welcome,
             client,
@@ -193,22 +194,35 @@ impl Connector {
         }
     }
 
-    /// Before the welcome, some answers are about the worker rather than about the moment.
-    fn before_welcome(&self, status: Status) -> Closed {
-        let message = status.message().to_owned();
-        match status.code() {
-            Code::FailedPrecondition | Code::InvalidArgument => Closed::Refused(message),
-            Code::PermissionDenied | Code::Unauthenticated => Closed::Denied(message),
-            Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
-            _ => Closed::Away {
-                leader: leader_of(&status, &self.addresses),
-                after: pushback_of(&status),
-                reason: message,
-            },
-        }
-    }
-
     async fn tell(&self, event: Event) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over::Left)
+    }
+}
+
+/// A coordinator that does not say which protocol it speaks speaks the first.
+fn check_version(welcome: &v1::Welcome) -> Result<(), Closed> {
+    let theirs = welcome.protocol.max(1);
+    if understands(theirs) {
+        return Ok(());
+    }
+    Err(Closed::Refused(format!(
+        "the coordinator (build `{}`) speaks protocol {theirs}, this worker protocol {PROTOCOL}, and they may be one apart at \
+         most: restart this worker with the coordinator's build",
+        welcome.build
+    )))
+}
+
+/// Before the welcome, some answers are about the worker rather than about the moment.
+fn before_welcome(status: Status, known: &[Address]) -> Closed {
+    let message = status.message().to_owned();
+    match status.code() {
+        Code::FailedPrecondition | Code::InvalidArgument => Closed::Refused(message),
+        Code::PermissionDenied | Code::Unauthenticated => Closed::Denied(message),
+        Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
+        _ => Closed::Away {
+            leader: leader_of(&status, known),
+            after: pushback_of(&status),
+            reason: message,
+        },
     }
 }
