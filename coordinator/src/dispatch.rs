@@ -12,6 +12,7 @@ mod record;
 mod registry;
 mod replica;
 mod sessions;
+mod survey;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use tokio::{
 
 use crate::{
     board::{Arrival, Board, Event, Lease, Mode, Priority, SessionId, Terms},
+    monitor::Counts,
     store::{Store, StoreError, blocking},
 };
 use command::{Command, Reply};
@@ -37,10 +39,11 @@ use record::Recorder;
 use sessions::Sessions;
 use task::Dispatcher;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, Stopwatch};
 pub(crate) use command::{Existed, Outgoing, Pulse, Steering, SweepStatus};
 pub(crate) use registry::{Known, Registry};
 pub(crate) use replica::Replica;
+pub(crate) use survey::Queues;
 
 /// Commands that wait, at most.
 const QUEUE: usize = 1024;
@@ -137,6 +140,7 @@ impl Dispatch {
         backlog: Backlog,
         clock: Clock,
         seed: [u8; 32],
+        counts: Counts,
     ) -> Result<(Self, Tasks), StoreError> {
         let registry = Registry::default();
         let loaded = blocking(&store, move |store| rebuild(store, numerics)).await?;
@@ -144,7 +148,7 @@ impl Dispatch {
         let (changes_in, changes) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let deposition = Deposition::default();
-        let recording = (commands.clone(), deposition.clone());
+        let recording = (commands.clone(), deposition.clone(), counts.clone());
         let (recorder, recording) = Recorder::start(Arc::clone(&store), clock, recording);
         let mut dispatcher = Dispatcher {
             store,
@@ -156,6 +160,7 @@ impl Dispatch {
             changes: changes_in,
             stop: stopped,
             deposition: deposition.clone(),
+            counts,
             unwritten: Vec::new(),
             unsent: Default::default(),
         };

@@ -13,6 +13,7 @@ mod fuzzing;
 mod guard;
 mod lead;
 mod machine;
+pub mod monitor;
 pub mod plot;
 #[cfg(test)]
 mod random;

@@ -36,6 +36,7 @@ use crate::{
     guard::{self, Guard},
     lead::{Lead, Mandate, Role},
     machine::{Machine, ThisMachine},
+    monitor::{Counts, Inside},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
     store::{Store, StoreError, TERM, blocking},
 };
@@ -156,6 +157,8 @@ pub struct Server {
     lead: Lead,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
+    numerics: Hash,
+    counts: Counts,
 }
 
 /// Starts a coordinator; it serves when this returns.
@@ -175,12 +178,9 @@ pub async fn start(config: Config) -> Result<Server, ServerError> {
     };
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let addr = listener.local_addr().map_err(refused)?;
-    start_on(
-        config,
-        (addr, incoming::connections(listener, tls, places)),
-        Arc::new(ThisMachine),
-    )
-    .await
+    let counts = Counts::default();
+    let incoming = incoming::connections(listener, tls, places, counts.clone());
+    start_on(config, (addr, incoming), Arc::new(ThisMachine), counts).await
 }
 
 /// Starts a coordinator that serves whoever comes in at `addr`.
@@ -191,6 +191,7 @@ pub(crate) async fn start_on<IO>(
         impl Stream<Item = io::Result<IO>> + Send + 'static,
     ),
     machine: Arc<dyn Machine>,
+    counts: Counts,
 ) -> Result<Server, ServerError>
 where
     IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
@@ -206,7 +207,7 @@ where
         backlog,
         doors,
     } = config;
-    let guard = Guard::start(&doors).await?;
+    let guard = Guard::start(&doors, counts.clone()).await?;
     let clock = Clock::start(machine.time());
     let mandate = Mandate {
         numerics,
@@ -214,6 +215,7 @@ where
         terms,
         backlog,
         machine,
+        counts: counts.clone(),
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = advertise.unwrap_or_else(|| format!("{scheme}://{addr}"));
@@ -226,6 +228,7 @@ where
         shared,
         numerics,
         bundled,
+        counts.clone(),
         doors.data_bytes,
     );
     let router = router(context, guard).await?;
@@ -238,6 +241,8 @@ where
         lead,
         stop,
         serving,
+        numerics,
+        counts,
     })
 }
 
@@ -245,6 +250,16 @@ impl Server {
     /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What can be watched of it.
+    pub fn inside(&self) -> Inside {
+        Inside {
+            roles: self.lead.roles(),
+            store: Arc::clone(&self.store),
+            numerics: self.numerics,
+            counts: self.counts.clone(),
+        }
     }
 
     /// Waits until this coordinator leads; the address of the one that does instead, if there is one that lives.

@@ -1,26 +1,18 @@
 //! The command line of a worker, shared by `bistable-worker` and `bistable worker`.
 
 mod duration;
+mod log;
 
-use std::{
-    future::Future,
-    io::{self, IsTerminal, stderr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{signal, sync::oneshot};
-use tracing_subscriber::{
-    EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, registry,
-    util::SubscriberInitExt,
-};
 
+pub use self::log::{LogArgs, LogFormat, complain, say};
 use crate::{
-    journal::Journal,
     kernel::{Simd, SimdMode},
-    link::{self, Address, Credentials, LinkConfig, LinkError, Machine},
+    link::{self, Address, Credentials, LinkConfig, LinkError, Machine, Tally},
+    monitor::Monitor,
     unit::Mode,
 };
 
@@ -80,6 +72,21 @@ pub struct WorkerArgs {
     /// known, not be done in time.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub max_runtime: Option<Duration>,
+
+    /// Where to serve /metrics, /livez and /readyz.
+    #[command(flatten)]
+    pub monitor: MonitorArgs,
+}
+
+/// Where a daemon can be watched.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct MonitorArgs {
+    /// Serve /metrics (for Prometheus), /livez and /readyz there, by plain HTTP [default: nowhere]
+    ///
+    /// Whoever can reach it can read how many units, workers and hosts there are, and change nothing. Counters begin at
+    /// zero with the process.
+    #[arg(long, value_name = "ADDR", env = "BISTABLE_MONITOR")]
+    pub monitor: Option<SocketAddr>,
 }
 
 /// Which instructions to compute with.
@@ -105,6 +112,7 @@ impl TryFrom<WorkerArgs> for LinkConfig {
             simd,
             grace,
             max_runtime,
+            monitor: _,
         } = args;
         credentials.check(&coordinator)?;
         let hand_in = HAND_IN.min(grace / 2);
@@ -138,11 +146,27 @@ pub enum Ended {
 /// Works until the process is told to end, or told twice.
 pub async fn work(args: WorkerArgs) -> Result<Ended, LinkError> {
     let (once, twice) = signals()?;
-    let config = args.try_into()?;
+    let tally = Tally::default();
+    let _monitor = watch(args.monitor, &tally).await?;
+    let config = LinkConfig {
+        tally,
+        ..args.try_into()?
+    };
     tokio::select! {
         ended = link::run(config, resolved(once)) => ended.map(|()| Ended::Politely),
         () = resolved(twice) => Ok(Ended::AtOnce),
     }
+}
+
+/// Serves what is to be known of the worker, if anyone wants to know.
+async fn watch(args: MonitorArgs, tally: &Tally) -> Result<Option<Monitor>, LinkError> {
+    let Some(addr) = args.monitor else {
+        return Ok(None);
+    };
+    let monitor = Monitor::start(addr, Arc::new(tally.clone())).await;
+    monitor
+        .map(Some)
+        .map_err(|error| LinkError::Monitor { addr, error })
 }
 
 /// Resolved when the process is told to end, and when it is told again.
@@ -189,26 +213,4 @@ pub fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = signal::ctrl_c().await;
     })
-}
-
-/// Writes the log to stderr: messages of `level` and worse, unless RUST_LOG says otherwise. Its last lines are kept, for
-/// units that fail.
-pub fn log_to_stderr(level: LevelFilter) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
-    // A terminal gets colours unless NO_COLOR says otherwise, a file never.
-    let log = match stderr().is_terminal() {
-        true => fmt::layer().with_writer(stderr).with_target(false).boxed(),
-        false => fmt::layer()
-            .with_writer(stderr)
-            .with_target(false)
-            .with_ansi(false)
-            .boxed(),
-    };
-    let journal = fmt::layer()
-        .with_writer(Journal)
-        .with_target(false)
-        .with_ansi(false);
-    registry().with(filter).with(log).with(journal).init();
 }

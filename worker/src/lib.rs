@@ -9,6 +9,7 @@ pub mod data;
 mod journal;
 pub mod kernel;
 pub mod link;
+pub mod monitor;
 pub mod problem;
 pub mod solver;
 pub mod tls;

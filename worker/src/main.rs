@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bistable_worker::cli::{self, Ended, WorkerArgs};
+use bistable_worker::cli::{self, Ended, LogArgs, WorkerArgs};
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -24,17 +24,20 @@ const INTERRUPTED: u8 = 130;
 struct Cli {
     #[command(flatten)]
     args: WorkerArgs,
+
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    cli::log_to_stderr(LevelFilter::INFO);
+    cli.log.start(LevelFilter::INFO);
     match cli::work(cli.args).await {
         Ok(Ended::Politely) => ExitCode::SUCCESS,
         Ok(Ended::AtOnce) => ExitCode::from(INTERRUPTED),
         Err(error) => {
-            eprintln!("error: {error}");
+            cli::complain(format_args!("{error}"));
             ExitCode::FAILURE
         }
     }

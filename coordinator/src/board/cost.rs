@@ -10,6 +10,10 @@ const TARGET_US: f64 = 30e6;
 /// Units in a lease of a cell of which nothing is known.
 const FIRST_GUESS: f64 = 2.0;
 
+/// What a unit counts as in a sweep of which nothing is measured. Too little costs those who start workers a moment, until
+/// the first reports; too much would have them start workers for nothing.
+const UNMEASURED_US: f64 = 1e6;
+
 /// Units in a lease, at most: so many are a message's worth even if they take no time.
 const MAX_UNITS: u64 = 4096;
 
@@ -102,16 +106,31 @@ impl Costs {
     /// Seconds until `open` units of each cell are done on `slots` slots; unmeasured cells count as the mean of the
     /// measured ones. `None` while nothing is known.
     pub fn eta_seconds(&self, open: impl Fn(CellId) -> u64, slots: u64) -> Option<f64> {
-        let measured: Vec<f64> = self.0.iter().filter_map(|cost| cost.us).collect();
-        if measured.is_empty() || slots == 0 {
+        if slots == 0 {
             return None;
         }
-        let mean = measured.iter().sum::<f64>() / measured.len() as f64;
-        let us: f64 = (0_u32..)
+        let mean = self.mean_us()?;
+        Some(self.sum_us(open, mean) / 1e6 / slots as f64)
+    }
+
+    /// Microseconds of one thread that `open` units of each cell take; unmeasured cells count as the mean of the measured
+    /// ones, and units as a second each where nothing is measured.
+    pub fn work_us(&self, open: impl Fn(CellId) -> u64) -> f64 {
+        self.sum_us(open, self.mean_us().unwrap_or(UNMEASURED_US))
+    }
+
+    /// The mean over measured cells.
+    fn mean_us(&self) -> Option<f64> {
+        let measured = self.0.iter().filter_map(|cost| cost.us);
+        let (count, sum) = measured.fold((0_u32, 0.0), |(count, sum), us| (count + 1, sum + us));
+        (count > 0).then(|| sum / f64::from(count))
+    }
+
+    fn sum_us(&self, open: impl Fn(CellId) -> u64, unmeasured_us: f64) -> f64 {
+        (0_u32..)
             .zip(&self.0)
-            .map(|(cell, cost)| open(CellId(cell)) as f64 * cost.us.unwrap_or(mean))
-            .sum();
-        Some(us / 1e6 / slots as f64)
+            .map(|(cell, cost)| open(CellId(cell)) as f64 * cost.us.unwrap_or(unmeasured_us))
+            .sum()
     }
 }
 

@@ -161,6 +161,10 @@ pub(super) struct WorkerEntry {
     pub beats_every: Duration,
     /// When it stops taking leases.
     pub until: Option<Timestamp>,
+    /// First results of units that it brought in this session,
+    pub units: u64,
+    /// and what they cost.
+    pub compute_us: u64,
     /// What only its process knows.
     pub proof: Option<[u8; 16]>,
 }

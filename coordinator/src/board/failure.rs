@@ -34,6 +34,11 @@ impl FailureKind {
         (Self::Other, "other"),
     ];
 
+    /// Every kind.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::NAMES.iter().map(|(kind, _)| *kind)
+    }
+
     /// Its name in stores and for people.
     pub fn name(self) -> &'static str {
         let known = Self::NAMES.iter().find(|(kind, _)| *kind == self);

@@ -24,6 +24,7 @@ mod release;
 mod session;
 mod settle;
 mod straggler;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -42,6 +43,7 @@ pub use event::{
 pub use failure::{Complaint, Failure, FailureKind, Fate};
 pub use lease::{Lease, UnitRange};
 pub use moves::{IllegalMove, Move, UnitState, next};
+pub use survey::{Deeds, Survey, UnitCounts, WorkerSurvey};
 pub use time::Timestamp;
 
 use entry::{LeaseEntry, SweepEntry, WorkerEntry};
@@ -76,6 +78,8 @@ pub struct Board {
     /// When the next unit will have taken so long that an idle worker is to try it too.
     straggles_at: Option<Timestamp>,
     granted: u64,
+    /// Beside the leases that were granted.
+    deeds: Deeds,
 }
 
 impl Board {
@@ -93,6 +97,7 @@ impl Board {
             waiting: VecDeque::new(),
             straggles_at: None,
             granted: 0,
+            deeds: Deeds::default(),
         }
     }
 

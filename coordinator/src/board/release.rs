@@ -48,13 +48,15 @@ impl Board {
             })
             .collect();
         leases.sort_unstable();
+        let idle = leases.iter().all(|(nothing_left, ..)| *nothing_left);
+        self.deeds.workers_lost += u64::from(!idle);
         for (place, (_, _, token)) in leases.into_iter().enumerate() {
             // A worker takes its leases in order, so the others were not begun.
             let ending = match place < slots {
                 true => Ending::Lost(&why),
                 false => Ending::HandedBack,
             };
-            self.release(token, ending, out);
+            self.deeds.taken_back += self.release(token, ending, out);
         }
         self.remove_worker(session);
         out.push(Effect::Disconnect(session));
@@ -78,7 +80,8 @@ impl Board {
             any = true;
             let session = self.leases.get(&token).and_then(|entry| entry.session);
             let Some(session) = session else {
-                self.release(token, Ending::Lost("its worker did not come back"), out);
+                let ending = Ending::Lost("its worker did not come back");
+                self.deeds.taken_back += self.release(token, ending, out);
                 continue;
             };
             let silent = self
@@ -88,7 +91,8 @@ impl Board {
             if silent {
                 self.lose_worker(session, "it stopped beating", out);
             } else {
-                self.release(token, Ending::Lost("its worker forgot the lease"), out);
+                let ending = Ending::Lost("its worker forgot the lease");
+                self.deeds.taken_back += self.release(token, ending, out);
                 out.push(Effect::Revoke(session, token));
             }
         }
@@ -137,9 +141,15 @@ impl Board {
         }
     }
 
-    pub(super) fn release(&mut self, token: LeaseToken, ending: Ending<'_>, out: &mut Vec<Effect>) {
+    /// Ends a lease; returns how many of its units wait for another one.
+    pub(super) fn release(
+        &mut self,
+        token: LeaseToken,
+        ending: Ending<'_>,
+        out: &mut Vec<Effect>,
+    ) -> u64 {
         let Some(entry) = self.leases.remove(&token) else {
-            return;
+            return 0;
         };
         self.unlink(&entry);
         let why = match ending {
@@ -147,16 +157,19 @@ impl Board {
             Ending::Lost(why) => Some(why),
             Ending::HandedBack | Ending::Withdrawn => None,
         };
+        let mut wait = 0;
         for (position, block) in entry.outstanding.iter().enumerate() {
             let unit = entry.unit(block);
-            match why {
+            let waits = match why {
                 // Units run in order, so the first without a result is the one that was running.
                 Some(why) if position == 0 => self.strike(&entry, unit, lost(why), out),
                 _ => self.give_back(entry.lease.sweep, unit),
-            }
+            };
+            wait += u64::from(waits);
         }
         out.push(Effect::DropLease(token));
         out.push(Effect::Progressed(entry.lease.sweep));
+        wait
     }
 
     fn unlink(&mut self, entry: &LeaseEntry) {
@@ -173,15 +186,17 @@ impl Board {
         }
     }
 
-    /// Makes a unit pending, unless somebody else is at work on it.
-    fn give_back(&mut self, sweep: SweepId, unit: UnitKey) {
+    /// Makes a unit pending, unless somebody else is at work on it; whether it is.
+    fn give_back(&mut self, sweep: SweepId, unit: UnitKey) -> bool {
         if !self.holders(UnitId { sweep, key: unit }).is_empty() {
-            return;
+            return false;
         }
-        if let Some(entry) = self.sweeps.get_mut(&sweep) {
-            let moved = entry.units.make(unit, Move::Return);
-            debug_assert!(moved.is_ok(), "{moved:?}");
-        }
+        let Some(entry) = self.sweeps.get_mut(&sweep) else {
+            return false;
+        };
+        let moved = entry.units.make(unit, Move::Return);
+        debug_assert!(moved.is_ok(), "{moved:?}");
+        moved.is_ok()
     }
 
     pub(super) fn on_unit_failed(
@@ -211,21 +226,22 @@ impl Board {
         self.leases.insert(token, entry);
     }
 
-    /// Counts a failed attempt of a unit that was leased, and decides what becomes of it.
+    /// Counts a failed attempt of a unit that was leased, and decides what becomes of it; whether it waits for another
+    /// lease.
     fn strike(
         &mut self,
         entry: &LeaseEntry,
         unit: UnitKey,
         complaint: Complaint,
         out: &mut Vec<Effect>,
-    ) {
+    ) -> bool {
         let id = UnitId {
             sweep: entry.lease.sweep,
             key: unit,
         };
         let shared = !self.holders(id).is_empty();
         let Some(sweep) = self.sweeps.get_mut(&entry.lease.sweep) else {
-            return;
+            return false;
         };
         let attempts = sweep.attempts.entry(unit).or_default();
         attempts.count = attempts.count.saturating_add(1);
@@ -253,6 +269,7 @@ impl Board {
             sweep.last_error = Some(failure.complaint.error.clone());
         }
         out.push(Effect::RecordFailure(failure));
+        decided == Some(Move::Return)
     }
 }
 

@@ -72,6 +72,8 @@ impl Board {
             seen: now,
             beats_every: self.terms.beat_interval,
             until: remaining.map(|remaining| now + remaining),
+            units: 0,
+            compute_us: 0,
             proof,
         };
         self.slots += u64::from(entry.slots);

@@ -22,11 +22,21 @@ impl Board {
         if !self.settle(now, unit, Move::Finish, Some(worker), out) {
             return;
         }
-        let cell = unit.key.cell;
+        let (cell, compute_us) = (unit.key.cell, compute_us.min(had_us));
+        self.credit(worker, compute_us);
         if let Some(entry) = self.sweeps.get_mut(&unit.sweep)
-            && let Some(us) = entry.costs.observe(cell, compute_us.min(had_us))
+            && let Some(us) = entry.costs.observe(cell, compute_us)
         {
             out.push(Effect::SaveCost(unit.sweep, cell, us));
+        }
+    }
+
+    /// Counts a unit for the worker that brought its first result, if it is here.
+    fn credit(&mut self, worker: &WorkerId, compute_us: u64) {
+        let session = self.sessions.get(worker);
+        if let Some(entry) = session.and_then(|session| self.workers.get_mut(session)) {
+            entry.units += 1;
+            entry.compute_us = entry.compute_us.saturating_add(compute_us);
         }
     }
 

@@ -103,6 +103,15 @@ impl Units {
         self.open[cell.0 as usize]
     }
 
+    /// Leased units of each cell that has any.
+    pub fn leased_by_cell(&self) -> BTreeMap<CellId, u64> {
+        let mut cells = BTreeMap::new();
+        for (run, blocks) in &self.leased {
+            *cells.entry(self.cell_of(*run).0).or_default() += blocks.len();
+        }
+        cells
+    }
+
     pub fn state(&self, unit: UnitKey) -> UnitState {
         let (run, block) = (self.run(unit.cell, unit.replicate), u64::from(unit.block.0));
         let within = |sets: &BTreeMap<u64, RangeSet>| {

@@ -3,7 +3,10 @@
 use std::{io, path::Path, process::ExitCode};
 
 use bistable_common::sweep::DocumentError;
-use bistable_worker::link::LinkError;
+use bistable_worker::{
+    cli::{LogFormat, complain, say},
+    link::LinkError,
+};
 use tonic::Status;
 
 use crate::{client::ClientError, plot::PlotError, server::ServerError, store::StoreError};
@@ -58,14 +61,22 @@ impl Failure {
             Self::BrokenPipe => return ExitCode::SUCCESS,
             Self::Interrupted => return ExitCode::from(INTERRUPTED),
             Self::Incomplete => {}
-            Self::Document(error) => eprintln!("{:?}", miette::Report::new(error)),
+            Self::Document(error) => report(&format!("{:?}", miette::Report::new(error))),
             // A coordinator answers a wrong document with a finished report.
             Self::Client(ClientError::Refused(status)) if status.message().contains('\n') => {
-                eprintln!("{}", status.message().trim_end());
+                report(status.message().trim_end());
             }
-            other => eprintln!("error: {other}"),
+            other => complain(format_args!("{other}")),
         }
         ExitCode::FAILURE
+    }
+}
+
+/// A finished report for people; machines are told what kind of message it is.
+fn report(text: &str) {
+    match LogFormat::current() {
+        LogFormat::Text => say(format_args!("{text}")),
+        LogFormat::Json => complain(format_args!("{text}")),
     }
 }
 

@@ -27,7 +27,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-use bistable_worker::cli::{Ended, WorkerArgs, log_to_stderr, work};
+use bistable_worker::cli::{Ended, LogArgs, WorkerArgs, work};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -55,6 +55,9 @@ use self::{
   bistable submit sweep.toml                 start a sweep there
   bistable watch 3fa1 && bistable results 3fa1")]
 struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -130,7 +133,7 @@ impl Command {
 #[tokio::main]
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(cli.command.log_level());
+    cli.log.start(cli.command.log_level());
     match cli.command.run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

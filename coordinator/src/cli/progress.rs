@@ -1,11 +1,9 @@
 //! Progress on stderr: a bar on a terminal, else a line every few seconds.
 
-use std::{
-    io::{IsTerminal, stderr},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bistable_common::wire::v1;
+use bistable_worker::cli::{LogFormat, say};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::status::name_of;
@@ -26,7 +24,7 @@ impl Progress {
         reason = "a terminal's clock, which nothing is computed from"
     )]
     pub fn new() -> Self {
-        if stderr().is_terminal() {
+        if LogFormat::is_for_people_who_look() {
             Self::Bar(bar(0, SWEEP))
         } else {
             Self::Lines {
@@ -52,7 +50,7 @@ impl Progress {
                 let now = Instant::now();
                 if now >= *next {
                     *next = now + LINE_EVERY;
-                    eprintln!("{}", line(status));
+                    say(format_args!("{}", line(status)));
                 }
             }
         }
@@ -68,6 +66,9 @@ impl Progress {
 
 /// A bar for `bytes` of an upload; hidden if stderr is no terminal.
 pub(super) fn upload(bytes: u64) -> ProgressBar {
+    if !LogFormat::is_for_people_who_look() {
+        return ProgressBar::hidden();
+    }
     let bar = bar(bytes, UPLOAD);
     bar.set_prefix("uploading data");
     bar

@@ -8,7 +8,7 @@ use std::{
 
 use bistable_common::wire::v1::{self, SweepState};
 use bistable_worker::{
-    cli::{SimdArgs, asked_to_end, mode},
+    cli::{SimdArgs, asked_to_end, mode, say},
     kernel::Simd,
     link::{LinkConfig, LinkError},
 };
@@ -105,10 +105,10 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         failure = local.failed() => Err(failure),
     };
     if matches!(result, Err(Failure::Interrupted)) {
-        eprintln!(
+        say(format_args!(
             "interrupted; what is done is in {}; run the same command again to go on",
             shown(&args.place.store)
-        );
+        ));
     }
     drop(client);
     let stopped = patiently(local.stop()).await;

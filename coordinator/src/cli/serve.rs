@@ -1,17 +1,21 @@
 //! `bistable serve`: a coordinator, until it is told to end.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use bistable_worker::{
-    cli::asked_to_end,
+    cli::{MonitorArgs, asked_to_end, say},
     link::{Address, host_name},
+    monitor::Monitor,
 };
 use clap::Args;
 
 use super::{failure::Failure, local};
-use crate::server::{
-    self, CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, Config, DATA_BYTES, Doors,
-    TlsFiles,
+use crate::{
+    monitor::Watch,
+    server::{
+        self, CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, Config, DATA_BYTES, Doors,
+        TlsFiles,
+    },
 };
 
 /// Run a coordinator
@@ -47,6 +51,9 @@ pub(super) struct ServeArgs {
     /// --tls-cert it is an https:// address, whose host the certificate must name.
     #[arg(long, value_name = "URL")]
     advertise: Option<Address>,
+
+    #[command(flatten)]
+    monitor: MonitorArgs,
 
     #[command(flatten)]
     doors: DoorArgs,
@@ -176,6 +183,9 @@ impl ServeArgs {
 /// Runs the command.
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let asked = asked_to_end().map_err(|error| Failure::Other(error.to_string()))?;
+    // Before the store, which may take its time.
+    let watch = Arc::<Watch>::default();
+    let _monitor = watched(args.monitor, Arc::clone(&watch)).await?;
     let advertise = args.advertised()?;
     let scheme = args.tls.scheme();
     let config = Config {
@@ -185,8 +195,18 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         ..local::config(args.listen, args.place.store).await?
     };
     let server = server::start(config).await?;
-    eprintln!("coordinator on {scheme}://{}", server.addr());
+    watch.serves(server.inside());
+    say(format_args!("coordinator on {scheme}://{}", server.addr()));
     asked.await;
-    eprintln!("leaving");
+    say(format_args!("leaving"));
+    watch.leaves();
     local::patiently(server.shutdown()).await
+}
+
+async fn watched(args: MonitorArgs, watch: Arc<Watch>) -> Result<Option<Monitor>, Failure> {
+    let Some(addr) = args.monitor else {
+        return Ok(None);
+    };
+    let refused = |error| Failure::Other(format!("cannot serve the monitor on {addr}: {error}"));
+    Monitor::start(addr, watch).await.map(Some).map_err(refused)
 }

@@ -1,6 +1,23 @@
 //! The one place where the coordinator reads a clock.
 
+use std::time::Duration;
+
 use crate::board::Timestamp;
+
+/// Measures how long something takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(tokio::time::Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "this is where clocks are read")]
+    pub fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
 
 /// A clock that starts at its machine's time and then never jumps, whatever is done to the machine's.
 #[derive(Debug, Clone, Copy)]

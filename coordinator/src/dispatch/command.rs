@@ -9,7 +9,7 @@ use bistable_common::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{DispatchError, registry::Known};
-use crate::board::{Arrival, Event, Lease, Priority, Progress, SessionId, SweepState};
+use crate::board::{Arrival, Event, Lease, Priority, Progress, SessionId, Survey, SweepState};
 
 /// What a session's worker is told.
 #[derive(Debug, Clone)]
@@ -79,6 +79,7 @@ pub(super) enum Command {
     Delete(SweepId, Reply<()>),
     Status(SweepId, Reply<SweepStatus>),
     List(Reply<Vec<SweepStatus>>),
+    Survey(Reply<Survey>),
 }
 
 /// Whether a submitted sweep was known before.

@@ -8,9 +8,15 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Command, DispatchError, clock::Clock, command::Reply, deposition::Deposition};
+use super::{
+    Command, DispatchError,
+    clock::{Clock, Stopwatch},
+    command::Reply,
+    deposition::Deposition,
+};
 use crate::{
     board::Event,
+    monitor::{Counts, Written},
     store::{Outcome, Store, StoreError, UnitResult, blocking},
 };
 
@@ -47,7 +53,7 @@ impl Recorder {
     pub(super) fn start(
         store: Arc<dyn Store>,
         clock: Clock,
-        (board, deposition): (mpsc::Sender<Command>, Deposition),
+        (board, deposition, counts): (mpsc::Sender<Command>, Deposition, Counts),
     ) -> (Self, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let clerk = Clerk {
@@ -55,9 +61,15 @@ impl Recorder {
             clock,
             board,
             deposition,
+            counts,
         };
         let task = tokio::spawn(clerk.run(receiver));
         (Self(sender), task)
+    }
+
+    /// Jobs that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
     }
 
     /// Records results; answers after they are durable.
@@ -104,6 +116,7 @@ struct Clerk {
     clock: Clock,
     board: mpsc::Sender<Command>,
     deposition: Deposition,
+    counts: Counts,
 }
 
 impl Clerk {
@@ -138,8 +151,12 @@ impl Clerk {
             .flat_map(|batch| std::mem::take(&mut batch.results))
             .collect();
         let (now, shared) = (self.clock.now(), Arc::clone(&results));
-        match blocking(&self.store, move |store| store.record(&shared, now)).await {
+        let began = Stopwatch::start();
+        let recorded = blocking(&self.store, move |store| store.record(&shared, now)).await;
+        self.counts.committed(Written::Results, began, &recorded);
+        match recorded {
             Ok(outcomes) => {
+                self.counts.reported(&outcomes);
                 // The board hears of results before their worker does, so that a lease that is then reported as finished
                 // has nothing outstanding.
                 self.tell(news(&results, &outcomes)).await;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     Command, DispatchError, Existed, Outgoing, Pulse, Registry, Steering, SweepStatus,
-    clock::Clock,
+    clock::{Clock, Stopwatch},
     command::Reply,
     deposition::Deposition,
     load::load,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     board::{Arrival, Board, Effect, Event, Lease, Mode, Priority, SessionId},
+    monitor::{self, Counts},
     store::{Change, Lifecycle, Store, StoreError, Submitted, blocking},
 };
 
@@ -38,6 +39,7 @@ pub(super) struct Dispatcher {
     pub changes: watch::Sender<u64>,
     pub stop: watch::Receiver<bool>,
     pub deposition: Deposition,
+    pub counts: Counts,
     /// Decided, not yet durable.
     pub unwritten: Vec<Change>,
     /// Letters that may go when the decisions are durable.
@@ -117,6 +119,9 @@ impl Dispatcher {
             Command::Status(id, reply) => {
                 let _ = reply.send(self.status(id));
             }
+            Command::Survey(reply) => {
+                let _ = reply.send(Ok(self.survey()));
+            }
             Command::List(reply) => {
                 let all = self.registry.all();
                 let statuses = all.into_iter().map(|known| self.status_of(known));
@@ -129,7 +134,9 @@ impl Dispatcher {
     pub fn feed(&mut self, event: Event) -> Vec<LeaseToken> {
         let mut refused = Vec::new();
         let now = self.clock.now();
+        let before = self.board.deeds();
         let effects = self.board.handle(now, event);
+        self.counts.deeds(before, self.board.deeds());
         #[cfg(test)]
         self.board.check_invariants(now);
         for effect in effects {
@@ -142,6 +149,7 @@ impl Dispatcher {
                 Effect::RecordFailure(failure) => {
                     tracing::warn!(unit = ?failure.unit, attempts = failure.attempts, worker = %failure.worker,
                         host = failure.host, fate = ?failure.fate, "a unit failed: {}", failure.complaint.error);
+                    self.counts.failed(failure.complaint.kind, failure.fate);
                     self.unwritten.push(Change::RecordFailure(failure));
                 }
                 Effect::SaveCost(sweep, cell, us) => {
@@ -208,9 +216,14 @@ impl Dispatcher {
             return Written::Durably;
         }
         let changes: Arc<[Change]> = std::mem::take(&mut self.unwritten).into();
+        let _waiting = self.counts.at_store();
         loop {
             let shared = Arc::clone(&changes);
-            match blocking(&self.store, move |store| store.apply(&shared)).await {
+            let began = Stopwatch::start();
+            let applied = blocking(&self.store, move |store| store.apply(&shared)).await;
+            self.counts
+                .committed(monitor::Written::Decisions, began, &applied);
+            match applied {
                 Ok(()) => return Written::Durably,
                 Err(StoreError::Deposed) => {
                     self.deposition.announce();
@@ -225,6 +238,19 @@ impl Dispatcher {
                 return Written::Never;
             }
         }
+    }
+
+    /// Calls the store; nobody can blame this task for how long that takes.
+    async fn at_store<T, E>(
+        &self,
+        call: impl FnOnce(&dyn Store) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let _waiting = self.counts.at_store();
+        blocking(&self.store, call).await
     }
 
     fn join(
@@ -255,13 +281,14 @@ impl Dispatcher {
     ) -> Result<(SweepStatus, Existed), DispatchError> {
         self.flush().await;
         let (id, numerics, now) = (sweep.id(), self.numerics, self.clock.now());
-        let (submitted, known, loaded) = blocking(&self.store, move |store| {
-            let submitted = store.submit_sweep(&sweep, numerics, priority, now)?;
-            let stored = store.sweep(id)?.ok_or(DispatchError::Unknown(id))?;
-            let (known, loaded) = load(store, stored, Vec::new(), numerics)?;
-            Ok::<_, DispatchError>((submitted, known, loaded))
-        })
-        .await?;
+        let (submitted, known, loaded) = self
+            .at_store(move |store| {
+                let submitted = store.submit_sweep(&sweep, numerics, priority, now)?;
+                let stored = store.sweep(id)?.ok_or(DispatchError::Unknown(id))?;
+                let (known, loaded) = load(store, stored, Vec::new(), numerics)?;
+                Ok::<_, DispatchError>((submitted, known, loaded))
+            })
+            .await?;
         if submitted == Submitted::ForeignNumerics {
             return Err(DispatchError::ForeignNumerics(id));
         }
@@ -298,7 +325,7 @@ impl Dispatcher {
             (Steering::Cancel, _) => (Lifecycle::Cancelled, Mode::Cancelled),
         };
         let write = move |store: &dyn Store| store.set_lifecycle(id, lifecycle);
-        if !blocking::<_, StoreError>(&self.store, write).await? {
+        if !self.at_store::<_, StoreError>(write).await? {
             return Err(DispatchError::Unknown(id));
         }
         self.registry.put(Known {
@@ -316,7 +343,7 @@ impl Dispatcher {
         // Leases of the sweep that were decided must be written before it goes, for then they cannot be.
         self.flush().await;
         let delete = move |store: &dyn Store| store.delete_sweep(id);
-        if !blocking::<_, StoreError>(&self.store, delete).await? {
+        if !self.at_store::<_, StoreError>(delete).await? {
             return Err(DispatchError::Unknown(id));
         }
         self.registry.remove(id);

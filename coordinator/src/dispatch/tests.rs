@@ -40,7 +40,8 @@ impl World {
         let shared = Arc::clone(&store);
         let shared: Arc<dyn Store> = shared;
         let clock = Clock::start(Timestamp(1));
-        let started = Dispatch::start(shared, NUMERICS, terms, Backlog::GoesOn, clock, [1; 32]);
+        let (backlog, counts) = (Backlog::GoesOn, Counts::default());
+        let started = Dispatch::start(shared, NUMERICS, terms, backlog, clock, [1; 32], counts);
         let (dispatch, tasks) = started.await.expect("a dispatcher");
         Self {
             _folder: folder,

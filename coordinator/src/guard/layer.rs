@@ -55,7 +55,10 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let admitted = match self.guard.admit(&request) {
             Ok(admitted) => admitted,
-            Err(status) => return Box::pin(ready(Ok(status.into_http()))),
+            Err(status) => {
+                self.guard.turned_away(status.code());
+                return Box::pin(ready(Ok(status.into_http())));
+            }
         };
         // Nobody behind the guard needs it, so nobody can show it.
         request.headers_mut().remove(AUTHORIZATION);

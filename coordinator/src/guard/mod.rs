@@ -18,7 +18,7 @@ use std::{
 
 use blake3::Hash;
 use tonic::{
-    Status,
+    Code, Status,
     body::Body,
     codegen::http::{HeaderMap, Request, header::AUTHORIZATION},
     transport::server::TcpConnectInfo,
@@ -32,7 +32,7 @@ use self::{
     keyring::Keyring,
     limiter::Limiter,
 };
-use crate::{board::Timestamp, dispatch::Clock};
+use crate::{board::Timestamp, dispatch::Clock, monitor::Counts};
 use bistable_common::{token::MAX_TOKEN, wire::PUSHBACK_KEY};
 
 /// Calls and messages a second that a client may send: more than a fleet of thousands behind one address does.
@@ -112,6 +112,7 @@ struct Inner {
     clock: Clock,
     message_timeout: Duration,
     budget: Budget,
+    counts: Counts,
 }
 
 /// A call that may go on.
@@ -122,7 +123,7 @@ struct Admitted {
 }
 
 impl Guard {
-    pub async fn start(doors: &Doors) -> Result<Self, TokensError> {
+    pub async fn start(doors: &Doors, counts: Counts) -> Result<Self, TokensError> {
         let keyring = match &doors.tokens {
             Some(folder) => Some(Keyring::open(folder.clone()).await?),
             None => None,
@@ -134,7 +135,12 @@ impl Guard {
             clock: Clock::start(Timestamp::default()),
             message_timeout: doors.message_timeout,
             budget: Budget::new(MAX_UNFINISHED_BYTES),
+            counts,
         })))
+    }
+
+    fn turned_away(&self, code: Code) {
+        self.0.counts.turned_away(code);
     }
 
     fn admit<T>(&self, request: &Request<T>) -> Result<Admitted, Status> {

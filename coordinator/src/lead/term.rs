@@ -10,6 +10,7 @@ use crate::{
     board::Terms,
     dispatch::{Backlog, Clock, Dispatch, Tasks},
     machine::Machine,
+    monitor::Counts,
     rpc,
     server::ServerError,
     store::{Store, blocking},
@@ -23,6 +24,7 @@ pub(crate) struct Mandate {
     pub terms: Terms,
     pub backlog: Backlog,
     pub machine: Arc<dyn Machine>,
+    pub counts: Counts,
 }
 
 impl Mandate {
@@ -38,6 +40,7 @@ impl Mandate {
             self.backlog,
             Clock::start(self.machine.time()),
             self.machine.secret()?,
+            self.counts.clone(),
         )
         .await?;
         Ok((Leading { dispatch, store }, tasks))

@@ -16,6 +16,7 @@ use super::{Context, Error, Responses, Sink, fail, responses};
 use crate::{
     board::Timestamp,
     dispatch::Clock,
+    monitor::Counts,
     store::{Store, StoreError, StoredData, blocking},
 };
 
@@ -50,9 +51,9 @@ pub(super) async fn fetch(
     let data = blocking::<_, StoreError>(&context.store, move |store| store.data(hash)).await?;
     let data = data.ok_or_else(|| Error::NotFound(format!("there is no data set {hash}")))?;
     let (sink, stream) = responses();
-    let store = Arc::clone(&context.store);
+    let (store, counts) = (Arc::clone(&context.store), context.counts.clone());
     tokio::spawn(async move {
-        if let Err(error) = send(&store, data, &sink).await {
+        if let Err(error) = send(&store, data, &sink, &counts).await {
             fail(&sink, error).await;
         }
     });
@@ -63,6 +64,7 @@ async fn send(
     store: &Arc<dyn Store>,
     data: StoredData,
     sink: &Sink<v1::FetchDataResponse>,
+    counts: &Counts,
 ) -> Result<(), Error> {
     let chunks = data.bytes.div_ceil(CHUNK_BYTES as u64);
     for index in 0..u32::try_from(chunks).unwrap_or(u32::MAX) {
@@ -70,6 +72,7 @@ async fn send(
         let chunk = blocking::<_, StoreError>(store, read).await?;
         let chunk = chunk
             .ok_or_else(|| StoreError::Damaged(format!("data set {} ends early", data.hash)))?;
+        let bytes = chunk.len() as u64;
         let message = v1::FetchDataResponse {
             total_bytes: data.bytes,
             chunk: chunk.into(),
@@ -77,6 +80,7 @@ async fn send(
         if sink.send(Ok(message)).await.is_err() {
             return Ok(());
         }
+        counts.sent.inc_by(bytes);
     }
     Ok(())
 }
@@ -101,6 +105,7 @@ pub(super) async fn upload(
         return Err(Error::invalid("total_bytes", most));
     }
     let content = receive(&mut incoming, header.total_bytes, &mut pace).await?;
+    context.counts.received.inc_by(content.len() as u64);
     blocking(&store, move |store| {
         // Before it is looked at: damage on the way is another mistake than a file of another kind.
         let found = Hash::of(&content);

@@ -40,6 +40,7 @@ use self::view::View;
 use crate::{
     dispatch::Replica,
     lead::{Leading, Role},
+    monitor::Counts,
     store::Store,
 };
 
@@ -67,6 +68,7 @@ pub(crate) struct Context {
     pub bundled: Option<Arc<Dataset>>,
     /// What reports are compared with.
     pub orders: Orders,
+    pub counts: Counts,
     uploads: Arc<Semaphore>,
     queries: Arc<Semaphore>,
     /// The largest data set that is taken.
@@ -80,6 +82,7 @@ impl Context {
         store: Arc<dyn Store>,
         numerics: Hash,
         bundled: Option<Arc<Dataset>>,
+        counts: Counts,
         data_bytes: u64,
     ) -> Self {
         Self {
@@ -89,6 +92,7 @@ impl Context {
             numerics,
             bundled,
             orders: Orders::default(),
+            counts,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
             data_bytes,

@@ -126,7 +126,8 @@ mod tests {
         let store: Arc<dyn Store> = Arc::clone(&slow) as _;
         let (_role, roles) = watch::channel(Role::StandingBy { leader: None });
         let replica = Replica::new(Arc::clone(&store), NUMERICS, Clock::start(Timestamp(1)));
-        let context = Context::new(roles, replica, store, NUMERICS, None, 0);
+        let counts = crate::monitor::Counts::default();
+        let context = Context::new(roles, replica, store, NUMERICS, None, counts, 0);
 
         let query = context.estimates(sweep.id(), Query::default());
         tokio::select! {

@@ -22,6 +22,7 @@ use super::{
     places::{Place, Places},
     tls::Tls,
 };
+use crate::monitor::{Counts, OpenConnection};
 
 /// How long a connection may take to say that it speaks HTTP/2, shaking hands included.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,13 +38,18 @@ pub(super) fn connections(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
     places: Places,
+    counts: Counts,
 ) -> impl Stream<Item = io::Result<Connection>> {
     // An answer that waited for the acknowledgement of the one before would wait for a delayed one: 40 ms.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     paced(incoming).filter_map(move |stream| match stream {
         Ok(stream) => match places.take(stream.peer_addr().ok()) {
-            Ok(place) => Some(Ok(Connection::new(stream, tls.as_deref(), place))),
+            Ok(place) => {
+                let place = (place, counts.connection());
+                Some(Ok(Connection::new(stream, tls.as_deref(), place)))
+            }
             Err(full) => {
+                counts.closed();
                 tracing::warn!("{full}");
                 None
             }
@@ -67,7 +73,7 @@ pub(super) struct Connection {
     peer: TcpConnectInfo,
     line: Line,
     greeting: Option<Greeting>,
-    _place: Place,
+    _place: (Place, OpenConnection),
 }
 
 struct Greeting {
@@ -76,7 +82,7 @@ struct Greeting {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, tls: Option<&Tls>, place: Place) -> Self {
+    fn new(stream: TcpStream, tls: Option<&Tls>, place: (Place, OpenConnection)) -> Self {
         let greeting = Greeting {
             missing: GREETING_BYTES,
             deadline: Box::pin(sleep(GREETING_TIMEOUT)),

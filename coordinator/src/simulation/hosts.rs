@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     board::Terms,
+    monitor::Counts,
     server::{self, Backlog, Config, Doors},
     store::Store,
 };
@@ -56,7 +57,7 @@ pub async fn coordinator(
     let server = loop {
         let incoming = network::listen().await?;
         let config = config(&name, Arc::clone(&store), incoming.0);
-        match server::start_on(config, incoming, site.clone()).await {
+        match server::start_on(config, incoming, site.clone(), Counts::default()).await {
             Ok(server) => break server,
             Err(error) => tracing::info!("not started: {error}"),
         }

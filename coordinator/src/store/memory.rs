@@ -125,6 +125,10 @@ impl Store for Memory {
         Some(self)
     }
 
+    fn ping(&self) -> Result<(), StoreError> {
+        self.reach()
+    }
+
     fn blocks(&self) -> bool {
         false
     }

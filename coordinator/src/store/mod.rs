@@ -121,6 +121,9 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Whether the store answers.
+    fn ping(&self) -> Result<(), StoreError>;
+
     /// Whether calls may keep their thread waiting.
     fn blocks(&self) -> bool {
         true

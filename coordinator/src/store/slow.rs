@@ -70,6 +70,7 @@ impl Store for Slow {
     }
 
     pass_on! {
+        ping() -> ();
         submit_sweep(sweep: &Sweep, numerics: Hash, priority: Option<Priority>, now: Timestamp) -> Submitted;
         bind_numerics(sweep: SweepId, numerics: Hash) -> bool;
         sweep(sweep: SweepId) -> Option<StoredSweep>;

@@ -10,6 +10,8 @@ mod database;
 mod failover;
 #[path = "../support/images.rs"]
 mod images;
+mod logging;
+mod monitor;
 mod one_answer;
 mod outputs;
 #[path = "../support/postgres.rs"]
@@ -17,6 +19,8 @@ mod postgres;
 #[path = "../support/processes.rs"]
 mod processes;
 mod scene;
+#[path = "../support/scrape.rs"]
+mod scrape;
 mod steering;
 mod store;
 #[path = "../support/sweeps.rs"]

@@ -25,6 +25,8 @@ pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
         "BISTABLE_TOKENS",
         "BISTABLE_TOKEN_FILE",
         "BISTABLE_INSECURE",
+        "BISTABLE_LOG_FORMAT",
+        "BISTABLE_MONITOR",
         "BISTABLE_TLS_CA",
         "BISTABLE_TLS_CERT",
         "BISTABLE_TLS_KEY",
@@ -45,6 +47,13 @@ pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
 /// Runs a command to its end.
 pub fn bistable<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     command(args).output().expect("the binary runs")
+}
+
+/// Runs a command to its end in another environment.
+pub fn bistable_with<const N: usize>(environment: &[(&str, &str)], args: [&str; N]) -> Output {
+    let mut command = command(args);
+    command.envs(environment.iter().copied());
+    command.output().expect("the binary runs")
 }
 
 /// What a command that succeeded wrote to stdout.
@@ -245,11 +254,26 @@ impl Coordinator {
 
     /// The same, of a coordinator that was told more.
     pub fn serve_with(address: &str, store: &str, options: &[String]) -> (Daemon, String) {
-        let mut serve = command(["serve", "--listen", address, "--store", store]);
-        serve.args(options);
-        let mut daemon = Daemon::start(serve);
+        let mut daemon = Self::daemon(address, store, options);
         let url = daemon.wait_for("coordinator on ");
         (daemon, url)
+    }
+
+    /// The same, before it serves.
+    pub fn daemon<S: AsRef<OsStr>>(address: &str, store: &str, options: &[S]) -> Daemon {
+        let mut serve = command(["serve", "--listen", address, "--store", store]);
+        serve.args(options);
+        Daemon::start(serve)
+    }
+
+    /// A coordinator on a port of its own, and the address of its monitor.
+    pub fn monitored(store: &Path) -> (Self, String) {
+        let store = store.to_str().expect("a path");
+        let mut daemon = Self::daemon("127.0.0.1:0", store, &["--monitor", "127.0.0.1:0"]);
+        let monitor = daemon.wait_for("monitor on http://");
+        let url = daemon.wait_for("coordinator on ");
+        let process = daemon.into();
+        (Self { url, process }, monitor)
     }
 
     /// Its address, for the next one.

@@ -144,13 +144,10 @@ impl Connector {
             })
             .map_err(|error| Closed::away(error.to_string()))?;
         let inbound = client.session(ReceiverStream::new(outgoing)).await;
-        let mut inbound = inbound
-            .map_err(|status| before_welcome(status, &self.addresses))?
-            .into_inner();
-        let first = inbound
-            .message()
-            .await
-            .map_err(|status| before_welcome(status, &self.addresses))?;
+        let inbound = inbound.map_err(|status| self.before_welcome(status))?;
+        let mut inbound = inbound.into_inner();
+        let first = inbound.message().await;
+        let first = first.map_err(|status| self.before_welcome(status))?;
         let Some(session_response::Message::Welcome(welcome)) = first.and_then(|m| m.message)
         else {
             return Err(Closed::away("its first word is not a welcome"));
@@ -194,6 +191,21 @@ impl Connector {
         }
     }
 
+    /// Before the welcome, some answers are about the worker rather than about the moment.
+    fn before_welcome(&self, status: Status) -> Closed {
+        let message = status.message().to_owned();
+        match status.code() {
+            Code::FailedPrecondition | Code::InvalidArgument => Closed::Refused(message),
+            Code::PermissionDenied | Code::Unauthenticated => Closed::Denied(message),
+            Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
+            _ => Closed::Away {
+                leader: leader_of(&status, &self.addresses),
+                after: pushback_of(&status),
+                reason: message,
+            },
+        }
+    }
+
     async fn tell(&self, event: Event) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over::Left)
     }
@@ -210,19 +222,4 @@ fn check_version(welcome: &v1::Welcome) -> Result<(), Closed> {
          most: restart this worker with the coordinator's build",
         welcome.build
     )))
-}
-
-/// Before the welcome, some answers are about the worker rather than about the moment.
-fn before_welcome(status: Status, known: &[Address]) -> Closed {
-    let message = status.message().to_owned();
-    match status.code() {
-        Code::FailedPrecondition | Code::InvalidArgument => Closed::Refused(message),
-        Code::PermissionDenied | Code::Unauthenticated => Closed::Denied(message),
-        Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
-        _ => Closed::Away {
-            leader: leader_of(&status, known),
-            after: pushback_of(&status),
-            reason: message,
-        },
-    }
 }

@@ -15,6 +15,7 @@ use super::{
     backoff::Backoff,
     cache::Cache,
     surroundings::{Place, Surroundings},
+    tally::{Source, Tally},
 };
 use crate::data::Dataset;
 
@@ -34,6 +35,7 @@ pub(super) struct Data {
     clients: watch::Receiver<Option<Client>>,
     /// The most recent ones last.
     kept: Mutex<Vec<(Hash, Slot)>>,
+    tally: Tally,
 }
 
 /// Why a fetch went wrong.
@@ -49,18 +51,23 @@ impl Data {
         surroundings: Arc<dyn Surroundings>,
         cache: Cache,
         clients: watch::Receiver<Option<Client>>,
+        tally: Tally,
     ) -> Self {
         Self {
             surroundings,
             cache,
             clients,
             kept: Mutex::default(),
+            tally,
         }
     }
 
     /// The data set with this hash. Waits for a coordinator if need be; however many ask, one fetches.
     pub async fn get(&self, hash: Hash) -> Result<Arc<Dataset>, String> {
         let slot = self.slot(hash);
+        if slot.initialized() {
+            self.tally.loaded(Source::Memory);
+        }
         slot.get_or_try_init(|| self.load(hash)).await.cloned()
     }
 
@@ -80,6 +87,7 @@ impl Data {
         let place = self.surroundings.place();
         let bundled = blocking(&place, Dataset::bundled).await?;
         if bundled.hash() == hash {
+            self.tally.loaded(Source::Bundled);
             return Ok(bundled);
         }
         let content = self.content(hash).await?;
@@ -93,9 +101,11 @@ impl Data {
     async fn content(&self, hash: Hash) -> Result<Vec<u8>, String> {
         let (place, cache) = (self.surroundings.place(), self.cache.clone());
         if let Some(content) = blocking(&place, move || cache.get(hash)).await? {
+            self.tally.loaded(Source::Disk);
             return Ok(content);
         }
         let content = self.fetch(hash).await?;
+        self.tally.loaded(Source::Coordinator);
         let cache = self.cache.clone();
         blocking(&place, move || {
             cache.put(hash, &content);
@@ -209,10 +219,16 @@ mod tests {
             Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
+            Tally::default(),
         );
         assert_eq!(data.content(hash).await, Ok(content.clone()));
         drop(fake);
-        let later = Data::new(Arc::new(Machine::default()), cache(&folder), nobody());
+        let later = Data::new(
+            Arc::new(Machine::default()),
+            cache(&folder),
+            nobody(),
+            Tally::default(),
+        );
         assert_eq!(later.content(hash).await, Ok(content));
     }
 
@@ -224,6 +240,7 @@ mod tests {
             Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
+            Tally::default(),
         );
         let hash = Hash::of(b"content");
         let error = data.content(hash).await.expect_err("an error");
@@ -239,6 +256,7 @@ mod tests {
             Arc::new(Machine::default()),
             cache(&folder),
             client(&fake).await,
+            Tally::default(),
         );
         let error = data.content(Hash::of(b"content")).await;
         assert!(error.is_err_and(|error| error.contains("does not have it")));

@@ -30,6 +30,7 @@ use super::{
     event::{Connection, End, Event, Goodbye},
     lease::Lease,
     slots::{Slots, WAITING_A_THREAD},
+    tally::Tally,
 };
 use crate::{data::Dataset, unit::Mode};
 
@@ -78,6 +79,7 @@ pub(super) struct Parts {
     pub events: mpsc::Sender<Event>,
     pub tokens: watch::Sender<Vec<LeaseToken>>,
     pub clients: watch::Sender<Option<Client>>,
+    pub tally: Tally,
 }
 
 /// The worker's state.
@@ -121,9 +123,11 @@ impl Desk {
             Event::Refused(error) => return Verdict::Failed(error),
             Event::Revoked(tokens) => tokens.iter().for_each(|token| self.on_revoked(*token)),
             Event::Data(token, result) => self.on_data(token, result),
-            Event::Failed(failure) => self.say(Message::UnitFailed(failure)),
+            Event::Failed(failure) => self.fail(failure),
             Event::Computed(token, busy) => self.on_computed(token, busy),
             Event::Settled(token, end) => self.on_settled(token, end),
+            // If nobody waits for the answer any more, it was late.
+            Event::Asked(reply) => drop(reply.send(())),
         }
         self.grant_credit();
         if self.leaving && self.held.is_empty() {
@@ -166,6 +170,7 @@ impl Desk {
             .clients
             .send_replace(Some(connection.client.clone()));
         self.connection = Some(connection);
+        self.parts.tally.up();
         self.sweeps.clear();
         self.granted = 0;
         for message in std::mem::take(&mut self.outbox) {
@@ -176,6 +181,7 @@ impl Desk {
 
     fn on_down(&mut self) {
         self.connection = None;
+        self.parts.tally.down();
         self.parts.clients.send_replace(None);
     }
 
@@ -348,9 +354,14 @@ impl Desk {
     fn fail_whole(&mut self, lease: &Lease, trouble: &Trouble) {
         tracing::warn!(sweep = %lease.sweep, "a lease failed: {}", trouble.error);
         for block in lease.blocks.clone().take(HOPELESS) {
-            self.say(Message::UnitFailed(failure(lease, block, trouble.clone())));
+            self.fail(failure(lease, block, trouble.clone()));
         }
         self.hand_back(lease.token);
+    }
+
+    fn fail(&mut self, failure: v1::UnitFailed) {
+        self.parts.tally.failed(&failure);
+        self.say(Message::UnitFailed(failure));
     }
 
     fn hand_back(&mut self, token: LeaseToken) {
@@ -366,6 +377,8 @@ impl Desk {
 
     /// What the coordinator shall know that this worker holds: also leases of which it has yet to hear the end.
     fn present_tokens(&self) {
+        let units = self.held.values().map(|held| held.lease.blocks.len());
+        self.parts.tally.holds(self.held.len(), units.sum());
         let held = self.held.iter().filter(|(_, held)| !held.revoked);
         let mut tokens: Vec<_> = held.map(|(token, _)| *token).collect();
         tokens.extend(self.outbox.iter().filter_map(token_of));

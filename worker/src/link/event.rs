@@ -31,6 +31,8 @@ pub(super) enum Event {
     Computed(LeaseToken, Duration),
     /// All results of a lease are acknowledged.
     Settled(LeaseToken, End),
+    /// Somebody wants to know whether anyone listens.
+    Asked(oneshot::Sender<()>),
 }
 
 /// An open session.

@@ -26,10 +26,16 @@ mod runner;
 mod search;
 mod slots;
 mod surroundings;
+mod tally;
 
-use std::{future::Future, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future, io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration,
+};
 
-use bistable_common::wire::v1::{self, work_service_client::WorkServiceClient};
+use bistable_common::{
+    ids::Hash,
+    wire::v1::{self, work_service_client::WorkServiceClient},
+};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -42,6 +48,7 @@ pub use credentials::{Credentials, InvalidCredentials, NoConnection};
 pub use identity::host_name;
 pub use runner::{Numerics, Runner};
 pub use surroundings::{Machine, Name, Pace, Place, Surroundings};
+pub use tally::Tally;
 
 use self::{
     cache::Cache,
@@ -88,6 +95,8 @@ pub struct LinkConfig {
     pub max_runtime: Option<Duration>,
     /// What it finds around it.
     pub surroundings: Arc<dyn Surroundings>,
+    /// Where it counts what it does.
+    pub tally: Tally,
 }
 
 impl LinkConfig {
@@ -103,6 +112,7 @@ impl LinkConfig {
             hand_in: HAND_IN,
             max_runtime: None,
             surroundings: Arc::new(Machine::default()),
+            tally: Tally::default(),
         }
     }
 
@@ -153,6 +163,15 @@ pub enum LinkError {
         limit: Duration,
         /// How long leaving may take.
         leaving: Duration,
+    },
+    /// There is no way to watch it.
+    #[error("cannot serve the monitor on {addr}: {error}")]
+    Monitor {
+        /// Where it was to be.
+        addr: SocketAddr,
+        /// Why not.
+        #[source]
+        error: io::Error,
     },
     /// The operating system gives no thread.
     #[error("starting a thread failed: {0}")]
@@ -228,13 +247,16 @@ fn set_up(
     let (outputs, produced) = mpsc::channel(OUTPUTS);
     let (tokens, held) = watch::channel(Vec::new());
     let (clients, client) = watch::channel(None);
+    let tally = config.tally;
+    let numerics = Hash::try_from(hello.numerics.as_ref()).ok();
+    tally.begin(numerics, threads, &events);
     let surroundings = config.surroundings;
     let slots = Slots::start(
         &surroundings.place(),
         threads,
         &config.runner,
-        &outputs,
-        &events,
+        (&outputs, &events),
+        &tally,
     )?;
     let mut tasks = JoinSet::new();
     tasks.spawn(
@@ -244,6 +266,7 @@ fn set_up(
             clients: client.clone(),
             events: events.clone(),
             sender: identity::sender(&hello),
+            tally: tally.clone(),
         }
         .run(),
     );
@@ -266,10 +289,12 @@ fn set_up(
             surroundings,
             Cache::new(config.cache_dir),
             client,
+            tally.clone(),
         )),
         events,
         tokens,
         clients,
+        tally,
     });
     Ok((desk, inbox, tasks))
 }

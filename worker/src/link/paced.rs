@@ -52,6 +52,7 @@ impl Paced {
             let mut said = Said::new(takes);
             let end = compute::compute(&*self.slot.runner, &job.only(block), &mut said);
             for report in said.reports {
+                self.slot.tally.computed(&report);
                 self.slot.outputs.send(Output::Unit(report)).await.ok()?;
             }
             for failure in said.failures {

@@ -21,6 +21,7 @@ use super::{
     backoff::Backoff,
     event::{End, Event, Output},
     surroundings::Surroundings,
+    tally::Tally,
 };
 use crate::journal;
 
@@ -42,6 +43,7 @@ pub(super) struct Reporter {
     pub events: mpsc::Sender<Event>,
     /// What every call says of this worker; without units.
     pub sender: v1::ReportRequest,
+    pub tally: Tally,
 }
 
 #[derive(Default)]
@@ -71,9 +73,11 @@ impl Reporter {
     /// Reports until the threads are gone, or nobody is left to report for.
     pub async fn run(mut self) {
         while let Some(batch) = self.gather().await {
-            if !batch.units.is_empty() && self.deliver(batch.units).await.is_none() {
+            let units = batch.units.len();
+            if units > 0 && self.deliver(batch.units).await.is_none() {
                 return;
             }
+            self.tally.acknowledged(units);
             for (token, end) in batch.ends {
                 if self.events.send(Event::Settled(token, end)).await.is_err() {
                     return;

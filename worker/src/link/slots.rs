@@ -11,6 +11,7 @@ use super::{
     paced::Paced,
     runner::Runner,
     surroundings::Place,
+    tally::Tally,
 };
 
 /// Leases that can wait for a thread, for each of them: short ones are fetched by the dozen.
@@ -27,8 +28,8 @@ impl Slots {
         place: &Place,
         threads: usize,
         runner: &Arc<dyn Runner>,
-        outputs: &mpsc::Sender<Output>,
-        events: &mpsc::Sender<Event>,
+        (outputs, events): (&mpsc::Sender<Output>, &mpsc::Sender<Event>),
+        tally: &Tally,
     ) -> io::Result<Self> {
         let (jobs, waiting) = mpsc::channel(WAITING_A_THREAD * threads);
         let waiting = Arc::new(Mutex::new(waiting));
@@ -38,6 +39,7 @@ impl Slots {
                 runner: runner.clone(),
                 outputs: outputs.clone(),
                 events: events.clone(),
+                tally: tally.clone(),
             };
             match place {
                 Place::Threads => {
@@ -70,6 +72,7 @@ pub(super) struct Slot {
     pub outputs: mpsc::Sender<Output>,
     /// To the desk.
     pub events: mpsc::Sender<Event>,
+    pub tally: Tally,
 }
 
 impl Slot {
@@ -95,6 +98,7 @@ impl Slot {
 
 impl Outlet for Slot {
     fn unit(&mut self, report: v1::UnitReport) -> bool {
+        self.tally.computed(&report);
         self.outputs.blocking_send(Output::Unit(report)).is_ok()
     }
 

@@ -6,6 +6,7 @@ mod leases;
 mod liveness;
 mod poison;
 mod stragglers;
+mod survey;
 
 use std::time::Duration;
 

@@ -55,6 +55,7 @@ pub(super) struct Database {
     writer: Slot,
     lessor: Slot,
     elector: Slot,
+    pinger: Slot,
     idle_readers: Mutex<Vec<Session>>,
     readers: Semaphore,
 }
@@ -74,6 +75,7 @@ impl Database {
             writer: Slot::default(),
             lessor: Slot::default(),
             elector: Slot::default(),
+            pinger: Slot::default(),
             idle_readers: Mutex::default(),
             readers: Semaphore::new(MAX_READERS),
         })
@@ -127,9 +129,18 @@ impl Database {
         self.block_on(self.once(&mut slot, LONGEST_SIGN, work))
     }
 
+    /// Asks for a sign of life, once.
+    pub fn ping(&self) -> Result<(), StoreError> {
+        let mut slot = locked(&self.pinger);
+        self.block_on(self.once(&mut slot, LONGEST_SIGN, async |session| {
+            Ok(session.batch("SELECT 1").await?)
+        }))
+    }
+
     /// Ends every idle connection.
     pub fn disconnect(&self) {
         locked(&self.idle_readers).clear();
+        locked(&self.pinger).take();
     }
 
     fn block_on<T>(&self, work: impl Future<Output = T>) -> T {

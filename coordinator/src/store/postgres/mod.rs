@@ -132,6 +132,10 @@ impl Store for Postgres {
         Some(self)
     }
 
+    fn ping(&self) -> Result<(), StoreError> {
+        self.database.ping()
+    }
+
     fn submit_sweep(
         &self,
         sweep: &Sweep,

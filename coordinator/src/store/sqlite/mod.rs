@@ -119,6 +119,11 @@ fn apply(db: &Connection, changes: &[Change]) -> Result<(), StoreError> {
 }
 
 impl Store for Sqlite {
+    fn ping(&self) -> Result<(), StoreError> {
+        let look = "SELECT count(*) FROM sqlite_schema";
+        self.read(|db| Ok(db.query_row(look, [], |_| Ok(()))?))
+    }
+
     fn submit_sweep(
         &self,
         sweep: &Sweep,
