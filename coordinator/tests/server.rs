@@ -7,9 +7,12 @@ use std::time::Duration;
 use bistable_common::{
     ids::{Hash, UnitId},
     sweep::Sweep,
-    wire::v1::{
-        self, Outcome, SweepState, session_request::Message as Say,
-        session_response::Message as Heard, unit_trouble::Trouble,
+    wire::{
+        PROTOCOL,
+        v1::{
+            self, Outcome, SweepState, session_request::Message as Say,
+            session_response::Message as Heard, unit_trouble::Trouble,
+        },
     },
 };
 use support::{NUMERICS, Worker, World, hello, key, report, sweep, trajectory, units_of};
@@ -336,22 +339,51 @@ async fn a_worker_keeps_its_lease_through_a_restart() {
 }
 
 #[tokio::test]
-async fn foreign_numerics_and_protocols_are_refused() {
+async fn foreign_numerics_are_refused_and_it_is_said_whom_to_restart() {
     let world = World::of(&sweep(1, 1)).await;
     let foreign = v1::Hello {
         numerics: vec![8; 32].into(),
         ..hello("w")
     };
-    let refused = Worker::join(world.work(), foreign).await.err();
+    let refused = refusal(&world, foreign).await;
+    assert!(refused.contains("numerics differ"), "{refused}");
+    assert!(
+        refused.contains("restart worker `w` on `host` (build `test`)"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_protocol_may_be_one_version_apart() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    for protocol in [0, PROTOCOL - 2, PROTOCOL + 2, u32::MAX] {
+        let hello = v1::Hello {
+            protocol,
+            ..hello("w")
+        };
+        let refused = refusal(&world, hello).await;
+        assert!(refused.contains("one apart"), "{refused}");
+        assert!(refused.contains("restart worker `w`"), "{refused}");
+    }
+    for protocol in PROTOCOL - 1..=PROTOCOL + 1 {
+        let world = World::of(&sweep).await;
+        let hello = v1::Hello {
+            protocol,
+            ..hello("w")
+        };
+        let worker = Worker::join(world.work(), hello).await;
+        worker.expect("a welcome").work_once(&sweep).await;
+        assert_eq!(world.status(&sweep).await.state(), SweepState::Complete);
+    }
+}
+
+/// What the coordinator says to a hello that it does not agree to.
+async fn refusal(world: &World, hello: v1::Hello) -> String {
+    let refused = Worker::join(world.work(), hello).await.err();
     let refused = refused.expect("a refusal");
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    assert!(refused.message().contains("numerics differ"), "{refused}");
-    let newer = v1::Hello {
-        protocol: 2,
-        ..hello("w")
-    };
-    let refused = Worker::join(world.work(), newer).await.err();
-    assert_eq!(refused.expect("a refusal").code(), Code::FailedPrecondition);
+    refused.message().to_owned()
 }
 
 #[tokio::test]

@@ -440,9 +440,9 @@ def rows_of_presets(args, began):
         path = args.criterion_dir / f"hyper-cleaning_{name}" / "new"
         ours = []
         if (path / "sample.json").is_file():
-            *times, when = criterion(path, REPLICAS if name in GROUPS else 1)
+            *times, when = criterion(path, (REPLICAS if name in GROUPS else 1) * presets.iterations(name))
             ours = [("Bistable" if when >= began else "Bistable, earlier run", *times)]
-        form = lambda kind, run, replicas: Form(kind, run, None, 1, replicas)
+        form = lambda kind, run, replicas: Form(kind, run, None, presets.iterations(name), replicas)
         yield from rows_of(name, ours, measure(list(presets.forms(name, images, labels, form)), args.seconds))
 
 

@@ -15,6 +15,8 @@ import numpy as np
 
 M1, M2, L2, NOISE, ROUNDS = 1000, 2000, 1e-3, 0.4, 100
 MAX_TRIALS = 100
+# Pairs that L-BFGS remembers, and outer iterations that are timed together, from the start.
+MEMORY, HOAG = 10, 10
 
 
 # ---- Mathematics: s is (X, X', one-hot labels, indices into x) of a batch ------------------------------------------
@@ -282,7 +284,94 @@ def polyak_steps(state, data, draw):
     return state | dict(x=x + jnp.clip(size, 0.01 / root, 10 / root) * h)
 
 
-# `reverse` is `itd-bio`; `hoag` has no port. Preset: the iteration, T at k, sizes of batches (None: all rows), length of the series.
+def quasi_newton(y, grad, pairs):
+    """B grad of L-BFGS, newest pair last; pairs = (points, gradients, products), products 0 where there is none."""
+    points, grads, products = pairs
+    known, divisor = products > 0, jnp.where(products > 0, products, 1)
+    d, alphas = grad, [None] * MEMORY
+    for i in reversed(range(MEMORY)):
+        alphas[i] = jnp.where(known[i], (points[i] * d).sum() / divisor[i], 0)
+        d = d - alphas[i] * grads[i]
+    d = d * jnp.where(known[-1], products[-1] / (grads[-1] ** 2).sum(), 1)
+    for i in range(MEMORY):
+        beta = jnp.where(known[i], (grads[i] * d).sum() / divisor[i], 0)
+        d = d + (alphas[i] - beta) * points[i]
+    return d
+
+
+def learned(pairs, point, grad):
+    """With the pair of these differences, if the gradient grew along the step."""
+    product = (point * grad).sum()
+    pushed = [jnp.concatenate([old[1:], new[None]]) for old, new in zip(pairs, (point, grad, product))]
+    grew = product > 1e-10 * (grad * grad).sum()
+    return tuple(jnp.where(grew, new, old) for new, old in zip(pushed, pairs))
+
+
+def solved_to(tolerance, x, y, s):
+    """y by L-BFGS with line searches on the logits, until the gradient's norm is `tolerance` of the first's."""
+    norm = lambda a: jnp.sqrt((a * a).sum())
+    none = (jnp.zeros((MEMORY, *y.shape)), jnp.zeros((MEMORY, *y.shape)), jnp.zeros(MEMORY))
+    w = weights(x, s)
+
+    def value(logits, y):
+        return (w * -(jax.nn.log_softmax(logits, 0) * s[2]).sum(0)).mean() + L2 * (y * y).sum()
+
+    def step(carry):
+        y, grad, first, pairs, t = carry
+        d, z = quasi_newton(y, grad, pairs), y @ s[1]
+        along, slope, before = d @ s[1], (grad * d).sum(), value(z, y)
+        accept = lambda eta: value(z - eta * along, y - eta * d) <= before - 0.1 * eta * slope
+        to = y - search(jnp.float32(1), accept) * d
+        now = inner_grad(x, to, s)
+        return to, now, first, learned(pairs, to - y, now - grad), t + 1
+
+    grad = inner_grad(x, y, s)
+    more = lambda c: (norm(c[1]) > tolerance * c[2]) & (c[4] < 100)
+    y, *_, steps = jax.lax.while_loop(more, step, (y, grad, norm(grad), none, 0))
+    return y, steps
+
+
+def cg_to(tolerance, hvp, slope, v):
+    """Conjugate gradients from v until the residual's norm is `tolerance`."""
+
+    def step(carry):
+        v, r, d, rest, t = carry
+        Hd = hvp(d)
+        a = rest / (d * Hd).sum()
+        v, r = v + a * d, r - a * Hd
+        now = (r * r).sum()
+        return v, r, r + now / rest * d, now, t + 1
+
+    r = slope - hvp(v)
+    more = lambda c: (jnp.sqrt(c[3]) > tolerance) & (c[4] < 100)
+    v, *_, steps = jax.lax.while_loop(more, step, (v, r, r, (r * r).sum(), 0))
+    return v, steps
+
+
+def hoag(state, data, draw):
+    """Its first outer iterations, as many as `HOAG`: how much work one is depends on those before."""
+    s, o = inner(data, None), outer(data, None)
+
+    def iteration(k, carry):
+        x, y, v, smooth, before, moved, work = carry
+        tolerance = 0.01 * 0.9**k
+        y, steps = solved_to(tolerance, x, y, s)
+        hvp, cross = linearize(x, y, s)
+        v, products = cg_to(tolerance, hvp, outer_grad(y, o), v)
+        h, value = -cross(v), f(y, o)
+        norm = jnp.sqrt((h * h).sum())
+        allowed = before + 0.25 * tolerance + 1.25 * tolerance / 0.9 * moved
+        adapted = jnp.where(value > before, 2 * smooth, smooth)
+        adapted = jnp.where(value <= allowed - smooth * moved**2, 0.95 * smooth, adapted)
+        smooth = jnp.where(k > 0, adapted, jnp.where(norm > 1e-3, norm * x.size, 1))
+        return x - h / smooth, y, v, smooth, value, norm / smooth, work + jnp.array([steps, products])
+
+    start = (state["x"], state["y"], jnp.zeros_like(state["y"]), *[jnp.float32(0)] * 3, jnp.zeros(2, jnp.int32))
+    x, *_, work = jax.lax.fori_loop(0, HOAG, iteration, start)
+    return state | dict(m=x, count=work.sum())
+
+
+# `reverse` is `itd-bio`. Preset: the iteration, T at k, sizes of batches (None: all rows), length of the series.
 UNROLLED = dict(T=lambda k: 1, inner=8, outer=8)
 FULL = dict(T=lambda k: 200)
 MANY = dict(T=lambda k: 200, inner=1000, outer=1000, curvature=1000, series=3)
@@ -297,6 +386,7 @@ PRESETS = {
     "aid-bio-increasing": (implicit(by_cg(warm=True)), dict(T=lambda k: ceil(200 * (k + 1) ** 0.25))),
     "aid-cg": (implicit(by_cg(warm=False)), FULL),
     "aid-fp": (implicit(by_fixed_point), FULL),
+    "hoag": (hoag, FULL),
     "stocbio": (implicit(by_neumann(0.5)), MANY),
     "bsa": (
         implicit(by_random_neumann, lambda k: 0.1 / jnp.sqrt(k + 1.0), lambda n: 0.1 / (n[1] + 1.0), reinit=True),
@@ -310,6 +400,11 @@ PRESETS = {
     "bisls-sgd": (line_searches(adam=False), FEW),
     "bisls-adam": (line_searches(adam=True), FEW),
 }
+
+
+def iterations(name):
+    """Outer iterations of a call."""
+    return HOAG if name == "hoag" else 1
 
 
 def draws_of(needs, start, rng, rounds):

@@ -16,7 +16,7 @@ use std::{
 use bistable_common::{
     ids::Hash,
     wire::{
-        LEADER_KEY,
+        LEADER_KEY, PROTOCOL,
         v1::{self, FailureKind, session_request as request, session_response as response},
     },
 };
@@ -122,7 +122,7 @@ async fn a_worker_says_who_it_is_and_asks_for_a_lease_a_thread() {
         let mut fake = Fake::start().await;
         let worker = Worker::start(&fake, |_| Fate::Done);
         let mut session = fake.session().await;
-        assert_eq!(session.hello.protocol, 1);
+        assert_eq!(session.hello.protocol, PROTOCOL);
         assert_eq!(session.hello.slots, 1);
         assert_eq!(session.hello.numerics[..], Hash::of(b"scripted").0);
         let credit = request::Message::Credit(v1::Credit { leases: 1 });
@@ -264,6 +264,37 @@ async fn foreign_numerics_end_the_worker() {
             error.to_string().contains("your numerics differ"),
             "{error}"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_coordinator_two_versions_ahead_ends_the_worker() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let session = fake.sessions.recv().await.expect("a session");
+        session.welcome_in(PROTOCOL + 2).await;
+        let error = worker.task.await.expect("no panic").expect_err("an error");
+        assert!(error.to_string().contains("one apart"), "{error}");
+        assert!(error.to_string().contains("restart this worker"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_coordinator_of_the_next_or_the_last_version_is_worked_for() {
+    within_a_minute(async {
+        for protocol in [PROTOCOL - 1, PROTOCOL + 1] {
+            let mut fake = Fake::start().await;
+            let worker = Worker::start(&fake, |_| Fate::Done);
+            let mut session = fake.sessions.recv().await.expect("a session");
+            session.welcome_in(protocol).await;
+            lease(&session, TOKEN, 0..1).await;
+            fake.report().await.accept();
+            assert_eq!(session.hear().await, finished(TOKEN));
+            worker.end().await.expect("a polite end");
+        }
     })
     .await;
 }

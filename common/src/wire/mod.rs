@@ -15,8 +15,14 @@ pub mod v1 {
 /// The compiled protocol, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bistable.bin"));
 
-/// The version of the session protocol that a hello must name.
-pub const PROTOCOL: u32 = 1;
+/// The version of the session protocol that this build speaks. Version 1 had no coordinator's version in its welcome.
+pub const PROTOCOL: u32 = 2;
+
+/// Whether this build works with one that speaks `other`: a version more or less, so that a fleet can be upgraded one
+/// process after the other.
+pub fn understands(other: u32) -> bool {
+    other != 0 && other.abs_diff(PROTOCOL) <= 1
+}
 
 /// The largest chunk of a data set in a message.
 pub const CHUNK_BYTES: usize = 1 << 20;

@@ -5,7 +5,7 @@ use std::{pin::Pin, time::Duration};
 use bistable_common::{
     ids::{Hash, LeaseToken, UnitId, WorkerId},
     wire::{
-        PROTOCOL,
+        PROTOCOL, understands,
         v1::{self, session_request::Message as Said, session_response::Message as Answer},
     },
 };
@@ -21,6 +21,9 @@ use crate::{
 
 /// How long a session may take to say hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// This build, for people.
+const BUILD: &str = env!("CARGO_PKG_VERSION");
 
 /// The longest name of a worker or a machine.
 const MAX_NAME_BYTES: usize = 256;
@@ -59,6 +62,8 @@ pub(super) async fn open(
     } = ready.await.map_err(|_| DispatchError::Stopping)??;
     let welcome = v1::Welcome {
         beat_interval_ms: millis(beat_interval),
+        protocol: PROTOCOL,
+        build: BUILD.to_owned(),
     };
     let letters = ReceiverStream::new(letters).map(move |letter| {
         // Owned by the stream: it ends with it, and so does the listening.
@@ -87,24 +92,26 @@ pub(super) fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error>
         remaining_ms,
         proof,
     } = hello;
-    if protocol != PROTOCOL {
-        return Err(Error::Precondition(format!(
-            "the worker speaks protocol {protocol}, the coordinator protocol {PROTOCOL}; use the same version of both"
-        )));
-    }
     let numerics = Hash::try_from(numerics.as_ref())
         .map_err(|error| Error::invalid("hello.numerics", error))?;
-    if numerics != own {
-        return Err(Error::Precondition(format!(
-            "the worker's numerics differ from the coordinator's (fingerprint {numerics} of build `{build}`, not {own}): \
-             their results may not stand in one sweep; use the same build of both"
-        )));
-    }
     if worker.is_empty() || worker.len() > MAX_NAME_BYTES || host.len() > MAX_NAME_BYTES {
         return Err(Error::invalid(
             "hello",
             "a worker has a name, and names have at most 256 bytes",
         ));
+    }
+    if !understands(protocol) {
+        let restart = restart(&worker, &host, &build);
+        return Err(refused(format!(
+            "the worker speaks protocol {protocol}, the coordinator protocol {PROTOCOL}, and they may be one apart at most: {restart}"
+        )));
+    }
+    if numerics != own {
+        let restart = restart(&worker, &host, &build);
+        return Err(refused(format!(
+            "the worker's numerics differ from the coordinator's (fingerprint {numerics}, not {own}): their results may not \
+             stand in one sweep; {restart}"
+        )));
     }
     if slots == 0 {
         return Err(Error::invalid("hello.slots", "a worker has at least one"));
@@ -131,6 +138,19 @@ pub(super) fn check_hello(hello: v1::Hello, own: Hash) -> Result<Arrival, Error>
         remaining: remaining_ms.map(Duration::from_millis),
         proof,
     })
+}
+
+/// What is to be done about a worker whose build does not fit.
+fn restart(worker: &str, host: &str, build: &str) -> String {
+    format!(
+        "restart worker `{worker}` on `{host}` (build `{build}`) with the coordinator's build {BUILD}"
+    )
+}
+
+/// The operator of a fleet looks at the coordinator's log.
+fn refused(why: String) -> Error {
+    tracing::warn!("a worker is refused: {why}");
+    Error::Precondition(why)
 }
 
 /// A session, for whoever reads it.

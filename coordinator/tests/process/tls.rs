@@ -1,6 +1,6 @@
 //! Certificates: who is let in, who is believed, what those who are not are told, and new ones without a restart.
 
-use std::path::Path;
+use std::{fs, path::Path, process::Command};
 
 use rustix::process::Signal;
 
@@ -124,6 +124,37 @@ fn a_sweep_over_mutual_tls_has_the_digest_of_any_other() {
     assert_eq!(complete(&id, &url, &client), undisturbed(&quadratic(), &[]));
     worker.process.leave();
     Running::from(coordinator).leave();
+}
+
+#[test]
+fn the_commands_of_the_readme_make_certificates_that_work() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).expect("the README");
+    let section = readme.split("### Locks on the doors").nth(1);
+    let commands = section.and_then(|section| section.split("```sh\n").nth(1)?.split("```").next());
+    let runs = Runs::new();
+    let folder = runs.folder.path();
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", commands.expect("commands")]);
+    let made = shell.current_dir(folder).output().expect("a shell");
+    assert!(made.status.success(), "{}", stderr(&made));
+
+    let file = |name: &str| folder.join(name).display().to_string();
+    let shows = |name: &str| {
+        let [certificate, key] = [".pem", ".key"].map(|end| file(&format!("{name}{end}")));
+        ["--tls-cert".into(), certificate, "--tls-key".into(), key]
+    };
+    let store = runs.store().display().to_string();
+    let options = [
+        &shows("coordinator")[..],
+        &["--tls-client-ca".into(), file("ca.pem")],
+    ]
+    .concat();
+    let (_coordinator, url) = Coordinator::serve_with("127.0.0.1:0", &store, &options);
+    let url = url.replace("127.0.0.1", "localhost");
+    let options = [&shows("worker")[..], &["--tls-ca".into(), file("ca.pem")]].concat();
+    text(&ask(&["list"], &url, &options));
+    let _worker = Worker::of(&url, &as_strs(&options));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{convert::Infallible, pin::pin, sync::Arc};
 use bistable_common::{
     ids::LeaseToken,
     wire::{
-        MAX_LETTER_BYTES,
+        MAX_LETTER_BYTES, PROTOCOL, understands,
         v1::{self, session_request, session_response},
     },
 };
@@ -144,17 +144,15 @@ impl Connector {
             })
             .map_err(|error| Closed::away(error.to_string()))?;
         let inbound = client.session(ReceiverStream::new(outgoing)).await;
-        let mut inbound = inbound
-            .map_err(|status| self.before_welcome(status))?
-            .into_inner();
-        let first = inbound
-            .message()
-            .await
-            .map_err(|status| self.before_welcome(status))?;
+        let inbound = inbound.map_err(|status| self.before_welcome(status))?;
+        let mut inbound = inbound.into_inner();
+        let first = inbound.message().await;
+        let first = first.map_err(|status| self.before_welcome(status))?;
         let Some(session_response::Message::Welcome(welcome)) = first.and_then(|m| m.message)
         else {
             return Err(Closed::away("its first word is not a welcome"));
         };
+        check_version(&welcome)?;
         Ok(Opened {
             welcome,
             client,
@@ -211,4 +209,17 @@ impl Connector {
     async fn tell(&self, event: Event) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over::Left)
     }
+}
+
+/// A coordinator that does not say which protocol it speaks speaks the first.
+fn check_version(welcome: &v1::Welcome) -> Result<(), Closed> {
+    let theirs = welcome.protocol.max(1);
+    if understands(theirs) {
+        return Ok(());
+    }
+    Err(Closed::Refused(format!(
+        "the coordinator (build `{}`) speaks protocol {theirs}, this worker protocol {PROTOCOL}, and they may be one apart at \
+         most: restart this worker with the coordinator's build",
+        welcome.build
+    )))
 }

@@ -55,6 +55,7 @@ fn fuzz_letters_and_addresses() {
     let letters = [
         Heard::Welcome(v1::Welcome {
             beat_interval_ms: 1000,
+            ..Default::default()
         }),
         Heard::Sweep(v1::SweepDocument {
             sweep: sweep.id().to_string(),

@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 
-use bistable_common::wire::v1::{
-    self, session_request, session_response,
-    work_service_server::{WorkService, WorkServiceServer},
+use bistable_common::wire::{
+    PROTOCOL,
+    v1::{
+        self, session_request, session_response,
+        work_service_server::{WorkService, WorkServiceServer},
+    },
 };
 use tokio::{
     net::TcpListener,
@@ -111,7 +114,21 @@ impl Session {
 
     /// Welcomes the worker, with so much time between beats.
     pub async fn welcome(&self, beat_interval_ms: u32) {
-        let welcome = v1::Welcome { beat_interval_ms };
+        let welcome = v1::Welcome {
+            beat_interval_ms,
+            protocol: PROTOCOL,
+            build: String::new(),
+        };
+        self.say(session_response::Message::Welcome(welcome)).await;
+    }
+
+    /// Welcomes the worker in another version of the protocol; the first said nothing of it.
+    pub async fn welcome_in(&self, protocol: u32) {
+        let welcome = v1::Welcome {
+            beat_interval_ms: 10,
+            protocol: if protocol == 1 { 0 } else { protocol },
+            build: String::new(),
+        };
         self.say(session_response::Message::Welcome(welcome)).await;
     }
 

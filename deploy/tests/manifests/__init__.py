@@ -1,0 +1,1 @@
+"""What the sample files of deploy/ promise, checked on what they become: rendered manifests and real command lines."""

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# slurm.sh BINARY: a SLURM of one node, in a folder, and on it the quickstart by the scripts of deploy/slurm: a coordinator and
+# an array of two workers whose time limit is shorter than the sweep. They leave, are queued again, and the digest is the laptop's.
+source "$(dirname "$0")/lib.sh"
+binary=$1
+export PATH="$PATH:/usr/sbin:/sbin"
+
+read -r controller node <<<"$(free_ports 2)"
+export SLURM_CONF=$work/slurm.conf
+
+# Keys, sockets, states and logs are all in the folder. A requeued job waits as long as a credential lives: 120 s elsewhere.
+configure() {
+    mkdir -p "$work/munge" "$work/state" "$work/spool" "$work/job/tokens"
+    # munged insists that nobody else can write where its socket is.
+    chmod 755 "$work" "$work/munge"
+    dd if=/dev/urandom of="$work/munge/key" bs=1024 count=1 status=none
+    chmod 600 "$work/munge/key"
+    cat >"$SLURM_CONF" <<CONF
+ClusterName=ci
+SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmctldPort=$controller
+SlurmUser=root
+AuthInfo=socket=$work/munge/socket,cred_expire=5
+CryptoType=crypto/munge
+StateSaveLocation=$work/state
+SlurmdSpoolDir=$work/spool
+SlurmctldPidFile=$work/slurmctld.pid
+SlurmdPidFile=$work/slurmd.pid
+SlurmctldLogFile=$work/slurmctld.log
+SlurmdLogFile=$work/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
+SchedulerParameters=sched_interval=5,bf_interval=5
+ReturnToService=2
+NodeName=node NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$node CPUs=8 RealMemory=64000 State=UNKNOWN
+PartitionName=main Nodes=node Default=YES MaxTime=INFINITE State=UP
+CONF
+}
+
+start() {
+    munged --foreground --key-file="$work/munge/key" --socket="$work/munge/socket" --pid-file="$work/munge/pid" \
+        --log-file="$work/munge/log" --seed-file="$work/munge/seed" 2>"$work/munge/stderr" &
+    at_end "kill $! && wait $!"
+    until [ -S "$work/munge/socket" ]; do sleep 0.1; done
+    slurmctld -D -i 2>"$work/slurmctld.stderr" &
+    at_end "kill $! && wait $!"
+    slurmd -D -N node 2>"$work/slurmd.stderr" &
+    at_end "kill $! && wait $!"
+    for _ in {1..100}; do
+        [ "$(sinfo --noheader --format %T 2>/dev/null)" = idle ] && return
+        sleep 0.2
+    done
+    fail "SLURM does not start: $(sinfo 2>&1; tail -n 20 "$work"/slurm*.log "$work"/*.stderr)"
+}
+
+# Whatever happens, no job outlives its SLURM.
+end_jobs() {
+    scancel --partition main
+    for _ in {1..200}; do
+        [ -n "$(squeue --noheader)" ] || return
+        sleep 0.1
+    done
+}
+
+# The README's commands, in a folder of a user's.
+work_on_it() {
+    cd "$work/job" || return
+    cp "$repository"/deploy/slurm/*.sbatch "$repository/deploy/examples/quickstart.toml" .
+    export BISTABLE=$binary
+    umask 077
+    for role in worker submit read; do openssl rand -hex 32 >tokens/$role; done
+    sbatch --parsable coordinator.sbatch >coordinator.job
+    until [ -s coordinator.url ]; do sleep 0.2; done
+    export BISTABLE_COORDINATOR BISTABLE_TLS_CA=coordinator.crt BISTABLE_TOKEN_FILE=tokens/submit
+    BISTABLE_COORDINATOR=$(cat coordinator.url)
+    local id
+    until id=$("$binary" submit quickstart.toml 2>>submit.log | cut -d' ' -f1) && [ -n "$id" ]; do sleep 0.2; done
+    # A minute is the shortest limit there is; they take 20 s to leave, and are to have left 10 s before.
+    BISTABLE_SPARE=10 sbatch --parsable --array=0-1 --cpus-per-task=1 --time=1 workers.sbatch "$id" >workers.job
+    say "coordinator $BISTABLE_COORDINATOR, sweep $id"
+    timeout 400 "$binary" watch "$id" >/dev/null 2>&1 || fail "the sweep does not end: $(cat worker-*.log)"
+    "$binary" results "$id" --json | same_digest
+}
+
+# The array ends by itself when the sweep is over, and was queued more than once before.
+judge() {
+    local job
+    job=$(cat workers.job)
+    for _ in {1..300}; do
+        [ -n "$(squeue --noheader --job "$job" --states all --format %T 2>/dev/null | grep -v COMPLETED)" ] || break
+        sleep 0.2
+    done
+    scontrol show job "$job" >jobs.txt
+    [ "$(grep -c 'JobState=COMPLETED' jobs.txt)" = 2 ] || fail "the workers did not end: $(cat jobs.txt worker-*.log)"
+    grep -q 'Restarts=[1-9]' jobs.txt || fail "no worker was queued again: $(cat jobs.txt worker-*.log)"
+    say "the workers were queued again: $(grep -o 'Restarts=[0-9]*' jobs.txt | tr '\n' ' ')"
+    scancel "$(cat coordinator.job)"
+    for _ in {1..300}; do
+        grep -q leaving coordinator.log && return
+        sleep 0.1
+    done
+    fail "the coordinator did not leave: $(cat coordinator.log)"
+}
+
+configure
+start
+at_end end_jobs
+work_on_it
+judge
