@@ -139,7 +139,10 @@ impl Guard {
         })))
     }
 
-    fn turned_away(&self, code: Code) {
+    fn turned_away<T>(&self, request: &Request<T>, code: Code) {
+        let peer = request.extensions().get::<TcpConnectInfo>();
+        let peer = peer.and_then(TcpConnectInfo::remote_addr);
+        tracing::debug!(?peer, ?code, "a call was turned away");
         self.0.counts.turned_away(code);
     }
 
@@ -163,7 +166,7 @@ impl Guard {
         }
         let shown = bearer(request.headers()).inspect_err(|_| {
             // It is no guess, but it is a call.
-            let _ = self.0.calls.charge(self.0.clock.now(), (peer, None), 1);
+            let _ = self.0.calls.admit(self.0.clock.now(), (peer, None));
         })?;
         let roles = self.check(keyring, peer, shown)?;
         let count = self.count((peer, Some(*shown.as_bytes())))?;
