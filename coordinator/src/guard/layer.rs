@@ -56,7 +56,7 @@ where
         let admitted = match self.guard.admit(&request) {
             Ok(admitted) => admitted,
             Err(status) => {
-                self.guard.turned_away(status.code());
+                self.guard.turned_away(&request, status.code());
                 return Box::pin(ready(Ok(status.into_http())));
             }
         };

@@ -139,7 +139,10 @@ impl Guard {
         })))
     }
 
-    fn turned_away(&self, code: Code) {
+    fn turned_away<T>(&self, request: &Request<T>, code: Code) {
+        let peer = request.extensions().get::<TcpConnectInfo>();
+        let peer = peer.and_then(TcpConnectInfo::remote_addr);
+        tracing::debug!(?peer, ?code, "a call was turned away");
         self.0.counts.turned_away(code);
     }
 

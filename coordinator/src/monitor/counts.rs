@@ -141,6 +141,9 @@ impl Counts {
 
     /// The board did something since it had done `before`.
     pub fn deeds(&self, before: Deeds, after: Deeds) {
+        if before == after {
+            return;
+        }
         self.granted.inc_by(after.granted - before.granted);
         self.taken_back.inc_by(after.taken_back - before.taken_back);
         self.workers_lost

@@ -15,6 +15,7 @@ use std::{
 
 use bistable_common::ids::Hash;
 use bistable_worker::monitor::{self, Exposition, Watched};
+use prometheus_client::registry::Registry;
 use tokio::{
     sync::{Mutex, watch},
     time::timeout,
@@ -119,15 +120,14 @@ impl Inside {
         }
     }
 
-    async fn add_to(&self, exposition: &mut Exposition) {
-        let mut registry = monitor::registry();
-        self.counts.register(&mut registry);
+    async fn register(&self, registry: &mut Registry) {
+        self.counts.register(registry);
         let dispatch = self.dispatch();
-        present::register_role(&mut registry, dispatch.is_some());
+        present::register_role(registry, dispatch.is_some());
         if let Some(dispatch) = dispatch {
-            present::register_queues(&mut registry, dispatch.queues());
+            present::register_queues(registry, dispatch.queues());
             match timeout(LOOP_PATIENCE, dispatch.survey()).await {
-                Ok(Ok(survey)) => present::register_survey(&mut registry, survey),
+                Ok(Ok(survey)) => present::register_survey(registry, survey),
                 // What it does not say is missing.
                 Ok(Err(DispatchError::Stopping)) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "a scrape without the board's numbers"),
@@ -136,7 +136,6 @@ impl Inside {
                 }
             }
         }
-        exposition.add(&registry);
     }
 }
 
@@ -161,9 +160,13 @@ impl Watched for Watch {
         let inside = self.inside();
         let numerics = inside.as_ref().map(|inside| inside.numerics);
         monitor::build_info(&mut registry, numerics.ok());
+        // Both may take seconds; Prometheus waits for ten.
+        let (ready, ()) = tokio::join!(self.ready(), async {
+            if let Ok(inside) = inside {
+                inside.register(&mut registry).await;
+            }
+        });
+        present::register_readiness(&mut registry, ready.is_ok());
         exposition.add(&registry);
-        if let Ok(inside) = inside {
-            inside.add_to(exposition).await;
-        }
     }
 }

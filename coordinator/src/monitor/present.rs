@@ -48,6 +48,12 @@ fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
     registry.register(name, help, gauge);
 }
 
+/// Whether the coordinator is ready.
+pub(super) fn register_readiness(registry: &mut Registry, ready: bool) {
+    let help = "Whether the store is open and answers, 1 or 0, as /readyz says";
+    gauge(registry, "ready", help, ready.into());
+}
+
 /// Whether this coordinator leads.
 pub(super) fn register_role(registry: &mut Registry, leads: bool) {
     let help = "Whether this coordinator leads, 1 or 0; only the one that does knows of units, sweeps, leases and workers";

@@ -54,7 +54,7 @@ def files():
         yield unit, "\n".join(re.findall(r"^(?:ExecStart|Environment)=(?:/usr/local/bin/)?(.*)$", text, re.MULTILINE))
     for script in sorted(DEPLOY.glob("slurm/*.sbatch")):
         yield script, re.sub(r"^ *#.*$", "", script.read_text(), flags=re.MULTILINE)
-    for page in (DEPLOY / "README.md", DEPLOY.parent / "README.md"):
+    for page in (DEPLOY / "README.md", DEPLOY / "runbook.md", DEPLOY.parent / "README.md"):
         blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
         yield page, "\n".join(re.sub(r"\s#\s.*$", "", block, flags=re.MULTILINE) for block in blocks)
 
