@@ -118,9 +118,9 @@ fn wrong_usage_is_2() {
         &["strictly between 0 and 1"],
     );
     assert_fails(
-        &bistable(&["list", "--coordinator", "https://a:1"]),
+        &bistable(&["list", "--coordinator", "ftp://a:1"]),
         2,
-        &["https://a:1", "TLS"],
+        &["ftp://a:1", "neither http nor https"],
     );
 }
 

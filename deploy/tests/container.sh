@@ -94,6 +94,10 @@ run --detach --name coordinator --volume "$work/store:/var/lib/bistable" --volum
     --tls-client-ca /etc/bistable/tls/ca.crt --monitor "127.0.0.1:$health" >/dev/null
 said coordinator "coordinator on"
 is_well "$health"
+# What workers are scaled on, in a form that KEDA's parser knows.
+curl --silent "http://127.0.0.1:$health/metrics" >"$work/metrics"
+grep -q '^bistable_remaining_work_seconds 0' "$work/metrics" || fail "no work is left to scale on: $(cat "$work/metrics")"
+! grep '^# TYPE' "$work/metrics" | grep -vE ' (counter|gauge|histogram|summary|untyped)$' || fail "KEDA does not know this type"
 
 ! run --rm --no-hosts --dns 127.0.0.78 "${as_client[@]}" "$image" list 2>"$work/refusal" || fail "a name was resolved that nobody knows"
 grep -q "lookup address" "$work/refusal" || fail "$(cat "$work/refusal")"

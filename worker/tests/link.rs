@@ -16,7 +16,7 @@ use std::{
 use bistable_common::{
     ids::Hash,
     wire::{
-        LEADER_KEY, PROTOCOL,
+        LEADER_KEY, PROTOCOL, PUSHBACK_KEY,
         v1::{self, FailureKind, session_request as request, session_response as response},
     },
 };
@@ -127,6 +127,65 @@ async fn a_worker_says_who_it_is_and_asks_for_a_lease_a_thread() {
         assert_eq!(session.hello.numerics[..], Hash::of(b"scripted").0);
         let credit = request::Message::Credit(v1::Credit { leases: 1 });
         assert_eq!(session.next().await, Some(credit));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_that_calls_too_often_keeps_its_results_and_tries_again() {
+    within_a_minute(async {
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let mut session = fake.session().await;
+        lease(&session, TOKEN, 0..1).await;
+        let first = fake.report().await;
+        let blocks = first.blocks();
+        let mut later = Status::resource_exhausted("too often");
+        let told = "300".parse().expect("ASCII");
+        later.metadata_mut().insert(PUSHBACK_KEY, told);
+        first.refuse(later);
+        let again = fake.report().await;
+        assert_eq!(again.blocks(), blocks);
+        again.accept();
+        assert_eq!(session.hear().await, finished(TOKEN));
+        worker.end().await.expect("a polite end");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_token_is_unknown_ends_at_its_start_and_waits_later() {
+    within_a_minute(async {
+        let unknown = || Status::unauthenticated("whose token is this?");
+        let mut fake = Fake::start().await;
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        fake.sessions
+            .recv()
+            .await
+            .expect("a session")
+            .refuse(unknown())
+            .await;
+        let ended = worker.task.await.expect("no panic");
+        assert!(
+            matches!(ended, Err(LinkError::Refused { reason, .. }) if reason.contains("whose"))
+        );
+
+        let worker = Worker::start(&fake, |_| Fate::Done);
+        let session = fake.session().await;
+        let proof = session.hello.proof.clone();
+        session.refuse(unknown()).await;
+        fake.sessions
+            .recv()
+            .await
+            .expect("a session")
+            .refuse(unknown())
+            .await;
+        let session = fake.session().await;
+        assert_eq!(
+            (session.hello.proof.len(), &session.hello.proof),
+            (16, &proof)
+        );
         worker.end().await.expect("a polite end");
     })
     .await;

@@ -12,7 +12,7 @@ use blake3::Hash;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use super::{
-    access::{Access, Roles},
+    access::{Access, Role, Roles},
     tokens::{Tokens, TokensError},
 };
 
@@ -33,7 +33,7 @@ impl Keyring {
         // Before anything is read: a signal that comes now must not end the process.
         let hangup = hangups().map_err(unreadable)?;
         let first = read(&folder).await?;
-        tracing::info!(folder = %folder.display(), tokens = first.count(), "callers need a token");
+        tell(&first, "callers need a token");
         let (current, keyring) = watch::channel(first);
         tokio::spawn(keep(folder, current, hangup));
         Ok(Self(keyring))
@@ -72,6 +72,12 @@ async fn read(folder: &Path) -> Result<Tokens, TokensError> {
     })
 }
 
+/// Says how many tokens there are: a file that is not where it should be shows.
+fn tell(tokens: &Tokens, what: &str) {
+    let [worker, submit, read] = Role::ALL.map(|role| tokens.count(role));
+    tracing::info!(worker, submit, read, "{what}");
+}
+
 /// Replaces the tokens by what is in the folder, for as long as anybody asks for them.
 async fn keep(folder: PathBuf, current: watch::Sender<Tokens>, mut hangup: Hangups) {
     // What was said once is not said again every few seconds.
@@ -85,10 +91,10 @@ async fn keep(folder: PathBuf, current: watch::Sender<Tokens>, mut hangup: Hangu
         match read(&folder).await {
             Ok(tokens) => {
                 complaint = None;
-                let (count, is_new) = (tokens.count(), tokens != *current.borrow());
+                let is_new = tokens != *current.borrow();
                 if is_new {
+                    tell(&tokens, "the tokens have changed");
                     current.send_replace(tokens);
-                    tracing::info!(tokens = count, "the tokens have changed");
                 }
             }
             Err(error) => {

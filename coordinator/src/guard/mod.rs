@@ -166,7 +166,7 @@ impl Guard {
         }
         let shown = bearer(request.headers()).inspect_err(|_| {
             // It is no guess, but it is a call.
-            let _ = self.0.calls.charge(self.0.clock.now(), (peer, None), 1);
+            let _ = self.0.calls.admit(self.0.clock.now(), (peer, None));
         })?;
         let roles = self.check(keyring, peer, shown)?;
         let count = self.count((peer, Some(*shown.as_bytes())))?;

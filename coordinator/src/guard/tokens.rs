@@ -29,11 +29,6 @@ pub enum TokensError {
         #[source]
         error: io::Error,
     },
-    /// A file has a name that stands for no role.
-    #[error(
-        "{} stands for no role: the files of a folder of tokens are called worker, submit and read", .0.display()
-    )]
-    UnknownFile(PathBuf),
     /// A line is no token.
     #[error("{}, {error}", path.display())]
     Invalid {
@@ -60,9 +55,12 @@ pub(crate) fn hash(token: &[u8]) -> Hash {
 }
 
 impl Tokens {
-    /// Reads `folder`.
+    /// Reads `folder`. What else is in it is not looked at: folders of secrets have other files, too.
     pub fn read(folder: &Path) -> Result<Self, TokensError> {
-        check_names(folder)?;
+        folder.read_dir().map_err(|error| TokensError::Unreadable {
+            path: folder.to_owned(),
+            error,
+        })?;
         let mut entries: Vec<(Hash, Roles)> = Vec::new();
         for role in Role::ALL {
             for token in read_file(&folder.join(role.name()))? {
@@ -92,26 +90,10 @@ impl Tokens {
         own.fold(Roles::default(), Roles::and)
     }
 
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.0.len()
+    /// How many there are of a role.
+    pub fn count(&self, role: Role) -> usize {
+        self.0.iter().filter(|(_, roles)| roles.has(role)).count()
     }
-}
-
-/// A misspelt name must not leave a role without its tokens. Kubernetes keeps hidden entries of its own.
-fn check_names(folder: &Path) -> Result<(), TokensError> {
-    let unreadable = |error| TokensError::Unreadable {
-        path: folder.to_owned(),
-        error,
-    };
-    for entry in folder.read_dir().map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        let hidden = name.as_encoded_bytes().starts_with(b".");
-        if !hidden && !Role::ALL.iter().any(|role| name == role.name()) {
-            return Err(TokensError::UnknownFile(folder.join(name)));
-        }
-    }
-    Ok(())
 }
 
 /// The tokens of a file, which may be absent.
@@ -167,9 +149,9 @@ mod tests {
     fn a_token_has_the_roles_of_its_files() {
         let both = format!("# both\n{SECRET}\n");
         let all = format!("{OTHER}\n{SECRET}\n");
-        let found = read(&[("worker", &both), ("submit", &all), (".hidden", "x")]);
+        let found = read(&[("worker", &both), ("submit", &all), ("tls.key", "-----")]);
         let found = found.expect("tokens");
-        assert_eq!(found.count(), 2);
+        assert_eq!(Role::ALL.map(|role| found.count(role)), [1, 2, 0]);
         let roles = |token: &str| found.roles(hash(token.as_bytes()));
         assert_eq!(roles(OTHER), Roles::default().with(Role::Submit));
         assert_eq!(
@@ -184,7 +166,7 @@ mod tests {
         let short = format!("{OTHER}\nshort\n");
         let wrong: [(&[(&str, &str)], &str); 5] = [
             (&[("worker", &short)], "worker, line 2"),
-            (&[("workers", SECRET)], "workers stands for no role"),
+            (&[("workers", SECRET)], "has no tokens"),
             (&[("read", "secret with spaces")], "read, line 1"),
             (&[("read", "# none\n")], "has no tokens"),
             (&[], "has no tokens"),

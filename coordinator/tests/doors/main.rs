@@ -3,6 +3,8 @@
 #![cfg(unix)]
 
 mod calls;
+#[path = "../support/certificates.rs"]
+mod certificates;
 mod leaks;
 mod limits;
 #[path = "../support/postgres.rs"]

@@ -1,11 +1,13 @@
 //! Each role and each method, wrong tokens, and no tokens at all.
 
-use bistable_coordinator::server::{self, Doors, ServerError};
+use bistable_coordinator::server::{self, Doors, ServerError, TlsFiles};
+use bistable_worker::link::Credentials;
 use tonic::Code;
 
 use crate::{
     calls::{ROLES, bearer, code, doors, folder, methods, token},
-    support::{World, config, sweep},
+    certificates::{Authority, Good, HERE, PairFiles},
+    support::{Secured, World, config, sweep},
 };
 
 /// Who may call a method, as the README says it; `None`: everyone.
@@ -171,4 +173,65 @@ async fn without_tokens_a_server_is_for_its_own_machine() {
     start("127.0.0.1:0", Doors::default())
         .await
         .expect("loopback");
+}
+
+/// A coordinator that asks for certificates, and for what `doors` say; and whom its clients trust.
+async fn certified(doors: Doors) -> (World, Credentials, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new("ours");
+    let write = |name, file| authority.signs(name, Good::Now).write(folder.path(), file);
+    let PairFiles { certificate, key } = write(HERE, "server");
+    let own = write("client", "client");
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).expect("a file");
+    let by = Secured {
+        server: TlsFiles {
+            certificate,
+            key,
+            client_ca: Some(ca.clone()),
+        },
+        client: Credentials {
+            tls_ca: Some(ca.clone()),
+            tls_cert: Some(own.certificate),
+            tls_key: Some(own.key),
+            ..Credentials::default()
+        },
+    };
+    let without = Credentials {
+        tls_ca: Some(ca),
+        ..Credentials::default()
+    };
+    let sweep = sweep(1, 1);
+    let patience = std::time::Duration::from_secs(600);
+    let world = World::secured(&[&sweep], patience, doors, by).await;
+    (world, without, folder)
+}
+
+#[tokio::test]
+async fn a_certificate_is_enough_where_no_token_is_asked_for() {
+    let (world, ..) = certified(Doors::default()).await;
+    for path in methods() {
+        let found = code(&world, &path, None).await;
+        assert!(is_let_in(found), "{path}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_both_are_asked_for_both_are_needed() {
+    let tokens = folder();
+    let (world, without, _folder) = certified(doors(&tokens)).await;
+    let path = "/bistable.v1.SweepService/ListSweeps";
+    assert_eq!(code(&world, path, None).await, Code::Unauthenticated);
+    let shown = bearer(&token("read"));
+    assert_eq!(code(&world, path, Some(&shown)).await, Code::Ok);
+    let address = format!("https://{}", world.server.addr());
+    let address = address.parse().expect("an address");
+    let file = Credentials {
+        token_file: Some(tokens.path().join("read")),
+        ..without
+    };
+    assert!(
+        file.connect(&address).await.is_err(),
+        "a token is no certificate"
+    );
 }

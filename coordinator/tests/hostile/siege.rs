@@ -114,7 +114,7 @@ impl Siege {
         let sweep = sweep(12, 1);
         let all: Vec<&Sweep> = [&sweep].into_iter().chain(others.iter().copied()).collect();
         let world = match secured {
-            Some(by) => World::secured(&all, LEASE_TIMEOUT, by).await,
+            Some(by) => World::secured(&all, LEASE_TIMEOUT, doors, by).await,
             None => World::guarded(&all, LEASE_TIMEOUT, doors).await,
         };
         for other in others {

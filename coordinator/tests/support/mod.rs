@@ -64,10 +64,15 @@ impl World {
         Self::guarded(&[sweep], Duration::from_secs(600), doors).await
     }
 
-    /// A coordinator that speaks TLS.
-    pub async fn secured(sweeps: &[&Sweep], lease_timeout: Duration, by: Secured) -> Self {
+    /// The same, speaking TLS.
+    pub async fn secured(
+        sweeps: &[&Sweep],
+        lease_timeout: Duration,
+        doors: Doors,
+        by: Secured,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self::in_folder(folder, sweeps, lease_timeout, Doors::default(), Some(by)).await
+        Self::in_folder(folder, sweeps, lease_timeout, doors, Some(by)).await
     }
 
     async fn in_folder(

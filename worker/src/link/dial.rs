@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::mpsc,
+    task::spawn_blocking,
 };
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Uri};
@@ -59,7 +60,9 @@ async fn open(
         false => Box::new(tcp),
         true => {
             let told = |error: &dyn Error| NoConnection(error.to_string());
-            let config = credentials.tls().map_err(|error| told(&error))?;
+            let config = spawn_blocking(move || credentials.tls()).await;
+            let config = config.map_err(|error| told(&error))?;
+            let config = config.map_err(|error| told(&error))?;
             let name = ServerName::try_from(address.host().to_owned());
             let name = name.map_err(|error| told(&error))?;
             let shaken = TlsConnector::from(config).connect(name, tcp).await;
