@@ -105,10 +105,9 @@ impl http_body::Body for Counted {
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
             if let Some(Ok(frame)) = &frame
                 && let Some(bytes) = frame.data_ref()
+                && let Err(status) = this.take_in(bytes)
             {
-                if let Err(status) = this.take_in(bytes) {
-                    return Poll::Ready(Some(Err(status)));
-                }
+                return Poll::Ready(Some(Err(status)));
             }
             return Poll::Ready(frame);
         }

@@ -199,7 +199,7 @@ impl Connector {
             Code::PermissionDenied | Code::Unauthenticated => Closed::Denied(message),
             Code::Unimplemented => Closed::Refused("it is no Bistable coordinator".to_owned()),
             _ => Closed::Away {
-                leader: leader_of(&status, &self.addresses),
+                leader: leader_of(&status, &self.addresses).map(Box::new),
                 after: pushback_of(&status),
                 reason: message,
             },

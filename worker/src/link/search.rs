@@ -25,7 +25,7 @@ pub(super) enum Closed {
     Away {
         reason: String,
         /// Who leads, if it says so.
-        leader: Option<Address>,
+        leader: Option<Box<Address>>,
         /// When to try again, if it says so.
         after: Option<Duration>,
     },
@@ -111,7 +111,9 @@ impl Search {
                     }) => {
                         tracing::warn!("no session with {address}: {reason}");
                         // Two that name each other would keep a worker running to and fro.
-                        let named = named.filter(|_| self.addresses.contains(&address));
+                        let named = named
+                            .filter(|_| self.addresses.contains(&address))
+                            .map(|named| *named);
                         leader = named.filter(|named| !tries.under_way.contains(named));
                         if leader.is_some() {
                             break;
@@ -253,7 +255,7 @@ mod tests {
             Does::No => Err(Closed::away("no")),
             Does::Name(leader) => Err(Closed::Away {
                 reason: "standing by".to_owned(),
-                leader: Some(address(leader)),
+                leader: Some(Box::new(address(leader))),
                 after: None,
             }),
             Does::Refuse => Err(Closed::Refused("never".to_owned())),
