@@ -3,12 +3,9 @@
 # PostgreSQL server of this machine's as its database. CI has no network between containers, so each service has a loopback
 # address of its own. The leader is killed in the middle; the other one takes over, and the digest is that of `bistable run`.
 source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/podman.sh"
 binary=$1 python=$2
-image=localhost/bistable:ci
-storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
 declare -A address=([coordinator-1]=127.0.1.1 [coordinator-2]=127.0.1.2 [postgres]=127.0.1.3)
-
-pod() { podman --log-level error "${storage[@]}" --cgroup-manager cgroupfs --runtime runc "$@"; }
 
 programs=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 
@@ -29,21 +26,25 @@ database() {
         --command 'create database bistable'
 }
 
-# Starts SERVICE as container NAME.
-service() {
-    local name=$1 service=$2 hosts=() options
-    for host in "${!address[@]}"; do hosts+=(--add-host "$host:${address[$host]}"); done
-    readarray -t options < <("$python" -B "$repository/deploy/tests/compose_options.py" "$work/compose.yaml" "$service" \
-        "$work/project" "$image" "${address[$service]:-}")
-    pod run --detach --name "$name" --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --network host "${hosts[@]}" \
-        "${options[@]}" >/dev/null
+# What podman is told to do WHAT ("run" or "check") with SERVICE.
+options() {
+    "$python" -B "$repository/deploy/tests/compose_options.py" "$1" "$work/project" "$2" "$image" "${address[$2]:-}"
 }
 
-# Waits until the health check that the file has for coordinators finds CONTAINER well.
+# Starts SERVICE as container NAME.
+service() {
+    local name=$1 hosts=() told
+    for host in "${!address[@]}"; do hosts+=(--add-host "$host:${address[$host]}"); done
+    readarray -t told < <(options run "$2")
+    pod run --detach --name "$name" "${sandbox[@]}" "${hosts[@]}" "${told[@]}" >/dev/null
+}
+
+# Waits until the file's health check finds SERVICE well.
 healthy() {
+    local check
+    readarray -t check < <(options check "$1")
     for _ in {1..100}; do
-        pod exec "$1" /bistable list --coordinator "http://${address[$1]}:7431" --token-file /run/secrets/read \
-            --insecure >/dev/null 2>"$work/unhealthy" && return
+        pod exec "$1" "${check[@]}" >/dev/null 2>"$work/unhealthy" && return
         sleep 0.2
     done
     fail "$1 is not healthy: $(cat "$work/unhealthy"; pod logs "$1" 2>&1)"
@@ -54,17 +55,15 @@ export POSTGRES_PASSWORD
 POSTGRES_PASSWORD=$(openssl rand -hex 32)
 cp "$repository/deploy/compose.yaml" "$work/project/"
 tokens "$work/project/tokens"
-(cd "$work/project" && "$(dirname "$python")/podman-compose" config >"$work/compose.yaml")
+(cd "$work/project" && "$(dirname "$python")/podman-compose" config >resolved.yaml)
 
-sed 's/^replicas = 3/replicas = 1/; s/^m1 = \[200, 500\]/m1 = 200/' "$repository/deploy/examples/quickstart.toml" >"$work/sweep.toml"
+sed 's/^replicas = 3/replicas = 1/; s/^m1 = \[200, 500\]/m1 = 200/' "$repository/deploy/examples/quickstart.toml" \
+    >"$work/sweep.toml"
 "$binary" run "$work/sweep.toml" --store "$work/laptop.sqlite" --no-plots >"$work/laptop" 2>/dev/null
 expected=$(grep -o 'digest [0-9a-f]\{64\}' "$work/laptop")
 
-"$repository/deploy/image/layout.sh" "$binary" "$work/image"
-buildah "${storage[@]}" bud --quiet --isolation chroot --file "$repository/deploy/Dockerfile" \
-    --build-arg BINARY=prebuilt --tag "$image" "$work/image" >/dev/null
+build_image "$binary"
 database
-at_end pod rm --all --force --time 5 '>/dev/null' '2>&1'
 service coordinator-1 coordinator-1
 healthy coordinator-1
 service coordinator-2 coordinator-2

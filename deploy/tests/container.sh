@@ -4,28 +4,17 @@
 # no new privileges. They show one another certificates and tokens. The digest is the laptop's; names are resolved inside;
 # SIGTERM drains.
 source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/podman.sh"
 binary=$1
-image=localhost/bistable:ci
-
 read -r port health first second <<<"$(free_ports 4)"
-storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
 
-pod() { podman --log-level error "${storage[@]}" --cgroup-manager cgroupfs --runtime runc "$@"; }
-
-# What the sandbox of CI needs, and then what a cluster demands.
-limits=(--ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --network host)
+# What a cluster demands.
 nothing=(--read-only --read-only-tmpfs=false --cap-drop=ALL --security-opt=no-new-privileges)
 # A cluster's resolver: a name with fewer than five dots is looked up in every search domain first.
-cluster=(--no-hosts --dns 127.0.0.77 --dns-search bistable.svc.cluster.local --dns-search svc.cluster.local --dns-option ndots:5)
+cluster=(--no-hosts --dns 127.0.0.77 --dns-search bistable.svc.cluster.local --dns-search svc.cluster.local
+    --dns-option ndots:5)
 
-run() { pod run "${limits[@]}" "${nothing[@]}" "$@"; }
-
-build() {
-    "$repository/deploy/image/layout.sh" "$binary" "$work/image"
-    buildah "${storage[@]}" bud --quiet --isolation chroot --file "$repository/deploy/Dockerfile" \
-        --build-arg BINARY=prebuilt --tag "$image" "$work/image" >"$work/built"
-    say "image: $(pod inspect --format '{{.Size}}' "$image") bytes, user $(pod inspect --format '{{.Config.User}}' "$image")"
-}
+run() { pod run "${sandbox[@]}" "${nothing[@]}" "$@"; }
 
 # A DNS server that knows one name, the coordinator's in its cluster.
 serve_names() {
@@ -43,7 +32,7 @@ is_well() {
 
 # Waits until container NAME has said MARK.
 said() {
-    grep -q -m1 "$2" < <(pod logs --follow "$1" 2>&1) || fail "$1 ended without saying '$2': $(pod logs "$1" 2>&1)"
+    timeout 120 grep -q -m1 "$2" < <(pod logs --follow "$1" 2>&1) || fail "$1 does not say '$2': $(pod logs "$1" 2>&1)"
 }
 
 # Tells container NAME to end; it must do so by itself, and well.
@@ -76,7 +65,8 @@ client() {
     run --rm --interactive --add-host coordinator:127.0.0.1 "${as_client[@]}" "$image" "$@"
 }
 
-build
+build_image "$binary"
+say "image: $(pod inspect --format '{{.Size}} bytes, user {{.Config.User}}' "$image")"
 serve_names
 authority
 tokens "$work/tokens"
@@ -84,7 +74,6 @@ certificate coordinator "$work/coordinator"
 readarray -t as_worker < <(caller worker worker)
 readarray -t as_client < <(caller client submit)
 
-at_end pod rm --all --force --time 5 '>/dev/null' '2>&1'
 mkdir "$work/store"
 chown 65532:65532 "$work/store"
 run --detach --name coordinator --volume "$work/store:/var/lib/bistable" --volume "$work/tokens:/etc/bistable/tokens:ro" \
@@ -94,14 +83,19 @@ run --detach --name coordinator --volume "$work/store:/var/lib/bistable" --volum
     --tls-client-ca /etc/bistable/tls/ca.crt --monitor "127.0.0.1:$health" >/dev/null
 said coordinator "coordinator on"
 is_well "$health"
+# What workers are scaled on, in a form that KEDA's parser knows.
+curl --silent "http://127.0.0.1:$health/metrics" >"$work/metrics"
+grep -q '^bistable_remaining_work_seconds 0' "$work/metrics" || fail "no work is left to scale on: $(cat "$work/metrics")"
+! grep '^# TYPE' "$work/metrics" | grep -vE ' (counter|gauge|histogram|summary|untyped)$' || fail "KEDA does not know this type"
 
-! run --rm --no-hosts --dns 127.0.0.78 "${as_client[@]}" "$image" list 2>"$work/refusal" || fail "a name was resolved that nobody knows"
+! run --rm --no-hosts --dns 127.0.0.78 "${as_client[@]}" "$image" list 2>"$work/refusal" ||
+    fail "a name was resolved that nobody knows"
 grep -q "lookup address" "$work/refusal" || fail "$(cat "$work/refusal")"
 say "who knows no name finds no coordinator"
 
 worker worker-by-dns "$first" "${cluster[@]}"
 worker worker-by-hosts "$second" --dns 127.0.0.78 --add-host coordinator:127.0.0.1
-id=$(client submit - --json <"$repository/deploy/examples/quickstart.toml" | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
+id=$(client submit - <"$repository/deploy/examples/quickstart.toml" | cut -d' ' -f1)
 say "sweep $id is under way"
 said worker-by-dns "working for"
 said worker-by-hosts "working for"

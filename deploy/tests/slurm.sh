@@ -81,7 +81,7 @@ work_on_it() {
     # A minute is the shortest limit there is; they take 20 s to leave, and are to have left 10 s before.
     BISTABLE_SPARE=10 sbatch --parsable --array=0-1 --cpus-per-task=1 --time=1 workers.sbatch "$id" >workers.job
     say "coordinator $BISTABLE_COORDINATOR, sweep $id"
-    timeout 400 "$binary" watch "$id" >/dev/null 2>&1 || fail "the sweep does not end: $(cat worker-*.log)"
+    timeout 300 "$binary" watch "$id" >/dev/null 2>&1 || fail "the sweep does not end: $(cat worker-*.log)"
     "$binary" results "$id" --json | same_digest
 }
 

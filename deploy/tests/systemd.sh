@@ -8,8 +8,8 @@ cp -r /usr/lib/systemd/system "$work/root/usr/lib/systemd/"
 
 # It says what it does not know, and goes on.
 verified() {
-    systemd-analyze verify --man=no --root="$work/root" bistable-coordinator.service bistable-worker@node7.service >"$work/verified" 2>&1 &&
-        [ ! -s "$work/verified" ]
+    systemd-analyze verify --man=no --root="$work/root" bistable-coordinator.service bistable-worker@node7.service \
+        >"$work/verified" 2>&1 && [ ! -s "$work/verified" ]
 }
 verified || fail "$(cat "$work/verified")"
 

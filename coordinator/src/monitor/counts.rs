@@ -91,6 +91,7 @@ pub(crate) struct Counts {
     connections: Gauge,
     refused_connections: Counter,
     refused_calls: Family<Labels<1>, Counter>,
+    refused_workers: Counter,
     terms: Counter,
     term: Gauge,
     at_store: Arc<AtomicUsize>,
@@ -112,6 +113,7 @@ impl Default for Counts {
             connections: Gauge::default(),
             refused_connections: Counter::default(),
             refused_calls: Family::default(),
+            refused_workers: Counter::default(),
             terms: Counter::default(),
             term: Gauge::default(),
             at_store: Arc::default(),
@@ -198,6 +200,11 @@ impl Counts {
         self.refused_connections.inc();
     }
 
+    /// A worker said hello and cannot work here.
+    pub fn refused_worker(&self) {
+        self.refused_workers.inc();
+    }
+
     /// A call was turned away at the door.
     pub fn turned_away(&self, code: Code) {
         let known = REFUSALS.iter().find(|(known, _)| *known == code);
@@ -235,6 +242,8 @@ impl Counts {
         registry.register("refused_connections", help, counts.refused_connections);
         let help = "Calls turned away before they were looked at, by why, since the process started: no token or a wrong one, a token of another role, too many calls";
         registry.register("refused_calls", help, counts.refused_calls);
+        let help = "Workers refused since the process started, for their version or their numerics";
+        registry.register("refused_workers", help, counts.refused_workers);
         let help = "Terms for which this coordinator has led since the process started";
         registry.register("terms", help, counts.terms);
         let help = "Number of the last term for which this coordinator led; 0 if there was none, or if the store can have only one coordinator";

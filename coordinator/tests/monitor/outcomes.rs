@@ -10,7 +10,7 @@ use bistable_worker::monitor::Monitor;
 use crate::{
     of_coordinator, of_worker,
     scrape::Scrape,
-    support::{World, key, report, sweep, trajectory},
+    support::{Worker, World, hello, key, report, sweep, trajectory},
 };
 
 fn unit(sweep: &Sweep, block: u32) -> UnitId {
@@ -57,7 +57,8 @@ async fn reports_are_counted_by_what_became_of_them() {
     // The board heard of it before the answer.
     assert_eq!(units(&look(&monitor)), [1.0, 0.0, 2.0, 0.0, 0.0]);
     assert_eq!(say(bytes(0.25)).await, Outcome::Conflicting);
-    let foreign = vec![(unit(&sweep, 1), bytes(0.5))];
+    let other = unit(&sweep, 1);
+    let foreign = vec![(other, trajectory(&sweep, other.key, 0.5).encode())];
     let foreign = report(world.work(), foreign, Hash([9; 32])).await;
     assert_eq!(foreign.expect("an answer"), [Outcome::Stale]);
     let scrape = look(&monitor);
@@ -131,6 +132,21 @@ async fn workers_are_named_while_they_are_here() {
         look(&monitor).named("bistable_worker_units_total").count(),
         0
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_that_do_not_fit_are_counted() {
+    let sweep = sweep(1, 1);
+    let world = World::of(&sweep).await;
+    let monitor = of_coordinator(&world).await;
+    let foreign = v1::Hello {
+        numerics: vec![9; 32].into(),
+        ..hello("w")
+    };
+    assert!(Worker::join(world.work(), foreign).await.is_err());
+    let scrape = look(&monitor);
+    assert_eq!(scrape.value("bistable_refused_workers_total"), 1.0);
+    assert_eq!(scrape.value("bistable_workers"), 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

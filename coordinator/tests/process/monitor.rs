@@ -68,7 +68,9 @@ fn every_number_is_what_was_done() {
         .expect("a worker");
     let host = format!("host=\"{}\"", bistable_worker::link::host_name());
     assert!(series.contains(&host), "{series}");
-    assert_eq!(brought, accepted(&during));
+    // A result may be on its way from the store to the board.
+    let on_its_way = accepted(&during) - brought;
+    assert!((0.0..=1.0).contains(&on_its_way), "{during:?}");
 
     victim.signal(Signal::KILL);
     watch.until(|status| number(status, "units_leased") == 0);
@@ -109,10 +111,11 @@ fn every_number_is_what_was_done() {
     // The second worker did the rest, and says so itself.
     let rest = 20.0 - accepted(&lost);
     assert_eq!(after.sum("bistable_worker_units_total"), rest);
+    // The last acknowledgement is on its way to it.
+    while Scrape::of(&own).value("bistable_unacknowledged_units") > 0.0 {}
     let said = Scrape::of(&own);
     said.check();
     assert_eq!(said.value("bistable_computed_units_total"), rest);
-    assert_eq!(said.value("bistable_unacknowledged_units"), 0.0);
     assert_eq!(
         (
             said.value("bistable_session"),
@@ -130,7 +133,8 @@ fn every_number_is_what_was_done() {
     let (_, text) = get(&monitor, "/metrics");
     assert!(!text.contains(&id) && !text.contains("slow"), "{text}");
     survivor.signal(Signal::TERM);
-    coordinator.process.leave();
+    let (code, log) = coordinator.process.end(Signal::TERM);
+    assert_eq!(code, Some(0), "{log}");
 }
 
 /// A coordinator on a database, and its monitor.

@@ -111,9 +111,8 @@ impl Search {
                     }) => {
                         tracing::warn!("no session with {address}: {reason}");
                         // Two that name each other would keep a worker running to and fro.
-                        let named = named
-                            .filter(|_| self.addresses.contains(&address))
-                            .map(|named| *named);
+                        let named = named.filter(|_| self.addresses.contains(&address));
+                        let named = named.map(|named| *named);
                         leader = named.filter(|named| !tries.under_way.contains(named));
                         if leader.is_some() {
                             break;
