@@ -109,10 +109,16 @@ impl<P: Smooth> General<'_, P> {
                 ..
             } => {
                 let slope = ops::dot(self.simd, gradient, &self.room.along_y);
-                let before = self.inner_value(state);
                 let first = rules::first_trial(reset, bound, &memory);
                 state.memory.steps_y.begun = true;
                 let short = self.aim_line(state);
+                // The line's beginning is where y is, and has the same bits.
+                let before = match short {
+                    true => self
+                        .problem
+                        .value_on_line(&mut self.scratch, 0.0, f64::INFINITY),
+                    false => self.inner_value(state),
+                };
                 self.room.candidate.copy_from(&state.at);
                 rules::search(first, shrink, |eta| {
                     let most = before - decrease * eta * slope;
