@@ -57,8 +57,7 @@ cp "$repository/deploy/compose.yaml" "$work/project/"
 tokens "$work/project/tokens"
 (cd "$work/project" && "$(dirname "$python")/podman-compose" config >resolved.yaml)
 
-sed 's/^replicas = 3/replicas = 1/; s/^m1 = \[200, 500\]/m1 = 200/' "$repository/deploy/examples/quickstart.toml" \
-    >"$work/sweep.toml"
+sed 's/^m1 = \[200, 500\]/m1 = 200/' "$repository/deploy/examples/quickstart.toml" >"$work/sweep.toml"
 "$binary" run "$work/sweep.toml" --store "$work/laptop.sqlite" --no-plots >"$work/laptop" 2>/dev/null
 expected=$(grep -o 'digest [0-9a-f]\{64\}' "$work/laptop")
 

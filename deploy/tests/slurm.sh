@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # slurm.sh BINARY: a SLURM of one node, in a folder, and on it the quickstart by the scripts of deploy/slurm: a coordinator and
-# an array of two workers whose time limit is shorter than the sweep. They leave, are queued again, and the digest is the laptop's.
+# an array of two workers that reach their time limit in the middle of it. They leave, hand back what they hold, are queued
+# again, and the digest is the laptop's.
 source "$(dirname "$0")/lib.sh"
 binary=$1
 export PATH="$PATH:/usr/sbin:/sbin"
 
-read -r controller node <<<"$(free_ports 2)"
+read -r controller node monitor <<<"$(free_ports 3)"
 export SLURM_CONF=$work/slurm.conf
 
 # Keys, sockets, states and logs are all in the folder. A requeued job waits as long as a credential lives: 120 s elsewhere.
@@ -72,31 +73,55 @@ work_on_it() {
     export BISTABLE=$binary
     umask 077
     for role in worker submit read; do openssl rand -hex 32 >tokens/$role; done
-    sbatch --parsable coordinator.sbatch >coordinator.job
-    until [ -s coordinator.url ]; do sleep 0.2; done
+    BISTABLE_MONITOR=127.0.0.1:$monitor sbatch --parsable coordinator.sbatch >coordinator.job
+    for _ in {1..300}; do
+        [ ! -s coordinator.url ] || break
+        sleep 0.2
+    done
+    [ -s coordinator.url ] || fail "the coordinator does not start: $(cat coordinator.log)"
     export BISTABLE_COORDINATOR BISTABLE_TLS_CA=coordinator.crt BISTABLE_TOKEN_FILE=tokens/submit
     BISTABLE_COORDINATOR=$(cat coordinator.url)
     local id
-    until id=$("$binary" submit quickstart.toml 2>>submit.log | cut -d' ' -f1) && [ -n "$id" ]; do sleep 0.2; done
+    id=$("$binary" submit quickstart.toml | cut -d' ' -f1)
     # A minute is the shortest limit there is; they take 20 s to leave, and are to have left 10 s before.
     BISTABLE_SPARE=10 sbatch --parsable --array=0-1 --cpus-per-task=1 --time=1 workers.sbatch "$id" >workers.job
     say "coordinator $BISTABLE_COORDINATOR, sweep $id"
+    hold_until_queued_again "$id"
     timeout 300 "$binary" watch "$id" >/dev/null 2>&1 || fail "the sweep does not end: $(cat worker-*.log)"
     "$binary" results "$id" --json | same_digest
 }
 
-# The array ends by itself when the sweep is over, and was queued more than once before.
-judge() {
-    local job
-    job=$(cat workers.job)
+# However fast the machine is, sweep ID is not over when the workers reach their limit: once it has begun, a more urgent one
+# that would take hours holds it up, until both workers have been queued again.
+hold_until_queued_again() {
+    local urgent
+    grep -qm1 '"units_done":[1-9]' <(timeout 120 "$binary" watch "$1" --json) || fail "nothing is done: $(cat worker-*.log)"
+    sed 's/^name = .*/name = "urgent"/; s/^replicates = [0-9]*/replicates = 1000/' quickstart.toml >urgent.toml
+    urgent=$("$binary" submit urgent.toml --priority 1 | cut -d' ' -f1)
     for _ in {1..300}; do
-        [ -n "$(squeue --noheader --job "$job" --states all --format %T 2>/dev/null | grep -v COMPLETED)" ] || break
+        tasks >jobs.txt
+        [ "$(grep -c 'Restarts=[1-9]' jobs.txt)" != 2 ] || break
+        sleep 0.5
+    done
+    [ "$(grep -c 'Restarts=[1-9]' jobs.txt)" = 2 ] || fail "the workers were not queued again: $(cat jobs.txt worker-*.log)"
+    say "the workers were queued again: $(grep -o 'Restarts=[0-9]*' jobs.txt | tr '\n' ' ')"
+    "$binary" list --json >held.json
+    ! grep -q '"state": "complete"' held.json || fail "the sweep was over before: $(cat held.json)"
+    curl --silent --fail "http://127.0.0.1:$monitor/metrics" >metrics
+    grep -q '^bistable_workers_lost_total 0$' metrics || fail "what a worker held was not handed back: $(cat metrics)"
+    "$binary" cancel "$urgent" >cancel.log
+}
+
+tasks() { scontrol show job "$(cat workers.job)"; }
+
+# The array ends by itself when the sweep is over.
+judge() {
+    for _ in {1..300}; do
+        [ -n "$(squeue --noheader --job "$(cat workers.job)" --states all --format %T 2>/dev/null | grep -v COMPLETED)" ] || break
         sleep 0.2
     done
-    scontrol show job "$job" >jobs.txt
+    tasks >jobs.txt
     [ "$(grep -c 'JobState=COMPLETED' jobs.txt)" = 2 ] || fail "the workers did not end: $(cat jobs.txt worker-*.log)"
-    grep -q 'Restarts=[1-9]' jobs.txt || fail "no worker was queued again: $(cat jobs.txt worker-*.log)"
-    say "the workers were queued again: $(grep -o 'Restarts=[0-9]*' jobs.txt | tr '\n' ' ')"
     scancel "$(cat coordinator.job)"
     for _ in {1..300}; do
         grep -q leaving coordinator.log && return
