@@ -5,5 +5,6 @@ mod garbage;
 mod meaning;
 mod misfits;
 mod mistakes;
+mod problems;
 mod solvers;
 mod support;

@@ -95,6 +95,13 @@ pub fn single_level(text: &str) -> String {
     format!("{head}[data]\npath = \"two\"\n[[solvers]]\npreset = \"sgd\"\n")
 }
 
+/// A document with one solver, of a problem with tasks.
+pub fn of_tasks(text: &str, solver: &str) -> String {
+    let (head, _) = text.split_once("[[solvers]]").expect("solvers");
+    let head = head.replace("[grid]", "[grid]\nm2 = 1");
+    format!("{head}[[solvers]]\n{solver}\n")
+}
+
 /// Asserts that a rendered error says each of `parts`.
 #[track_caller]
 pub fn says(rendered: &str, parts: &[&str]) {
