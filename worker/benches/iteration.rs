@@ -98,8 +98,7 @@ fn linear(criterion: &mut Criterion) {
 static STOP: AtomicBool = AtomicBool::new(false);
 
 fn iterations<P: Problem>(criterion: &mut Criterion, name: &str, facts: &Facts, problem: &P) {
-    let cell = &facts.cells[0];
-    let stepper = Fused::new(problem, Simd::any(), facts, cell, Replicate(0), &STOP);
+    let stepper = Fused::new(problem, task::setting(facts, Simd::any()), &STOP);
     let twins: Vec<Twin> = (0..P::REPLICAS as u32).map(Twin::Replaced).collect();
     iterate(criterion, name, stepper, &twins);
 }
@@ -154,7 +153,7 @@ fn presets(criterion: &mut Criterion) {
         let ends_at_tolerance = cell.solver.schedule.tolerance.is_some();
         let name = format!("hyper-cleaning/{name}");
         if !cell.solver.is_fused() {
-            let stepper = General::new(&problem, Simd::any(), &facts, cell, Replicate(0), &STOP);
+            let stepper = General::new(&problem, task::setting(&facts, Simd::any()), &STOP);
             match ends_at_tolerance {
                 true => first_iterations(criterion, &name, stepper),
                 false => iterate(criterion, &name, stepper, &[Twin::Replaced(0)]),

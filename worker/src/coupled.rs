@@ -12,17 +12,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bistable_common::{
     draw::{first_draws_while, measured_order},
-    ids::{Block, Replicate},
+    ids::Block,
     plan::{BLOCK, Plan},
-    sweep::{Cell, Facts},
     trajectory::{Experiment, Trajectory},
 };
 
 use crate::{
-    kernel::{Real, Simd},
-    problem::{Problem, Smooth},
-    solver::{Fused, General, State, Stepper, Words, shape},
-    unit::{Mode, RunError},
+    kernel::Real,
+    problem::Problem,
+    setting::{Mode, Setting},
+    solver::{State, Stepper, Words, shape},
+    unit::RunError,
 };
 use base::{Base, Forks};
 use replica::Room;
@@ -33,28 +33,6 @@ pub const FORK_BYTES: u64 = 64 << 20;
 
 /// Bytes beyond which a run is refused rather than tried: an allocation that fails would end the whole worker.
 const MAX_RUN_BYTES: u64 = 16 << 30;
-
-/// One (cell, replicate) of a sweep.
-#[derive(Clone, Copy)]
-pub struct Setting<'a> {
-    /// The sweep's facts.
-    pub facts: &'a Facts,
-    /// Index of the cell.
-    pub cell: bistable_common::ids::CellId,
-    /// The replicate.
-    pub replicate: Replicate,
-    /// Forked or naive.
-    pub mode: Mode,
-    /// The instructions in use.
-    pub simd: Simd,
-}
-
-impl Setting<'_> {
-    /// The cell itself.
-    pub fn cell(&self) -> &Cell {
-        &self.facts.cells[self.cell.0 as usize]
-    }
-}
 
 /// What the draws alone decide.
 struct Draws {
@@ -81,32 +59,34 @@ pub fn blocks_per_base_run(state_bytes: u64, replicas: usize) -> u32 {
     u32::try_from(FORK_BYTES / block).unwrap_or(u32::MAX).max(1)
 }
 
-/// Runs `blocks` of a cell whose solver is fused, giving each unit to `done` when it is finished.
-pub fn run_fused<P: Problem>(
-    problem: &P,
-    setting: Setting<'_>,
+/// Runs `blocks` of a cell by the stepper that `new` makes, giving each unit to `done` when it is finished.
+pub fn run<'a, P: Problem, S: Stepper<Problem = P>>(
+    problem: &'a P,
+    setting: Setting<'a>,
+    new: impl FnOnce(&'a P, Setting<'a>, &'a AtomicBool) -> S,
     blocks: std::ops::Range<u32>,
-    stop: &AtomicBool,
+    stop: &'a AtomicBool,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
-    let bytes = check_memory(problem, setting)?;
-    let (facts, cell) = (setting.facts, setting.cell());
-    let mut stepper = Fused::new(problem, setting.simd, facts, cell, setting.replicate, stop);
-    run(&mut stepper, bytes, setting, blocks, stop, done)
-}
-
-/// The same of any cell.
-pub fn run_general<P: Smooth>(
-    problem: &P,
-    setting: Setting<'_>,
-    blocks: std::ops::Range<u32>,
-    stop: &AtomicBool,
-    done: &mut dyn FnMut(Block, Trajectory),
-) -> Result<(), RunError> {
-    let bytes = check_memory(problem, setting)?;
-    let (facts, cell) = (setting.facts, setting.cell());
-    let mut stepper = General::new(problem, setting.simd, facts, cell, setting.replicate, stop);
-    run(&mut stepper, bytes, setting, blocks, stop, done)
+    let state_bytes = check_memory(problem, setting)?;
+    let mut stepper = new(problem, setting, stop);
+    let (facts, cell, replicate) = (setting.facts, setting.cell(), setting.replicate);
+    let go_on = || match stop.load(Ordering::Relaxed) {
+        true => Err(RunError::Stopped),
+        false => Ok(()),
+    };
+    let first = first_draws_while(facts, cell, replicate, go_on)?;
+    let order = measured_order(facts, cell, replicate, &first);
+    let draws = Draws { first, order };
+    // One base run serves as many blocks as memory allows.
+    let group = blocks_per_base_run(state_bytes, P::REPLICAS);
+    let mut first = blocks.start;
+    while first < blocks.end {
+        let end = blocks.end.min(first.saturating_add(group));
+        run_group(&mut stepper, setting, &draws, first..end, done)?;
+        first = end;
+    }
+    Ok(())
 }
 
 /// Bytes of the state of one replica of `problem`, if there is room for a run.
@@ -125,33 +105,6 @@ fn check_memory<P: Problem>(problem: &P, setting: Setting<'_>) -> Result<u64, Ru
         return Err(RunError::Memory { needed });
     }
     Ok(state)
-}
-
-/// One base run serves as many blocks as memory allows.
-fn run<S: Stepper>(
-    stepper: &mut S,
-    state_bytes: u64,
-    setting: Setting<'_>,
-    blocks: std::ops::Range<u32>,
-    stop: &AtomicBool,
-    done: &mut dyn FnMut(Block, Trajectory),
-) -> Result<(), RunError> {
-    let (facts, cell, replicate) = (setting.facts, setting.cell(), setting.replicate);
-    let go_on = || match stop.load(Ordering::Relaxed) {
-        true => Err(RunError::Stopped),
-        false => Ok(()),
-    };
-    let first = first_draws_while(facts, cell, replicate, go_on)?;
-    let order = measured_order(facts, cell, replicate, &first);
-    let draws = Draws { first, order };
-    let group = blocks_per_base_run(state_bytes, S::Problem::REPLICAS);
-    let mut first = blocks.start;
-    while first < blocks.end {
-        let end = blocks.end.min(first.saturating_add(group));
-        run_group(stepper, setting, &draws, first..end, done)?;
-        first = end;
-    }
-    Ok(())
 }
 
 fn run_group<S: Stepper>(

@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod link;
 pub mod monitor;
 pub mod problem;
+pub mod setting;
 pub mod solver;
 pub mod tls;
 pub mod unit;

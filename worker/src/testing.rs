@@ -1,6 +1,7 @@
 //! Small sweeps for tests.
 
 use bistable_common::{
+    ids::{CellId, Replicate},
     spec::{
         Batch, BinaryLogisticSpec, Clock, Direction, Growth, LogisticSpec, Order, Precision,
         ProblemSpec, QuadraticSpec, ReweightingSpec, Sampling, Schedule, Solver, Start, StepRule,
@@ -14,7 +15,22 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use crate::data::Dataset;
+use crate::{
+    data::Dataset,
+    kernel::Simd,
+    setting::{Mode, Setting},
+};
+
+/// The first cell's first replicate.
+pub fn setting(facts: &Facts) -> Setting<'_> {
+    Setting {
+        facts,
+        cell: CellId(0),
+        replicate: Replicate(0),
+        mode: Mode::Forked,
+        simd: Simd::any(),
+    }
+}
 
 /// A constant step.
 pub fn constant(scale: f64) -> StepSize {

@@ -16,8 +16,9 @@ use bistable_common::{
 };
 
 use self::dispatch::Job;
-use crate::{coupled::Setting, data::Dataset, kernel::Simd, solver::Stopped};
+use crate::{data::Dataset, kernel::Simd, setting::Setting, solver::Stopped};
 
+pub use crate::setting::Mode;
 pub use fingerprint::fingerprint;
 
 /// What a lease asks for.
@@ -37,14 +38,17 @@ pub struct Work {
     pub mode: Mode,
 }
 
-/// How experiments get their prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// From the base run, forked where it first reads the replaced sample.
-    #[default]
-    Forked,
-    /// From scratch.
-    Naive,
+impl Work {
+    /// Where it is done, with these instructions.
+    pub(crate) fn setting(&self, simd: Simd) -> Setting<'_> {
+        Setting {
+            facts: self.sweep.facts(),
+            cell: self.cell,
+            replicate: self.replicate,
+            mode: self.mode,
+            simd,
+        }
+    }
 }
 
 /// Why units were not run to their end.
@@ -84,22 +88,14 @@ pub fn run(
     stop: &AtomicBool,
     done: &mut dyn FnMut(Block, Trajectory),
 ) -> Result<(), RunError> {
-    let facts = work.sweep.facts();
-    let setting = Setting {
-        facts,
-        cell: work.cell,
-        replicate: work.replicate,
-        mode: work.mode,
-        simd,
-    };
     let mut job = Job {
-        setting,
+        setting: work.setting(simd),
         data: work.data.as_deref(),
         blocks: work.blocks.clone(),
         stop,
         done,
     };
-    match facts.precision {
+    match work.sweep.facts().precision {
         Precision::F32 => dispatch::run::<f32>(&mut job),
         Precision::F64 => dispatch::run::<f64>(&mut job),
     }

@@ -8,7 +8,7 @@ use super::ranges::{check_cell, check_problem};
 use crate::{
     ids::{CellId, Hash, SweepId},
     plan::Plan,
-    spec::{Misfit, Precision, ProblemSpec, Solver, parameters::Conflict},
+    spec::{Misfit, Precision, ProblemSpec, Solver, StepContext, parameters::Conflict},
 };
 
 /// Changes whenever the meaning of a canonical sweep or of its digest does.
@@ -84,6 +84,14 @@ impl Cell {
     /// The largest K: the length of its runs.
     pub fn last_k(&self) -> u64 {
         self.ks.last().copied().unwrap_or(0)
+    }
+
+    /// What its step sizes depend on beside the iteration.
+    pub fn step_context(&self) -> StepContext {
+        StepContext {
+            outer_steps: self.last_k(),
+            inner_steps: self.solver.schedule.inner_steps,
+        }
     }
 }
 

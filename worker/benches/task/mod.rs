@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each bench uses a part")]
 
 use bistable_common::{
-    ids::Replicate,
+    ids::{CellId, Replicate},
     spec::{HyperCleaningSpec, Precision, ProblemSpec, ReweightingSpec, presets},
     sweep::{Cell, Facts, Indices, Replace, SCHEME},
 };
@@ -10,6 +10,7 @@ use bistable_worker::{
     data::Dataset,
     kernel::{Rows, Simd, SimdMode},
     problem::Reweighting,
+    setting::{Mode, Setting},
 };
 use clap::ValueEnum;
 
@@ -67,6 +68,17 @@ pub fn facts(inner_steps: u32, ks: &[u64]) -> Facts {
     facts_with(&[256], inner_steps, ks)
 }
 
+/// The first cell's first replicate.
+pub fn setting(facts: &Facts, simd: Simd) -> Setting<'_> {
+    Setting {
+        facts,
+        cell: CellId(0),
+        replicate: Replicate(0),
+        mode: Mode::Forked,
+        simd,
+    }
+}
+
 /// The network's problem.
 pub fn network(facts: &Facts, simd: Simd) -> Reweighting<f32> {
     classifier(facts, simd)
@@ -76,7 +88,7 @@ pub fn network(facts: &Facts, simd: Simd) -> Reweighting<f32> {
 pub fn classifier(facts: &Facts, simd: Simd) -> Reweighting<f32> {
     let spec = facts.problem.classifier().expect("built above");
     let data = Dataset::bundled();
-    Reweighting::new(simd, &spec, facts, &facts.cells[0], Replicate(0), &data).expect("fits")
+    Reweighting::new(setting(facts, simd), &spec, &data).expect("fits")
 }
 
 /// The first samples of the data, in no particular order.

@@ -24,7 +24,6 @@ use bistable_common::{
     trajectory::{Digest, Stop, Trajectory},
 };
 
-use super::Setting;
 use crate::{
     coupled,
     data::Dataset,
@@ -33,6 +32,7 @@ use crate::{
         Dims, Iterate, LinearReplicas, Metrics, Oracle, Plain, Problem, Quadratic,
         QuadraticReplicas, Reweighting, Table,
     },
+    solver::Fused,
     testing,
     unit::{Mode, RunError, Work, run},
 };
@@ -114,17 +114,11 @@ fn forked_and_naive_runs_agree_bit_for_bit() {
 
 /// The same cell by a problem of one's choice.
 fn units_of<P: Problem>(problem: &P, work: &Work) -> Vec<Trajectory> {
-    let setting = Setting {
-        facts: work.sweep.facts(),
-        cell: work.cell,
-        replicate: work.replicate,
-        mode: work.mode,
-        simd: Simd::any(),
-    };
     let mut units = Vec::new();
-    coupled::run_fused(
+    coupled::run(
         problem,
-        setting,
+        work.setting(Simd::any()),
+        Fused::new,
         work.blocks.clone(),
         &AtomicBool::new(false),
         &mut |_, unit| units.push(unit),
@@ -139,10 +133,7 @@ fn groups_are_the_replicas_alone<R: Real>(facts: &Facts) {
     let ProblemSpec::Reweighting(spec) = &facts.problem else {
         panic!("another problem");
     };
-    let problem = || {
-        let cell = &facts.cells[0];
-        Reweighting::<R>::new(Simd::any(), spec, facts, cell, Replicate(0), &data).expect("fits")
-    };
+    let problem = || Reweighting::<R>::new(testing::setting(facts), spec, &data).expect("fits");
     for mode in [Mode::Forked, Mode::Naive] {
         let work = work(facts, &data, mode);
         let grouped = units_of(&LinearReplicas::new(problem()), &work);
@@ -186,7 +177,7 @@ fn quadratics_in_groups_are_the_replicas_alone() {
         let ProblemSpec::Quadratic(spec) = &facts.problem else {
             panic!("another problem");
         };
-        let problem = Quadratic::new(spec, &facts, &facts.cells[0], Replicate(0));
+        let problem = Quadratic::new(testing::setting(&facts), spec);
         for mode in [Mode::Forked, Mode::Naive] {
             let work = work(&facts, &Dataset::bundled(), mode);
             let grouped = QuadraticReplicas::new(problem.clone(), Simd::any());
@@ -216,10 +207,8 @@ fn a_group_diverges_replica_by_replica() {
         solver.eta_x.scale = scale;
         facts.cells[0].ks = vec![2, 40];
         let work = work(&facts, &data, Mode::Forked);
-        let (simd, cell) = (Simd::any(), &facts.cells[0]);
-        let problem = || {
-            Reweighting::<f32>::new(simd, &spec, &facts, cell, Replicate(0), &data).expect("fits")
-        };
+        let setting = testing::setting(&facts);
+        let problem = || Reweighting::<f32>::new(setting, &spec, &data).expect("fits");
         let grouped = units_of(&LinearReplicas::new(problem()), &work);
         assert_eq!(grouped, units_of(&problem(), &work));
         let experiments = grouped.iter().flat_map(|unit| &unit.experiments);
@@ -456,20 +445,14 @@ fn a_stop_is_heard_between_inner_steps() {
     };
     let stop = AtomicBool::new(false);
     let problem = Interrupted {
-        problem: Quadratic::new(spec, &facts, &facts.cells[0], Replicate(0)),
+        problem: Quadratic::new(testing::setting(&facts), spec),
         stop: &stop,
         steps: AtomicU32::new(0),
     };
     let problem = Plain(problem);
-    let setting = Setting {
-        facts: &facts,
-        cell: CellId(0),
-        replicate: Replicate(0),
-        mode: Mode::Forked,
-        simd: Simd::any(),
-    };
+    let setting = testing::setting(&facts);
     let nothing = &mut |_: Block, _| panic!("nothing is finished");
-    let outcome = coupled::run_fused(&problem, setting, 0..1, &stop, nothing);
+    let outcome = coupled::run(&problem, setting, Fused::new, 0..1, &stop, nothing);
     assert_eq!(outcome, Err(RunError::Stopped));
     assert_eq!(problem.0.steps.load(Ordering::Relaxed), 10);
 }

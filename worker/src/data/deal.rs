@@ -1,13 +1,13 @@
 //! Who is D, D~, S and test in a replicate.
 
 use bistable_common::{
-    draw::{Key, Purpose, Stream},
-    ids::Replicate,
+    draw::{Purpose, Stream},
     spec::LabelNoise,
-    sweep::{Cell, Facts, Replace},
+    sweep::Replace,
 };
 
 use super::Dataset;
+use crate::setting::Setting;
 
 /// A replicate's samples, as rows of the pool; the four are disjoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,21 +27,15 @@ pub struct Deal {
 /// Deals the pool out for one replicate of a cell: one permutation; the test set and then S from the front, D from the
 /// back; who replaces them interleaved with D, or with S. So a smaller m1 or m2 is a prefix of a larger one, and all are
 /// disjoint whenever `test + m2 + 2 m1` (or `test + 2 m2 + m1`) is at most the pool; `None` if it is more.
-pub fn deal(
-    facts: &Facts,
-    cell: &Cell,
-    replicate: Replicate,
-    data: &Dataset,
-    noise: LabelNoise,
-) -> Option<Deal> {
+pub fn deal(setting: Setting<'_>, data: &Dataset, noise: LabelNoise) -> Option<Deal> {
+    let (facts, cell) = (setting.facts, setting.cell());
     let needed = facts.replace.pool(facts.test, cell.m1, cell.m2);
     if needed > u64::from(data.samples()) {
         return None;
     }
     let mut order = Vec::new();
-    Key::new(facts.seed, replicate, Purpose::Pool)
-        .stream(0, 0)
-        .permutation(data.samples(), &mut order);
+    let mut key = setting.key(Purpose::Pool);
+    (key.stream(0, 0)).permutation(data.samples(), &mut order);
     let (test, rest) = order.split_at(facts.test as usize);
     let (validation, replacement) = halves(
         rest.iter().rev(),
@@ -54,7 +48,7 @@ pub fn deal(
         validation,
         replacement,
         test: test.to_vec(),
-        training_labels: noisy_labels(facts, replicate, data, (&training, cell.m2), noise),
+        training_labels: noisy_labels(setting, data, &training, noise),
         training,
     })
 }
@@ -76,13 +70,12 @@ fn halves<'a>(
 }
 
 fn noisy_labels(
-    facts: &Facts,
-    replicate: Replicate,
+    setting: Setting<'_>,
     data: &Dataset,
-    (training, m2): (&[u32], u32),
+    training: &[u32],
     noise: LabelNoise,
 ) -> Vec<u32> {
-    let mut key = Key::new(facts.seed, replicate, Purpose::LabelNoise);
+    let (mut key, m2) = (setting.key(Purpose::LabelNoise), setting.cell().m2);
     let mut labels: Vec<u32> = training.iter().map(|&row| data.label(row)).collect();
     let redraw = |label: &mut u32, stream: &mut Stream<'_>| {
         *label = stream.below(data.classes());
@@ -109,6 +102,8 @@ fn noisy_labels(
 
 #[cfg(test)]
 mod tests {
+    use bistable_common::{ids::Replicate, sweep::Facts};
+
     use super::*;
     use crate::testing;
 
@@ -120,14 +115,11 @@ mod tests {
             testing::facts_with(1500, 1000),
         );
         let deal_of = |facts: &Facts, r| {
-            deal(
-                facts,
-                &facts.cells[0],
-                Replicate(r),
-                &data,
-                LabelNoise::Half,
-            )
-            .expect("fits")
+            let setting = Setting {
+                replicate: Replicate(r),
+                ..testing::setting(facts)
+            };
+            deal(setting, &data, LabelNoise::Half).expect("fits")
         };
         let (a, b) = (deal_of(&small, 0), deal_of(&large, 0));
         assert_eq!(a.validation, b.validation[..200]);
@@ -141,11 +133,9 @@ mod tests {
         assert_ne!(a.validation, deal_of(&small, 1).validation);
         assert_eq!(
             deal(
-                &testing::facts_with(1501, 1000),
-                &testing::facts_with(1501, 1000).cells[0],
-                Replicate(0),
+                testing::setting(&testing::facts_with(1501, 1000)),
                 &data,
-                LabelNoise::Half,
+                LabelNoise::Half
             ),
             None
         );
@@ -157,13 +147,7 @@ mod tests {
         let deal_of = |m2| {
             let mut facts = testing::facts_with(500, m2);
             facts.replace = Replace::Training;
-            deal(
-                &facts,
-                &facts.cells[0],
-                Replicate(0),
-                &data,
-                LabelNoise::Half,
-            )
+            deal(testing::setting(&facts), &data, LabelNoise::Half)
         };
         let (small, large) = (deal_of(300).expect("fits"), deal_of(1750).expect("fits"));
         assert_eq!(deal_of(1751), None);
@@ -188,14 +172,7 @@ mod tests {
     fn about_nine_tenths_of_the_odd_labels_and_no_even_one_change() {
         let data = Dataset::bundled();
         let facts = testing::facts_with(100, 2000);
-        let deal = deal(
-            &facts,
-            &facts.cells[0],
-            Replicate(0),
-            &data,
-            LabelNoise::Half,
-        )
-        .expect("fits");
+        let deal = deal(testing::setting(&facts), &data, LabelNoise::Half).expect("fits");
         let changed = |parity: usize| {
             let positions = (parity..2000).step_by(2);
             positions

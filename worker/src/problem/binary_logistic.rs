@@ -1,20 +1,19 @@
 //! Logistic regression of two classes as a single-level problem (Hardt et al. 2016):
 //! `f(x; xi) = log(1 + exp(-b a'x)) + l2/2 |x|^2`, `b` of -1 or 1. There is no y, and g is zero.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::BinaryLogisticSpec,
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::BinaryLogisticSpec;
 
 use super::{
     Dims, Iterate, Metrics, Oracle, Size, Table, Work,
     dealt::Dealt,
     samples::{Sample, Samples},
+    share,
+    size::EXPONENTIAL,
 };
 use crate::{
     data::Dataset,
-    kernel::{Aligned, Real, Simd, elementary, ops},
+    kernel::{Real, Simd, elementary, ops},
+    setting::Setting,
 };
 
 /// The problem in one replicate.
@@ -28,19 +27,12 @@ pub struct BinaryLogistic<R: Real> {
 
 impl<R: Real> BinaryLogistic<R> {
     /// Deals out the data of one replicate of a cell; `None` if the data set is too small.
-    pub fn new(
-        simd: Simd,
-        spec: &BinaryLogisticSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Option<Self> {
+    pub fn new(setting: Setting<'_>, spec: &BinaryLogisticSpec, data: &Dataset) -> Option<Self> {
         Some(Self {
-            simd,
+            simd: setting.simd,
             features: data.features() as usize,
             l2: spec.l2,
-            samples: Samples::deal(facts, cell, replicate, data)?,
+            samples: Samples::deal(setting, data)?,
         })
     }
 
@@ -59,10 +51,7 @@ impl<R: Real> BinaryLogistic<R> {
                 per_call: features as f64,
                 per_sample: 2.0 * values + EXPONENTIAL,
             },
-            product: Work {
-                per_call: 0.0,
-                per_sample: 0.0,
-            },
+            product: Work::NONE,
             dual: Work::NONE,
             value: 2.0 * values + EXPONENTIAL,
         }
@@ -76,9 +65,6 @@ impl<R: Real> BinaryLogistic<R> {
         })
     }
 }
-
-/// Multiply-adds that an exponential takes, about.
-const EXPONENTIAL: f64 = 20.0;
 
 /// `b`.
 fn sign<R: Real>(sample: Sample<'_, R>) -> R {
@@ -109,11 +95,7 @@ impl<R: Real> Oracle for BinaryLogistic<R> {
     }
 
     fn start(&self) -> Iterate<R> {
-        Iterate {
-            x: vec![R::ZERO; self.features],
-            y: Aligned::zeros(0),
-            z: Vec::new(),
-        }
+        Iterate::zeros(self.dims())
     }
 
     fn work_words(&self) -> usize {
@@ -123,7 +105,7 @@ impl<R: Real> Oracle for BinaryLogistic<R> {
     fn inner_grad(&self, _: &Iterate<R>, _: &[u32], _: &mut [R], _: &mut [R]) {}
 
     fn outer_grads(&self, at: &Iterate<R>, batch: &[u32], gx: &mut [R], _: &mut [R], _: &mut [R]) {
-        let share = R::ONE / R::from_f64(batch.len() as f64);
+        let share: R = share(batch);
         let l2 = R::from_f64(self.l2);
         for (g, x) in gx.iter_mut().zip(&at.x) {
             *g = l2 * *x;
@@ -159,11 +141,8 @@ impl<R: Real> Oracle for BinaryLogistic<R> {
             let margin = sign::<R>(sample).to_f64() * score;
             sums = [sums[0] + loss(margin), sums[1] + f64::from(u8::from(wrong))];
         }
-        let [loss, error] = sums.map(|sum| sum / rows.len() as f64);
-        let penalty = 0.5 * self.l2 * ops::dot(self.simd, &at.x, &at.x);
-        Metrics {
-            loss: loss + penalty,
-            error: Some(error),
-        }
+        let mut metrics = Metrics::mean(sums, rows.len());
+        metrics.loss += 0.5 * self.l2 * ops::dot(self.simd, &at.x, &at.x);
+        metrics
     }
 }

@@ -1,13 +1,12 @@
 //! The samples of a replicate, in the form that a problem computes on.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::LabelNoise,
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::LabelNoise;
 
 use super::Table;
-use crate::data::{Dataset, deal};
+use crate::{
+    data::{Dataset, deal},
+    setting::Setting,
+};
 
 /// S, D and the test set, each followed by those who replace it, if any do.
 #[derive(Debug)]
@@ -21,14 +20,12 @@ impl<S> Dealt<S> {
     /// Deals out the data of one replicate of a cell, each table made of samples and their labels by `make`; `None` if the
     /// data set is too small.
     pub fn new(
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
+        setting: Setting<'_>,
         data: &Dataset,
         noise: LabelNoise,
         make: impl Fn(&[u32], Vec<u32>) -> S,
     ) -> Option<Self> {
-        let deal = deal(facts, cell, replicate, data, noise)?;
+        let deal = deal(setting, data, noise)?;
         let clean = |samples: &[u32]| {
             let labels = samples.iter().map(|&sample| data.label(sample));
             make(samples, labels.collect())

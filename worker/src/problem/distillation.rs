@@ -8,9 +8,7 @@
 
 use bistable_common::{
     draw::{Key, Purpose},
-    ids::Replicate,
     spec::DistillationSpec,
-    sweep::{Cell, Facts},
 };
 
 use super::{
@@ -18,10 +16,12 @@ use super::{
     dealt::Dealt,
     mlp::{CHUNK, Classifier, Loss, Trace, cut},
     samples::Samples,
+    share,
 };
 use crate::{
     data::Dataset,
     kernel::{Aligned, Real, Simd, ops},
+    setting::Setting,
 };
 
 /// The problem in one replicate.
@@ -157,23 +157,16 @@ impl<R: Real> Images<'_, R> {
 impl<R: Real> Distillation<R> {
     /// Deals out the data of one replicate of a cell, the synthetic images being all training samples; `None` if the data
     /// set is too small.
-    pub fn new(
-        simd: Simd,
-        spec: &DistillationSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Option<Self> {
+    pub fn new(setting: Setting<'_>, spec: &DistillationSpec, data: &Dataset) -> Option<Self> {
         let (features, classes) = (data.features() as usize, data.classes() as usize);
-        let network = Network::new(simd, spec, features, classes);
-        let mut key = Key::new(facts.seed, replicate, Purpose::Training);
+        let network = Network::new(setting.simd, spec, features, classes);
+        let mut key = setting.key(Purpose::Training);
         Some(Self {
             l2: spec.l2,
-            x: images(&mut key, cell.m2, features, network.width()),
-            y: network.classifier.layers.start(facts.seed, replicate, 0),
+            x: images(&mut key, setting.cell().m2, features, network.width()),
+            y: network.classifier.layers.start(setting, 0),
             network,
-            samples: Samples::deal(facts, cell, replicate, data)?,
+            samples: Samples::deal(setting, data)?,
         })
     }
 
@@ -245,11 +238,6 @@ fn images<R: Real>(key: &mut Key, count: u32, features: usize, width: usize) -> 
         }
     }
     x
-}
-
-/// What each sample of a batch counts.
-fn share<R: Real>(batch: &[u32]) -> R {
-    R::ONE / R::from_f64(batch.len() as f64)
 }
 
 impl<R: Real> Oracle for Distillation<R> {
@@ -352,10 +340,6 @@ impl<R: Real> Oracle for Distillation<R> {
     fn metrics(&self, at: &Iterate<R>, table: Table, rows: &[u32]) -> Metrics {
         let samples = self.samples.table(table);
         let sums = self.judge(&at.y, Images::Real(samples), rows);
-        let [loss, error] = sums.map(|sum| sum / rows.len() as f64);
-        Metrics {
-            loss,
-            error: Some(error),
-        }
+        Metrics::mean(sums, rows.len())
     }
 }

@@ -4,20 +4,19 @@
 //! `y` is feature by feature (`[feature][class]`), so that a value of a sparse row touches one stretch of it. The penalty
 //! touches everything, whatever the batch; what comes of a sample costs as much as the sample has values.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::LogisticSpec,
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::LogisticSpec;
 
 use super::{
     Dims, Iterate, Metrics, Oracle, Size, Table, Work,
     dealt::Dealt,
     samples::{Sample, Samples},
+    share,
+    size::EXPONENTIAL,
 };
 use crate::{
     data::Dataset,
     kernel::{Aligned, Real, Simd, elementary, ops, padded},
+    setting::Setting,
 };
 
 /// The problem in one replicate.
@@ -32,20 +31,13 @@ pub struct Logistic<R: Real> {
 
 impl<R: Real> Logistic<R> {
     /// Deals out the data of one replicate of a cell; `None` if the data set is too small.
-    pub fn new(
-        simd: Simd,
-        spec: &LogisticSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Option<Self> {
+    pub fn new(setting: Setting<'_>, spec: &LogisticSpec, data: &Dataset) -> Option<Self> {
         Some(Self {
-            simd,
+            simd: setting.simd,
             features: data.features() as usize,
             classes: data.classes() as usize,
             log_penalty: spec.log_penalty,
-            samples: Samples::deal(facts, cell, replicate, data)?,
+            samples: Samples::deal(setting, data)?,
         })
     }
 
@@ -141,13 +133,6 @@ impl<R: Real> Logistic<R> {
         }
         sums
     }
-}
-
-/// Multiply-adds that an exponential takes, about.
-const EXPONENTIAL: f64 = 20.0;
-
-fn share<R: Real>(batch: &[u32]) -> R {
-    R::ONE / R::from_f64(batch.len() as f64)
 }
 
 impl<R: Real> Oracle for Logistic<R> {
@@ -247,10 +232,6 @@ impl<R: Real> Oracle for Logistic<R> {
 
     fn metrics(&self, at: &Iterate<R>, table: Table, rows: &[u32]) -> Metrics {
         let sums = self.judge(at, self.samples.table(table), rows);
-        let [loss, error] = sums.map(|sum| sum / rows.len() as f64);
-        Metrics {
-            loss,
-            error: Some(error),
-        }
+        Metrics::mean(sums, rows.len())
     }
 }

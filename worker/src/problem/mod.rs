@@ -62,6 +62,15 @@ pub struct Iterate<R: Real> {
 }
 
 impl<R: Real> Iterate<R> {
+    /// Zeros.
+    pub fn zeros(dims: Dims) -> Self {
+        Self {
+            x: vec![R::ZERO; dims.x],
+            y: Aligned::zeros(dims.y),
+            z: vec![R::ZERO; dims.z],
+        }
+    }
+
     /// Overwrites this state by another of the same shape, without allocating.
     pub fn copy_from(&mut self, other: &Self) {
         self.x.copy_from_slice(&other.x);
@@ -100,6 +109,22 @@ pub struct Metrics {
     pub loss: f64,
     /// Mean 0-1 error, for classification problems.
     pub error: Option<f64>,
+}
+
+impl Metrics {
+    /// From the sums of loss and error over `count` rows.
+    fn mean(sums: [f64; 2], count: usize) -> Self {
+        let [loss, error] = sums.map(|sum| sum / count as f64);
+        Self {
+            loss,
+            error: Some(error),
+        }
+    }
+}
+
+/// What each sample of a batch counts.
+fn share<R: Real>(batch: &[u32]) -> R {
+    R::ONE / R::from_f64(batch.len() as f64)
 }
 
 /// Constants of a problem that the theory needs (SBO section 3).

@@ -1,13 +1,9 @@
 //! Samples as sparse rows with any number of features.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::LabelNoise,
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::LabelNoise;
 
 use super::dealt::Dealt;
-use crate::{data::Dataset, kernel::Real};
+use crate::{data::Dataset, kernel::Real, setting::Setting};
 
 /// Sparse rows and their labels.
 #[derive(Debug)]
@@ -28,14 +24,9 @@ pub(super) struct Sample<'a, R> {
 
 impl<R: Real> Samples<R> {
     /// Those of one replicate, all with their own labels; `None` if the data set is too small.
-    pub fn deal(
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Option<Dealt<Self>> {
+    pub fn deal(setting: Setting<'_>, data: &Dataset) -> Option<Dealt<Self>> {
         let make = |samples: &[u32], labels| Self::new(data, samples, labels);
-        Dealt::new(facts, cell, replicate, data, LabelNoise::Share(0.0), make)
+        Dealt::new(setting, data, LabelNoise::Share(0.0), make)
     }
 
     /// All of a data set.

@@ -11,6 +11,9 @@ pub struct Work {
     pub per_sample: f64,
 }
 
+/// Multiply-adds that an exponential takes, about.
+pub(super) const EXPONENTIAL: f64 = 20.0;
+
 impl Work {
     /// None.
     pub const NONE: Self = Self {

@@ -1,22 +1,15 @@
 //! Derivatives against finite differences, and the fused operations against the plain ones.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::{
-        Activation, AucSpec, BinaryLogisticSpec, Family, LogisticSpec, ProblemSpec, QuadraticSpec,
-        ReweightingSpec, RobustReweightingSpec,
-    },
+use bistable_common::spec::{
+    Activation, AucSpec, BinaryLogisticSpec, Family, LogisticSpec, ProblemSpec, QuadraticSpec,
+    ReweightingSpec, RobustReweightingSpec,
 };
 
 use super::{
     Auc, BinaryLogistic, Iterate, Logistic, Oracle, OuterBatch, Plain, Problem, Quadratic,
     Reweighting, RobustReweighting, Shape, Smooth, Table,
 };
-use crate::{
-    data::Dataset,
-    kernel::{Aligned, Simd},
-    testing,
-};
+use crate::{data::Dataset, kernel::Aligned, testing};
 
 mod networks;
 
@@ -37,25 +30,12 @@ fn with_ridge(hidden: &[u32], activation: Activation, l2: f64) -> Reweighting<f6
     };
     facts.problem = ProblemSpec::Reweighting(spec.clone());
     let data = Dataset::bundled();
-    Reweighting::new(
-        Simd::any(),
-        &spec,
-        &facts,
-        &facts.cells[0],
-        Replicate(0),
-        &data,
-    )
-    .expect("fits")
+    Reweighting::new(testing::setting(&facts), &spec, &data).expect("fits")
 }
 
 fn quadratic() -> Quadratic {
     let facts = testing::quadratic_facts(6, 12);
-    Quadratic::new(
-        &testing::quadratic_spec(),
-        &facts,
-        &facts.cells[0],
-        Replicate(0),
-    )
+    Quadratic::new(testing::setting(&facts), &testing::quadratic_spec())
 }
 
 /// A point away from the start, reproducible, zero where the start has padding.
@@ -219,15 +199,15 @@ fn robust() -> RobustReweighting<f64> {
         rho: 1.7,
         noise: 0.5,
     };
-    let (cell, data) = (&facts.cells[0], Dataset::bundled());
-    RobustReweighting::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data).expect("fits")
+    let data = Dataset::bundled();
+    RobustReweighting::new(testing::setting(&facts), &spec, &data).expect("fits")
 }
 
 fn auc(positive: u32) -> Auc<f64> {
     let facts = testing::facts_with(6, 12);
     let spec = AucSpec { positive, l2: 0.02 };
-    let (cell, data) = (&facts.cells[0], Dataset::bundled());
-    Auc::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data).expect("fits")
+    let data = Dataset::bundled();
+    Auc::new(testing::setting(&facts), &spec, &data).expect("fits")
 }
 
 #[test]
@@ -262,14 +242,13 @@ fn quadratic_of(family: Family, mu: f64, coupling: Option<f64>) -> Quadratic {
         ..testing::quadratic_spec()
     };
     facts.problem = ProblemSpec::Quadratic(spec.clone());
-    Quadratic::new(&spec, &facts, &facts.cells[0], Replicate(0))
+    Quadratic::new(testing::setting(&facts), &spec)
 }
 
 fn logistic(data: &Dataset) -> Logistic<f64> {
     let facts = testing::logistic_facts(6, 12);
     let spec = LogisticSpec { log_penalty: -2.0 };
-    let cell = &facts.cells[0];
-    Logistic::new(Simd::any(), &spec, &facts, cell, Replicate(0), data).expect("fits")
+    Logistic::new(testing::setting(&facts), &spec, data).expect("fits")
 }
 
 #[test]
@@ -302,8 +281,8 @@ fn a_logistic_penalty_is_its_features_own() {
 fn binary(l2: f64) -> BinaryLogistic<f64> {
     let facts = testing::binary_facts(12);
     let data = testing::sparse_data();
-    let (spec, cell) = (BinaryLogisticSpec { l2 }, &facts.cells[0]);
-    BinaryLogistic::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data).expect("fits")
+    let spec = BinaryLogisticSpec { l2 };
+    BinaryLogistic::new(testing::setting(&facts), &spec, &data).expect("fits")
 }
 
 #[test]

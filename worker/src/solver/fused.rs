@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bistable_common::{
     draw::{Level, Sampler},
-    ids::Replicate,
-    spec::{Solver, Start, StepContext},
-    sweep::{Cell, Facts, Replace},
+    spec::{Solver, StepContext},
+    sweep::Replace,
 };
 
 use super::{Counterparts, Health, Memory, Round, State, Stepper, Stopped, shape, step_size};
 use crate::{
-    kernel::{Aligned, Real, Simd, ops},
+    kernel::{Real, Simd, ops},
     problem::{Iterate, Metrics, OuterBatch, Problem, Replaced, Table},
+    setting::Setting,
 };
 
 /// Moves groups of replicas by fused operations.
@@ -36,50 +36,35 @@ pub struct Fused<'a, P: Problem> {
 }
 
 impl<'a, P: Problem> Fused<'a, P> {
-    /// Makes everything that iterations of `cell`, whose solver is fused, in `replicate` need, until `stop` is set. In
-    /// groups of more than one, only validation samples can be replaced.
-    pub fn new(
-        problem: &'a P,
-        simd: Simd,
-        facts: &Facts,
-        cell: &'a Cell,
-        replicate: Replicate,
-        stop: &'a AtomicBool,
-    ) -> Self {
+    /// Makes everything that iterations of a cell whose solver is fused need, until `stop` is set. In groups of more than
+    /// one, only validation samples can be replaced.
+    pub fn new(problem: &'a P, setting: Setting<'a>, stop: &'a AtomicBool) -> Self {
+        let (cell, shape) = (setting.cell(), shape(setting.cell()));
         let solver = &cell.solver;
         assert!(solver.is_fused(), "parts that are fused operations");
         assert!(
-            P::REPLICAS == 1 || facts.replace == Replace::Validation,
+            P::REPLICAS == 1 || setting.facts.replace == Replace::Validation,
             "replicas of a group share their training samples"
         );
         let start = problem.start();
         let group = problem.group_dims();
-        let mut group_start = Iterate {
-            x: vec![P::Real::ZERO; group.x],
-            y: Aligned::zeros(group.y),
-            z: vec![P::Real::ZERO; group.z],
-        };
+        let mut group_start = Iterate::zeros(group);
         (0..P::REPLICAS).for_each(|lane| problem.put(&start, lane, &mut group_start));
         let state = |at| State {
             at,
             memory: Memory::new(solver, problem.dims()),
         };
         let (start, group_start) = (state(start), state(group_start));
-        let sampler = |level| Sampler::new(facts.seed, replicate, cell, level);
-        let shape = shape(cell);
         Self {
             problem,
-            simd,
+            simd: setting.simd,
             solver,
-            context: StepContext {
-                outer_steps: cell.last_k(),
-                inner_steps: solver.schedule.inner_steps,
-            },
-            counterparts: Counterparts::new(facts, cell),
+            context: cell.step_context(),
+            counterparts: Counterparts::new(setting),
             start,
             group_start,
-            outer: sampler(Level::Outer),
-            inner: sampler(Level::Inner),
+            outer: setting.sampler(Level::Outer),
+            inner: setting.sampler(Level::Inner),
             outer_batch: Vec::with_capacity(shape.batch_x),
             inner_batch: Vec::with_capacity(shape.batch_y),
             replaced: Vec::with_capacity(shape.batch_x),
@@ -156,14 +141,6 @@ impl<P: Problem> Stepper for Fused<'_, P> {
 
     fn inner_value(&mut self, at: &Iterate<P::Real>, rows: &[u32]) -> f64 {
         self.problem.inner_value(&mut self.scratch, at, rows)
-    }
-
-    fn begin(&mut self, group: &mut State<P::Real>) {
-        match self.solver.schedule.start {
-            Start::Warm => {}
-            Start::Reinit => group.at.copy_inner(&self.group_start.at),
-            Start::Outer | Start::OuterHead => self.problem.begin(&mut group.at),
-        }
     }
 
     fn inner_steps(&mut self, group: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {

@@ -11,7 +11,7 @@ pub(crate) mod step_size;
 mod twin;
 
 use bistable_common::{
-    spec::{Order, Solver},
+    spec::{Order, Solver, Start},
     sweep::Cell,
 };
 
@@ -69,8 +69,6 @@ pub trait Stepper {
     /// g on `rows` of S, at the state of one replica.
     fn inner_value(&mut self, at: &Iterate<Self::Real>, rows: &[u32]) -> f64;
 
-    /// Puts y where the inner steps begin.
-    fn begin(&mut self, group: &mut State<Self::Real>);
     /// Moves y. Whether it is stopped is looked at before every step: there may be any number of them.
     fn inner_steps(
         &mut self,
@@ -81,6 +79,15 @@ pub trait Stepper {
     fn find_direction(&mut self, group: &mut State<Self::Real>, round: Round<'_>);
     /// Moves x there.
     fn outer_step(&mut self, group: &mut State<Self::Real>, round: Round<'_>) -> Health;
+
+    /// Puts y where the inner steps begin.
+    fn begin(&self, group: &mut State<Self::Real>) {
+        match self.solver().schedule.start {
+            Start::Warm => {}
+            Start::Reinit => group.at.copy_inner(&self.group_start().at),
+            Start::Outer | Start::OuterHead => self.problem().begin(&mut group.at),
+        }
+    }
 
     /// An outer iteration. The inner and the outer draws are independent of each other and of the data. A group that is
     /// stopped is left somewhere on the way.

@@ -1,6 +1,8 @@
 //! Which data a run reads.
 
-use bistable_common::sweep::{Cell, Facts, Replace};
+use bistable_common::sweep::Replace;
+
+use crate::setting::Setting;
 
 /// Which data a run reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +22,11 @@ pub struct Counterparts {
 
 impl Counterparts {
     /// Of a cell's samples.
-    pub fn new(facts: &Facts, cell: &Cell) -> Self {
-        let replace = facts.replace;
+    pub fn new(setting: Setting<'_>) -> Self {
+        let replace = setting.facts.replace;
         Self {
             replace,
-            samples: replace.samples(cell),
+            samples: replace.samples(setting.cell()),
         }
     }
 

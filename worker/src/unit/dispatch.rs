@@ -11,7 +11,7 @@ use bistable_common::{
 
 use super::RunError;
 use crate::{
-    coupled::{self, Setting},
+    coupled,
     data::Dataset,
     kernel::Real,
     problem::{
@@ -19,7 +19,8 @@ use crate::{
         Oracle, Plain, Problem, Quadratic, QuadraticReplicas, Reweighting, RobustReweighting,
         Smooth,
     },
-    solver::shape,
+    setting::Setting,
+    solver::{Fused, General, shape},
 };
 
 /// What is to be run, and who waits for it.
@@ -37,27 +38,22 @@ pub(super) fn run<R: Real>(job: &mut Job<'_>) -> Result<(), RunError> {
         ProblemSpec::Reweighting(spec) => reweighting::<R>(spec, job),
         ProblemSpec::HyperCleaning(spec) => reweighting::<R>(&spec.into(), job),
         ProblemSpec::Quadratic(spec) => quadratic(spec, job),
-        ProblemSpec::RobustReweighting(spec) => job.on_data(|s, data| {
-            RobustReweighting::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
-        }),
-        ProblemSpec::Auc(spec) => {
-            job.on_data(|s, data| Auc::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data))
+        ProblemSpec::RobustReweighting(spec) => {
+            job.on_data(|s, data| RobustReweighting::<R>::new(s, spec, data))
         }
-        ProblemSpec::Logistic(spec) => job.on_data(|s, data| {
-            Logistic::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
-        }),
-        ProblemSpec::BinaryLogistic(spec) => job.on_data(|s, data| {
-            BinaryLogistic::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
-        }),
-        ProblemSpec::HyperRepresentation(spec) => job.on_data(|s, data| {
-            HyperRepresentation::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
-        }),
-        ProblemSpec::Distillation(spec) => job.on_data(|s, data| {
-            Distillation::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data)
-        }),
+        ProblemSpec::Auc(spec) => job.on_data(|s, data| Auc::<R>::new(s, spec, data)),
+        ProblemSpec::Logistic(spec) => job.on_data(|s, data| Logistic::<R>::new(s, spec, data)),
+        ProblemSpec::BinaryLogistic(spec) => {
+            job.on_data(|s, data| BinaryLogistic::<R>::new(s, spec, data))
+        }
+        ProblemSpec::HyperRepresentation(spec) => {
+            job.on_data(|s, data| HyperRepresentation::<R>::new(s, spec, data))
+        }
+        ProblemSpec::Distillation(spec) => {
+            job.on_data(|s, data| Distillation::<R>::new(s, spec, data))
+        }
         ProblemSpec::FewShot(spec) => {
-            let (s, data) = (job.setting, job.data()?);
-            let tasks = FewShot::<R>::new(s.simd, spec, s.facts, s.cell(), s.replicate, data);
+            let tasks = FewShot::<R>::new(job.setting, spec, job.data()?);
             job.oracle(tasks.map_err(RunError::Unfit)?)
         }
     }
@@ -85,7 +81,14 @@ impl<'a> Job<'a> {
 
     fn fused<P: Problem>(&mut self, problem: &P) -> Result<(), RunError> {
         let blocks = self.blocks.clone();
-        coupled::run_fused(problem, self.setting, blocks, self.stop, self.done)
+        coupled::run(
+            problem,
+            self.setting,
+            Fused::new,
+            blocks,
+            self.stop,
+            self.done,
+        )
     }
 
     /// One replica after another.
@@ -94,7 +97,14 @@ impl<'a> Job<'a> {
             return self.fused(problem);
         }
         let blocks = self.blocks.clone();
-        coupled::run_general(problem, self.setting, blocks, self.stop, self.done)
+        coupled::run(
+            problem,
+            self.setting,
+            General::new,
+            blocks,
+            self.stop,
+            self.done,
+        )
     }
 
     /// The oracle that `new` makes of the data set; `None` if that is too small.
@@ -113,35 +123,23 @@ impl<'a> Job<'a> {
 
 /// Of fused solvers, small classifiers run in groups of replicas; all else runs one replica after another.
 fn reweighting<R: Real>(spec: &ReweightingSpec, job: &mut Job<'_>) -> Result<(), RunError> {
-    let Setting {
-        facts,
-        replicate,
-        simd,
-        ..
-    } = job.setting;
-    let cell = job.setting.cell();
-    let problem = Reweighting::<R>::new(simd, spec, facts, cell, replicate, job.data()?);
+    let problem = Reweighting::<R>::new(job.setting, spec, job.data()?);
     let problem = problem.ok_or(RunError::Data)?;
-    if job.groups() && problem.runs_in_groups(shape(cell)) {
+    if job.groups() && problem.runs_in_groups(shape(job.setting.cell())) {
         return job.fused(&LinearReplicas::new(problem));
     }
     job.single(&problem)
 }
 
 fn quadratic(spec: &QuadraticSpec, job: &mut Job<'_>) -> Result<(), RunError> {
-    let Setting {
-        facts,
-        replicate,
-        simd,
-        ..
-    } = job.setting;
-    if facts.precision == Precision::F32 {
+    let setting = job.setting;
+    if setting.facts.precision == Precision::F32 {
         return Err(RunError::Precision);
     }
-    let problem = Quadratic::new(spec, facts, job.setting.cell(), replicate);
+    let problem = Quadratic::new(setting, spec);
     // A group keeps no tape of states, which second derivatives would depend on.
     match job.groups() && spec.has_constant_hessians() {
-        true => job.fused(&QuadraticReplicas::new(problem, simd)),
+        true => job.fused(&QuadraticReplicas::new(problem, setting.simd)),
         false => job.oracle(problem),
     }
 }

@@ -1,11 +1,12 @@
 use bistable_common::{
-    ids::Replicate,
+    ids::{CellId, Replicate},
     spec::{Solver, presets::PRESETS},
     sweep::{Facts, Format, Reading, SolverName, Source, parse},
 };
 use bistable_worker::{
     kernel::Simd,
     problem::{LinearReplicas, Plain, Problem},
+    setting::{Mode, Setting},
 };
 
 use std::path::Path;
@@ -37,11 +38,17 @@ fn model<'a>(sweep: &'a Sweep, shape: Option<Shape>) -> Model<'a> {
 fn assert_footprint<P: Problem>(
     sweep: &Sweep,
     shape_of_data: Option<Shape>,
-    make: impl Fn(&Cell) -> P,
+    make: impl Fn(Setting<'_>) -> P,
 ) {
     let model = model(sweep, shape_of_data);
-    for cell in &sweep.facts().cells {
-        let problem = make(cell);
+    for (cell, index) in sweep.facts().cells.iter().zip(0..) {
+        let problem = make(Setting {
+            facts: sweep.facts(),
+            cell: CellId(index),
+            replicate: Replicate(0),
+            mode: Mode::Forked,
+            simd: Simd::any(),
+        });
         let bytes = |dims: Dims| (dims.all() * size_of::<P::Real>()) as u64;
         let told = Footprint {
             state: bytes(problem.dims()),
@@ -58,6 +65,13 @@ fn assert_footprint<P: Problem>(
     }
 }
 
+fn quadratic(setting: Setting<'_>) -> Quadratic {
+    match &setting.facts.problem {
+        ProblemSpec::Quadratic(spec) => Quadratic::new(setting, spec),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn memory_is_counted_as_the_worker_allocates_it() {
     let quickstart = include_str!("../../../../deploy/examples/quickstart.toml");
@@ -67,28 +81,19 @@ fn memory_is_counted_as_the_worker_allocates_it() {
     );
     for text in [quickstart, &linear] {
         let (sweep, shape) = example(text);
-        let facts = sweep.facts();
+        let spec = sweep.facts().problem.classifier().expect("a classifier");
         let data = Dataset::bundled();
-        let ProblemSpec::Reweighting(spec) = &facts.problem else {
-            panic!("another problem");
-        };
-        let make = |cell: &Cell| {
-            Reweighting::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &data)
-                .expect("it fits")
-        };
+        let make =
+            |setting: Setting<'_>| Reweighting::<f32>::new(setting, &spec, &data).expect("it fits");
         if spec.hidden.is_empty() {
-            assert_footprint(&sweep, shape, |cell| LinearReplicas::new(make(cell)));
+            assert_footprint(&sweep, shape, |setting| LinearReplicas::new(make(setting)));
         } else {
             assert_footprint(&sweep, shape, make);
         }
     }
     let (sweep, shape) = example(include_str!("../../../../deploy/examples/quadratic.toml"));
-    let facts = sweep.facts();
-    let ProblemSpec::Quadratic(spec) = &facts.problem else {
-        panic!("another problem");
-    };
-    assert_footprint(&sweep, shape, |cell| {
-        QuadraticReplicas::new(Quadratic::new(spec, facts, cell, Replicate(0)), Simd::any())
+    assert_footprint(&sweep, shape, |setting| {
+        QuadraticReplicas::new(quadratic(setting), setting.simd)
     });
 }
 
@@ -125,22 +130,14 @@ fn memory_of_general_solvers_is_counted_as_the_worker_allocates_it() {
         ..sweep.facts().clone()
     };
     let sweep = of_every_preset(facts);
-    let facts = sweep.facts();
-    let spec = facts.problem.classifier().expect("a classifier");
+    let spec = sweep.facts().problem.classifier().expect("a classifier");
     let images = Dataset::bundled();
-    assert_footprint(&sweep, data, |cell| {
-        Reweighting::<f32>::new(Simd::any(), &spec, facts, cell, Replicate(0), &images)
-            .expect("it fits")
+    assert_footprint(&sweep, data, |setting| {
+        Reweighting::<f32>::new(setting, &spec, &images).expect("it fits")
     });
     let (sweep, data) = example(include_str!("../../../../deploy/examples/quadratic.toml"));
     let sweep = of_every_preset(sweep.facts().clone());
-    let facts = sweep.facts();
-    let ProblemSpec::Quadratic(spec) = &facts.problem else {
-        panic!("another problem");
-    };
-    assert_footprint(&sweep, data, |cell| {
-        Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
-    });
+    assert_footprint(&sweep, data, |setting| Plain(quadratic(setting)));
 }
 
 #[test]
@@ -149,24 +146,20 @@ fn memory_of_logistic_regression_is_counted_as_the_worker_allocates_it() {
     let rows = Dataset::open(rows, &Reading::default()).expect("a data set");
     let (sweep, data) = example(include_str!("../../../../deploy/examples/logistic.toml"));
     let sweep = of_every_preset(sweep.facts().clone());
-    let facts = sweep.facts();
-    let ProblemSpec::Logistic(spec) = &facts.problem else {
+    let ProblemSpec::Logistic(spec) = &sweep.facts().problem else {
         panic!("another problem");
     };
-    assert_footprint(&sweep, data, |cell| {
-        let problem = Logistic::new(Simd::any(), spec, facts, cell, Replicate(0), &rows);
-        Plain::<Logistic<f64>>(problem.expect("it fits"))
+    assert_footprint(&sweep, data, |setting| {
+        Plain(Logistic::<f64>::new(setting, spec, &rows).expect("it fits"))
     });
     let (sweep, data) = example(include_str!(
         "../../../../deploy/examples/binary-logistic.toml"
     ));
-    let facts = sweep.facts();
-    let ProblemSpec::BinaryLogistic(spec) = &facts.problem else {
+    let ProblemSpec::BinaryLogistic(spec) = &sweep.facts().problem else {
         panic!("another problem");
     };
-    assert_footprint(&sweep, data, |cell| {
-        let problem = BinaryLogistic::new(Simd::any(), spec, facts, cell, Replicate(0), &rows);
-        Plain::<BinaryLogistic<f64>>(problem.expect("it fits"))
+    assert_footprint(&sweep, data, |setting| {
+        Plain(BinaryLogistic::<f64>::new(setting, spec, &rows).expect("it fits"))
     });
 }
 
@@ -175,13 +168,7 @@ fn memory_of_a_nonconvex_quadratic_is_that_of_replicas_alone() {
     let text = include_str!("../../../../deploy/examples/quadratic.toml");
     let text = text.replace("mu_f = 1.0", "family = \"nc-nc\"\nmu_f = -0.25");
     let (sweep, data) = example(&text.replace("mu_g = 1.0", "mu_g = -0.25"));
-    let facts = sweep.facts();
-    let ProblemSpec::Quadratic(spec) = &facts.problem else {
-        panic!("another problem");
-    };
-    assert_footprint(&sweep, data, |cell| {
-        Plain(Quadratic::new(spec, facts, cell, Replicate(0)))
-    });
+    assert_footprint(&sweep, data, |setting| Plain(quadratic(setting)));
 }
 
 #[test]
@@ -190,26 +177,20 @@ fn memory_of_networks_at_the_outer_level_is_counted_as_the_worker_allocates_it()
     let (sweep, data) = example(include_str!(
         "../../../../deploy/examples/hyper-representation.toml"
     ));
-    let facts = sweep.facts();
-    let ProblemSpec::HyperRepresentation(spec) = &facts.problem else {
+    let ProblemSpec::HyperRepresentation(spec) = &sweep.facts().problem else {
         panic!("another problem");
     };
-    assert_footprint(&sweep, data, |cell| {
-        let problem =
-            HyperRepresentation::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &images);
-        Plain(problem.expect("it fits"))
+    assert_footprint(&sweep, data, |setting| {
+        Plain(HyperRepresentation::<f32>::new(setting, spec, &images).expect("it fits"))
     });
     let (sweep, data) = example(include_str!(
         "../../../../deploy/examples/distillation.toml"
     ));
-    let facts = sweep.facts();
-    let ProblemSpec::Distillation(spec) = &facts.problem else {
+    let ProblemSpec::Distillation(spec) = &sweep.facts().problem else {
         panic!("another problem");
     };
-    assert_footprint(&sweep, data, |cell| {
-        let problem =
-            Distillation::<f32>::new(Simd::any(), spec, facts, cell, Replicate(0), &images);
-        Plain(problem.expect("it fits"))
+    assert_footprint(&sweep, data, |setting| {
+        Plain(Distillation::<f32>::new(setting, spec, &images).expect("it fits"))
     });
 }
 
@@ -217,24 +198,20 @@ fn memory_of_networks_at_the_outer_level_is_counted_as_the_worker_allocates_it()
 fn memory_of_minimax_problems_is_counted_as_the_worker_allocates_it() {
     let robust = include_str!("../../../../deploy/examples/minimax.toml");
     let (sweep, data) = example(robust);
-    let (facts, images) = (sweep.facts(), Dataset::bundled());
-    let ProblemSpec::RobustReweighting(spec) = &facts.problem else {
+    let images = Dataset::bundled();
+    let ProblemSpec::RobustReweighting(spec) = &sweep.facts().problem else {
         panic!("another problem");
     };
-    let (simd, who) = (Simd::any(), Replicate(0));
-    assert_footprint(&sweep, data, |cell| {
-        let problem = RobustReweighting::<f32>::new(simd, spec, facts, cell, who, &images);
-        Plain(problem.expect("it fits"))
+    assert_footprint(&sweep, data, |setting| {
+        Plain(RobustReweighting::<f32>::new(setting, spec, &images).expect("it fits"))
     });
     let lines = "kind = \"robust_reweighting\"\nl2 = 0.001\nl2_x = 0.1\nrho = 1.0\nnoise = 0.4\n";
     let (sweep, data) = example(&robust.replace(lines, "kind = \"auc\"\n"));
-    let facts = sweep.facts();
-    let ProblemSpec::Auc(spec) = &facts.problem else {
+    let ProblemSpec::Auc(spec) = &sweep.facts().problem else {
         panic!("another problem");
     };
-    assert_footprint(&sweep, data, |cell| {
-        let problem = Auc::<f32>::new(simd, spec, facts, cell, who, &images);
-        Plain(problem.expect("it fits"))
+    assert_footprint(&sweep, data, |setting| {
+        Plain(Auc::<f32>::new(setting, spec, &images).expect("it fits"))
     });
 }
 

@@ -18,19 +18,20 @@ mod tasks;
 mod tests;
 
 use bistable_common::{
-    ids::Replicate,
-    spec::{FewShotSpec, Start, StepContext},
-    sweep::{Cell, Facts},
+    spec::{FewShotSpec, Start},
+    sweep::Cell,
 };
 
 use super::{
     Dims, Iterate, Metrics, Oracle, Size, Table, Work,
     mlp::{CHUNK, Classifier, Loss, Trace, cut},
     samples::Samples,
+    share,
 };
 use crate::{
     data::Dataset,
-    kernel::{Aligned, Real, Simd},
+    kernel::{Real, Simd},
+    setting::Setting,
     solver::step_size,
 };
 use tasks::{Images, Tasks};
@@ -220,29 +221,19 @@ impl Network {
 
 impl<R: Real> FewShot<R> {
     /// Draws the tasks of one replicate of a cell; if the data set has too few classes or images, says so.
-    pub fn new(
-        simd: Simd,
-        spec: &FewShotSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Result<Self, String> {
+    pub fn new(setting: Setting<'_>, spec: &FewShotSpec, data: &Dataset) -> Result<Self, String> {
+        let (cell, features) = (setting.cell(), data.features() as usize);
         let solver = &cell.solver;
-        let network = Network::new(simd, spec, data.features() as usize, solver.schedule.start);
-        let context = StepContext {
-            outer_steps: cell.last_k(),
-            inner_steps: solver.schedule.inner_steps,
-        };
+        let network = Network::new(setting.simd, spec, features, solver.schedule.start);
         // Solvers whose inner step sizes are not the same in every outer iteration are refused.
-        let eta = |t| R::from_f64(step_size::at(&solver.eta_y, 0, t, context));
+        let eta = |t| R::from_f64(step_size::at(&solver.eta_y, 0, t, cell.step_context()));
         Ok(Self {
             slots: solver.batch_x.size(cell.m1) as usize,
             etas: (0..solver.schedule.inner_steps).map(eta).collect(),
-            x: (network.classifier.layers).start(facts.seed, replicate, 0),
+            x: (network.classifier.layers).start(setting, 0),
             network,
             images: Samples::all(data),
-            tasks: Tasks::new(spec, facts, cell, replicate, data)?,
+            tasks: Tasks::new(setting, spec, data)?,
         })
     }
 
@@ -305,11 +296,8 @@ impl<R: Real> Oracle for FewShot<R> {
     }
 
     fn start(&self) -> Iterate<R> {
-        let mut start = Iterate {
-            x: self.x.clone(),
-            y: Aligned::zeros(self.dims().y),
-            z: Vec::new(),
-        };
+        let mut start = Iterate::zeros(self.dims());
+        start.x.copy_from_slice(&self.x);
         self.begin(&mut start);
         start
     }
@@ -359,7 +347,7 @@ impl<R: Real> Oracle for FewShot<R> {
     ) {
         let (network, len) = (&self.network, self.network.slot());
         let values = &mut network.values(work);
-        let share = R::ONE / R::from_f64(batch.len() as f64);
+        let share = share(batch);
         gx.fill(R::ZERO);
         gy.fill(R::ZERO);
         for (first, task) in self.slots(batch) {
@@ -422,11 +410,7 @@ impl<R: Real> Oracle for FewShot<R> {
             let [loss, error] = self.adapted(&at.x, images, values);
             [sums[0] + loss, sums[1] + error]
         });
-        let [loss, error] = sums.map(|sum| sum / rows.len() as f64);
-        Metrics {
-            loss,
-            error: Some(error),
-        }
+        Metrics::mean(sums, rows.len())
     }
 }
 

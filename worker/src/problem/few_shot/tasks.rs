@@ -8,12 +8,10 @@
 
 use bistable_common::{
     draw::{Key, Purpose, Stream},
-    ids::Replicate,
     spec::{FewShotSpec, Replaced},
-    sweep::{Cell, Facts},
 };
 
-use crate::{data::Dataset, kernel::Real, problem::Table};
+use crate::{data::Dataset, kernel::Real, problem::Table, setting::Setting};
 
 /// All tasks of a replicate: images by their rows in the data set, class by class.
 #[derive(Debug)]
@@ -68,15 +66,10 @@ type Classes = Vec<Vec<u32>>;
 
 impl Tasks {
     /// Draws the tasks of one replicate of a cell.
-    pub fn new(
-        spec: &FewShotSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Result<Self, String> {
-        let [seen, unseen] = shares(spec, facts, replicate, data)?;
-        let key = |purpose| Key::new(facts.seed, replicate, purpose);
+    pub fn new(setting: Setting<'_>, spec: &FewShotSpec, data: &Dataset) -> Result<Self, String> {
+        let [seen, unseen] = shares(setting, spec, data)?;
+        let key = |purpose| setting.key(purpose);
+        let cell = setting.cell();
         let mut validation = Vec::new();
         draw_tasks(
             spec,
@@ -111,7 +104,7 @@ impl Tasks {
             spec,
             &unseen,
             &mut key(Purpose::Test),
-            facts.test,
+            setting.facts.test,
             &mut test,
         );
         Ok(Self {
@@ -141,14 +134,13 @@ impl Tasks {
 
 /// The classes of validation and of test tasks.
 fn shares(
+    setting: Setting<'_>,
     spec: &FewShotSpec,
-    facts: &Facts,
-    replicate: Replicate,
     data: &Dataset,
 ) -> Result<[Classes; 2], String> {
     let mut classes: Classes = vec![Vec::new(); data.classes() as usize];
     (0..data.samples()).for_each(|sample| classes[data.label(sample) as usize].push(sample));
-    let mut key = Key::new(facts.seed, replicate, Purpose::Pool);
+    let mut key = setting.key(Purpose::Pool);
     let mut order = Vec::new();
     (key.stream(0, 0)).permutation(data.classes(), &mut order);
     let ordered = order.iter().map(|&class| classes[class as usize].clone());

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use bistable_common::{
-    draw::{Level, Sampler},
+    draw::Level,
     spec::{Activation, Precision, ProblemSpec, Replaced, Sampling, Solver, Update, presets},
     sweep::Facts,
 };
@@ -52,8 +52,7 @@ fn facts(preset: &str) -> Facts {
 }
 
 fn problem(spec: &FewShotSpec, facts: &Facts, data: &Dataset) -> FewShot<f64> {
-    let cell = &facts.cells[0];
-    FewShot::new(Simd::any(), spec, facts, cell, Replicate(0), data).expect("enough images")
+    FewShot::new(testing::setting(facts), spec, data).expect("enough images")
 }
 
 /// Rows of a task: support, then query images.
@@ -109,8 +108,7 @@ fn test_tasks_are_about_other_classes_or_other_images() {
         assert_eq!(shared, !apart_by_class);
     }
     let (few, spec) = (data(12, 4), spec());
-    let cell = &facts.cells[0];
-    let refused = FewShot::<f64>::new(Simd::any(), &spec, &facts, cell, Replicate(0), &few);
+    let refused = FewShot::<f64>::new(testing::setting(&facts), &spec, &few);
     let reason = refused.expect_err("too few images");
     assert!(
         reason.contains("3 classes of at least 5 images"),
@@ -246,10 +244,10 @@ fn check_trace(preset: &str, head_only: bool, twin: Twin) {
     let cell = &facts.cells[0];
     let plain = Plain(problem(&spec(), &facts, &data));
     let stop = AtomicBool::new(false);
-    let mut stepper = Fused::new(&plain, Simd::any(), &facts, cell, Replicate(0), &stop);
+    let mut stepper = Fused::new(&plain, testing::setting(&facts), &stop);
     let mut state = stepper.start().clone();
     let mut x = Textbook::from_slice(&state.at.x);
-    let mut sampler = Sampler::new(facts.seed, Replicate(0), cell, Level::Outer);
+    let mut sampler = testing::setting(&facts).sampler(Level::Outer);
     for k in 0..2 {
         let mut batch = Vec::new();
         sampler.batch(k, 0, &mut batch);

@@ -14,18 +14,16 @@
 
 mod layers;
 
-use bistable_common::{
-    ids::Replicate,
-    spec::HyperRepresentationSpec,
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::HyperRepresentationSpec;
 
 use super::{
     Dims, Iterate, Metrics, Oracle, Size, Table, Work, dealt::Dealt, mlp::CHUNK, samples::Samples,
+    share,
 };
 use crate::{
     data::Dataset,
     kernel::{Aligned, Real, Simd, ops},
+    setting::Setting,
 };
 use layers::Layers;
 
@@ -43,22 +41,19 @@ pub struct HyperRepresentation<R> {
 impl<R: Real> HyperRepresentation<R> {
     /// Deals out the data of one replicate of a cell; `None` if the data set is too small.
     pub fn new(
-        simd: Simd,
+        setting: Setting<'_>,
         spec: &HyperRepresentationSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
         data: &Dataset,
     ) -> Option<Self> {
         let (features, classes) = (data.features() as usize, data.classes() as usize);
-        let layers = Layers::new(simd, spec, features, classes);
+        let layers = Layers::new(setting.simd, spec, features, classes);
         let head = spec.hidden.len() as u64;
         Some(Self {
             l2: spec.l2,
-            x: layers.embedding.start(facts.seed, replicate, 0),
-            y: layers.head.layers.start(facts.seed, replicate, head),
+            x: layers.embedding.start(setting, 0),
+            y: layers.head.layers.start(setting, head),
             layers,
-            samples: Samples::deal(facts, cell, replicate, data)?,
+            samples: Samples::deal(setting, data)?,
         })
     }
 
@@ -106,11 +101,6 @@ impl<R: Real> HyperRepresentation<R> {
         let factor = R::from_f64(2.0 * self.l2);
         ops::add_multiple(self.layers.embedding.simd(), factor, v, out);
     }
-}
-
-/// What each sample of a batch counts.
-fn share<R: Real>(batch: &[u32]) -> R {
-    R::ONE / R::from_f64(batch.len() as f64)
 }
 
 impl<R: Real> Oracle for HyperRepresentation<R> {
@@ -223,10 +213,6 @@ impl<R: Real> Oracle for HyperRepresentation<R> {
 
     fn metrics(&self, at: &Iterate<R>, table: Table, rows: &[u32]) -> Metrics {
         let sums = self.judge(at, self.samples.table(table), rows);
-        let [loss, error] = sums.map(|sum| sum / rows.len() as f64);
-        Metrics {
-            loss,
-            error: Some(error),
-        }
+        Metrics::mean(sums, rows.len())
     }
 }

@@ -12,12 +12,14 @@ mod tangent;
 use std::{mem, ops::Range};
 
 use bistable_common::{
-    draw::{Key, Purpose, Stream},
-    ids::Replicate,
+    draw::{Purpose, Stream},
     spec::Activation,
 };
 
-use crate::kernel::{Real, Simd, ops, padded};
+use crate::{
+    kernel::{Real, Simd, ops, padded},
+    setting::Setting,
+};
 pub use classifier::Classifier;
 pub use loss::Loss;
 
@@ -186,8 +188,8 @@ impl Mlp {
 
     /// PyTorch's default linear initialisation: `U(-1/sqrt(fan_in), 1/sqrt(fan_in))` for weights and biases. Layer `l`
     /// has sub-step `first + l` of the replicate's initial stream, weights output by output, then biases.
-    pub fn start<R: Real>(&self, master_seed: u64, replicate: Replicate, first: u64) -> Vec<R> {
-        let mut key = Key::new(master_seed, replicate, Purpose::Init);
+    pub fn start<R: Real>(&self, setting: Setting<'_>, first: u64) -> Vec<R> {
+        let mut key = setting.key(Purpose::Init);
         let mut parameters = vec![R::ZERO; self.len()];
         for (layer, step) in self.layers.iter().zip(first..) {
             let stream = &mut key.stream(0, step);

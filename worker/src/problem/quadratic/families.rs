@@ -1,9 +1,6 @@
 //! The constants of every family, found again by numbers.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::{Family, ProblemSpec, QuadraticSpec},
-};
+use bistable_common::spec::{Family, ProblemSpec, QuadraticSpec};
 
 use super::{Matrix, Quadratic, bump, with_spectrum};
 use crate::{
@@ -39,7 +36,7 @@ fn specs() -> impl Iterator<Item = QuadraticSpec> {
 fn problem(spec: &QuadraticSpec) -> Quadratic {
     let mut facts = testing::quadratic_facts(6, 12);
     facts.problem = ProblemSpec::Quadratic(spec.clone());
-    Quadratic::new(spec, &facts, &facts.cells[0], Replicate(0))
+    Quadratic::new(testing::setting(&facts), spec)
 }
 
 /// Eigenvalues by Jacobi's rotations, ascending.

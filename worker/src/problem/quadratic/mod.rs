@@ -12,13 +12,12 @@ mod replicas;
 
 use bistable_common::{
     draw::{Key, Purpose},
-    ids::Replicate,
     spec::QuadraticSpec,
-    sweep::{Cell, Facts, Replace},
+    sweep::Replace,
 };
 
 use super::{Constants, Dims, Iterate, Metrics, Oracle, Size, Table, Work};
-use crate::kernel::Aligned;
+use crate::setting::Setting;
 pub use matrix::{Matrix, with_spectrum};
 pub use replicas::QuadraticReplicas;
 
@@ -37,11 +36,9 @@ pub struct Quadratic {
 
 impl Quadratic {
     /// Generates the samples of one replicate of a cell; the matrices depend on the problem's own seed alone.
-    pub fn new(spec: &QuadraticSpec, facts: &Facts, cell: &Cell, replicate: Replicate) -> Self {
-        let samples = |purpose, count| {
-            let mut key = Key::new(facts.seed, replicate, purpose);
-            samples(spec, &mut key, count)
-        };
+    pub fn new(setting: Setting<'_>, spec: &QuadraticSpec) -> Self {
+        let (facts, cell) = (setting.facts, setting.cell());
+        let samples = |purpose, count| samples(spec, &mut setting.key(purpose), count);
         let mut validation = samples(Purpose::Validation, cell.m1);
         let mut training = samples(Purpose::Training, cell.m2);
         match facts.replace {
@@ -206,11 +203,7 @@ impl Oracle for Quadratic {
     }
 
     fn start(&self) -> Iterate<f64> {
-        Iterate {
-            x: vec![0.0; self.spec.dim_x as usize],
-            y: Aligned::zeros(self.spec.dim_y as usize),
-            z: Vec::new(),
-        }
+        Iterate::zeros(self.dims())
     }
 
     fn work_words(&self) -> usize {

@@ -15,6 +15,7 @@ use super::{Quadratic, closed_form};
 use crate::{
     kernel::Simd,
     problem::{Iterate, Plain},
+    setting::Setting,
     solver::{Fused, Round, Stepper, Twin},
     testing,
     unit::{Mode, Work, run},
@@ -48,12 +49,7 @@ fn solvers() -> Vec<Solver> {
 fn setting(solver: Solver) -> (Facts, Plain<Quadratic>) {
     let mut facts = testing::quadratic_facts(10, 20);
     facts.cells[0].solver = solver;
-    let problem = Quadratic::new(
-        &testing::quadratic_spec(),
-        &facts,
-        &facts.cells[0],
-        Replicate(0),
-    );
+    let problem = Quadratic::new(testing::setting(&facts), &testing::quadratic_spec());
     (facts, Plain(problem))
 }
 
@@ -73,8 +69,7 @@ fn one_outer_iteration_is_the_affine_map() {
         let zeta = mean(20, &|row| problem.training_sample(row).to_vec());
         let step = closed_form::affine_step(problem, &solver);
         let stop = AtomicBool::new(false);
-        let cell = &facts.cells[0];
-        let mut stepper = Fused::new(&plain, Simd::any(), &facts, cell, Replicate(0), &stop);
+        let mut stepper = Fused::new(&plain, testing::setting(&facts), &stop);
         let mut at = stepper.start().clone();
         let mut dense = Array1::<f64>::zeros(7);
         for k in 0..4 {
@@ -103,15 +98,13 @@ fn the_mean_iterate_is_the_closed_form() {
     let mut squares = [0.0; 7];
     facts.cells[0].ks = vec![last];
     for r in 0..replicates {
-        let cell = &facts.cells[0];
-        let problem = Plain(Quadratic::new(
-            &testing::quadratic_spec(),
-            &facts,
-            cell,
-            Replicate(r),
-        ));
+        let setting = Setting {
+            replicate: Replicate(r),
+            ..testing::setting(&facts)
+        };
+        let problem = Plain(Quadratic::new(setting, &testing::quadratic_spec()));
         let stop = AtomicBool::new(false);
-        let mut stepper = Fused::new(&problem, Simd::any(), &facts, cell, Replicate(r), &stop);
+        let mut stepper = Fused::new(&problem, setting, &stop);
         let mut at = stepper.start().clone();
         (0..last).for_each(|k| {
             let round = Round {
@@ -209,7 +202,11 @@ fn every_distance_of_replaced_training_samples_is_the_dense_recursions() {
 
 fn assert_recursion(facts: &Facts) {
     for r in (0..2).map(Replicate) {
-        let problem = Quadratic::new(&testing::quadratic_spec(), facts, &facts.cells[0], r);
+        let setting = Setting {
+            replicate: r,
+            ..testing::setting(facts)
+        };
+        let problem = Quadratic::new(setting, &testing::quadratic_spec());
         for experiment in trajectories(facts, r)
             .iter()
             .flat_map(|unit| &unit.experiments)

@@ -19,16 +19,13 @@ mod smooth;
 mod tests;
 mod unrolled;
 
-use bistable_common::{
-    ids::Replicate,
-    spec::ReweightingSpec,
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::ReweightingSpec;
 
 use super::{Dims, Footprint, Iterate, Metrics, OuterBatch, Problem, Shape, Table, dealt::Dealt};
 use crate::{
     data::Dataset,
     kernel::{Aligned, Layout, Real, Rows, Simd, ops, padded},
+    setting::Setting,
 };
 use adjoint::{Adjoint, Extent};
 use gram::{Products, Side};
@@ -87,28 +84,18 @@ pub struct Reweighting<R> {
 
 impl<R: Real> Reweighting<R> {
     /// Deals out the data of one replicate of a cell; `None` if the data set is too small.
-    pub fn new(
-        simd: Simd,
-        spec: &ReweightingSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Option<Self> {
-        Self::with_layout(simd, spec, facts, cell, replicate, data, None)
+    pub fn new(setting: Setting<'_>, spec: &ReweightingSpec, data: &Dataset) -> Option<Self> {
+        Self::with_layout(setting, spec, data, None)
     }
 
     fn with_layout(
-        simd: Simd,
+        setting: Setting<'_>,
         spec: &ReweightingSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
         data: &Dataset,
         layout: Option<Layout>,
     ) -> Option<Self> {
         let make = |samples: &[u32], labels| Labelled::new(data, samples, labels, layout);
-        let dealt = Dealt::new(facts, cell, replicate, data, spec.noise, make)?;
+        let dealt = Dealt::new(setting, data, spec.noise, make)?;
         let features = data.features() as usize;
         let network = Network::new(
             features,
@@ -117,10 +104,10 @@ impl<R: Real> Reweighting<R> {
             spec.activation,
         );
         Some(Self {
-            simd,
-            m2: cell.m2 as usize,
+            simd: setting.simd,
+            m2: setting.cell().m2 as usize,
             l2: spec.l2,
-            initial: network.start(facts.seed, replicate),
+            initial: network.start(setting),
             training: dealt.training,
             validation: dealt.validation,
             test: dealt.test,
@@ -407,11 +394,7 @@ impl<R: Real> Problem for Reweighting<R> {
                 sums = [sums[0] + loss, sums[1] + error];
             }
         }
-        let [loss, error] = sums.map(|sum| sum / rows.len() as f64);
-        Metrics {
-            loss,
-            error: Some(error),
-        }
+        Metrics::mean(sums, rows.len())
     }
 
     fn inner_value(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, batch: &[u32]) -> f64 {

@@ -6,13 +6,12 @@
 
 use std::ops::Range;
 
-use bistable_common::{
-    draw::{Key, Purpose},
-    ids::Replicate,
-    spec::Activation,
-};
+use bistable_common::{draw::Purpose, spec::Activation};
 
-use crate::kernel::{Real, padded};
+use crate::{
+    kernel::{Real, padded},
+    setting::Setting,
+};
 
 /// A layer's place in the slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,8 +112,8 @@ impl Network {
 
     /// PyTorch's default linear initialisation: `U(-1/sqrt(fan_in), 1/sqrt(fan_in))` for weights and biases. Layer `l`
     /// has sub-step `l` of the replicate's initial stream, weights output by output, then biases, whatever the layout.
-    pub fn start<R: Real>(&self, master_seed: u64, replicate: Replicate) -> Vec<R> {
-        let mut key = Key::new(master_seed, replicate, Purpose::Init);
+    pub fn start<R: Real>(&self, setting: Setting<'_>) -> Vec<R> {
+        let mut key = setting.key(Purpose::Init);
         let mut y = vec![R::ZERO; self.len()];
         for (l, layer) in self.layers.iter().enumerate() {
             let bound = 1.0 / (layer.fan_in as f64).sqrt();

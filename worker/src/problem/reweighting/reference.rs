@@ -9,16 +9,13 @@
 //! many u times the largest result (of a layer's step, of the hypergradient), n/2 ulps of it: at most 4e-4 of it in f32
 //! and 7e-13 in f64. What is measured is a 25th of that, and a wrong index is off by far more.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::{Activation, ReweightingSpec},
-};
+use bistable_common::spec::{Activation, ReweightingSpec};
 use ndarray::{Array1, Array2, Axis};
 
 use super::{Network, Reweighting};
 use crate::{
     data::{Dataset, deal},
-    kernel::{Real, Simd},
+    kernel::Real,
     problem::{Iterate, OuterBatch, Problem, Shape, Table},
     testing,
 };
@@ -254,14 +251,14 @@ impl Textbook {
 /// The same problem for the kernels and as the textbook has it.
 fn problems<R: Real>(hidden: &[u32], activation: Activation) -> (Reweighting<R>, Textbook) {
     let facts = testing::facts_with(10, 40);
-    let (cell, data) = (&facts.cells[0], Dataset::bundled());
+    let data = Dataset::bundled();
     let spec = ReweightingSpec {
         hidden: hidden.to_vec(),
         activation,
         ..ReweightingSpec::default()
     };
-    let ours = Reweighting::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data);
-    let deal = deal(&facts, cell, Replicate(0), &data, spec.noise).expect("fits");
+    let ours = Reweighting::new(testing::setting(&facts), &spec, &data);
+    let deal = deal(testing::setting(&facts), &data, spec.noise).expect("fits");
     let clean = |rows: &[u32]| {
         let labels: Vec<u32> = rows.iter().map(|&row| data.label(row)).collect();
         Samples::new(&data, rows, &labels)

@@ -1,15 +1,13 @@
 //! Every instruction set and either layout of the data against the others: the same bits.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::{Activation, ReweightingSpec},
-};
+use bistable_common::spec::{Activation, ReweightingSpec};
 
 use super::{Reweighting, adjoint};
 use crate::{
     data::Dataset,
     kernel::{LANES, Layout, Real, Simd},
     problem::{OuterBatch, Plain, Problem, Shape, Table},
+    setting::Setting,
     testing,
 };
 
@@ -27,9 +25,11 @@ fn problem<R: Real>(
         activation,
         ..ReweightingSpec::default()
     };
-    let (cell, data) = (&facts.cells[0], Dataset::bundled());
-    let layout = Some(layout);
-    Reweighting::with_layout(simd, &spec, &facts, cell, Replicate(0), &data, layout).expect("fits")
+    let setting = Setting {
+        simd,
+        ..testing::setting(&facts)
+    };
+    Reweighting::with_layout(setting, &spec, &Dataset::bundled(), Some(layout)).expect("fits")
 }
 
 /// What inner steps on batches of `batch` samples, a hypergradient and an evaluation leave behind.

@@ -4,17 +4,14 @@
 //!
 //! y is (w, a, b), z is alpha.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::{AucSpec, LabelNoise},
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::{AucSpec, LabelNoise};
 
 use super::samples::{Samples, sample_bytes};
 use crate::{
     data::Dataset,
-    kernel::{Aligned, Real, Simd, ops, padded},
+    kernel::{Real, Simd, ops, padded},
     problem::{Dims, Iterate, Metrics, Oracle, Size, Table, Work, dealt::Dealt},
+    setting::Setting,
 };
 
 /// The problem in one replicate.
@@ -68,22 +65,15 @@ impl<R: Real> Seen<R> {
 
 impl<R: Real> Auc<R> {
     /// Deals out the data of one replicate of a cell; `None` if the data set is too small.
-    pub fn new(
-        simd: Simd,
-        spec: &AucSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Option<Self> {
+    pub fn new(setting: Setting<'_>, spec: &AucSpec, data: &Dataset) -> Option<Self> {
         // No label is redrawn.
-        let samples = Samples::deal(facts, cell, replicate, data, LabelNoise::Share(0.0))?;
+        let samples = Samples::deal(setting, data, LabelNoise::Share(0.0))?;
         // Of S alone, not of who replaces it.
-        let classes = samples.training.classes().take(cell.m2 as usize);
+        let classes = samples.training.classes().take(setting.cell().m2 as usize);
         let count = classes.len() as f64;
         let positive = classes.filter(|&class| class == spec.positive as usize);
         Some(Self {
-            simd,
+            simd: setting.simd,
             spec: spec.clone(),
             features: data.features() as usize,
             share: positive.count() as f64 / count,
@@ -219,12 +209,7 @@ impl<R: Real> Oracle for Auc<R> {
     }
 
     fn start(&self) -> Iterate<R> {
-        let Dims { x, y, z } = self.dims();
-        Iterate {
-            x: vec![R::ZERO; x],
-            y: Aligned::zeros(y),
-            z: vec![R::ZERO; z],
-        }
+        Iterate::zeros(self.dims())
     }
 
     fn simd(&self) -> Simd {

@@ -2,17 +2,14 @@
 //!
 //! y has a row of [`padded`] classes for every feature, and one more of biases; the padding stays zero.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::{LabelNoise, RobustReweightingSpec},
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::{LabelNoise, RobustReweightingSpec};
 
 use super::samples::{Samples, sample_bytes};
 use crate::{
     data::Dataset,
-    kernel::{Aligned, Real, Simd, ops, padded},
+    kernel::{Real, Simd, ops, padded},
     problem::{Dims, Iterate, Metrics, Oracle, Size, Table, Work, dealt::Dealt},
+    setting::Setting,
 };
 
 /// The problem in one replicate.
@@ -37,21 +34,14 @@ const ROWS: usize = 3;
 
 impl<R: Real> RobustReweighting<R> {
     /// Deals out the data of one replicate of a cell; `None` if the data set is too small.
-    pub fn new(
-        simd: Simd,
-        spec: &RobustReweightingSpec,
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-    ) -> Option<Self> {
+    pub fn new(setting: Setting<'_>, spec: &RobustReweightingSpec, data: &Dataset) -> Option<Self> {
         let noise = LabelNoise::Share(spec.noise);
         Some(Self {
-            simd,
+            simd: setting.simd,
             spec: spec.clone(),
             features: data.features() as usize,
             classes: data.classes() as usize,
-            samples: Samples::deal(facts, cell, replicate, data, noise)?,
+            samples: Samples::deal(setting, data, noise)?,
         })
     }
 
@@ -170,12 +160,7 @@ impl<R: Real> Oracle for RobustReweighting<R> {
     }
 
     fn start(&self) -> Iterate<R> {
-        let Dims { x, y, z } = self.dims();
-        Iterate {
-            x: vec![R::ZERO; x],
-            y: Aligned::zeros(y),
-            z: vec![R::ZERO; z],
-        }
+        Iterate::zeros(self.dims())
     }
 
     fn simd(&self) -> Simd {

@@ -1,15 +1,12 @@
 //! The samples of a replicate, as sparse rows with labels.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::LabelNoise,
-    sweep::{Cell, Facts},
-};
+use bistable_common::spec::LabelNoise;
 
 use crate::{
     data::Dataset,
     kernel::{Layout, Real, Rows},
     problem::dealt::Dealt,
+    setting::Setting,
 };
 
 /// Rows and what they are called.
@@ -21,20 +18,14 @@ pub(super) struct Samples<R> {
 
 impl<R: Real> Samples<R> {
     /// Those of one replicate; `None` if the data set is too small.
-    pub fn deal(
-        facts: &Facts,
-        cell: &Cell,
-        replicate: Replicate,
-        data: &Dataset,
-        noise: LabelNoise,
-    ) -> Option<Dealt<Self>> {
+    pub fn deal(setting: Setting<'_>, data: &Dataset, noise: LabelNoise) -> Option<Dealt<Self>> {
         let columns = data.features() as usize;
         let make = |samples: &[u32], labels| {
             let rows = samples.iter().map(|&sample| data.sparse(sample));
             let rows = Rows::with_layout(columns, rows, Layout::Sparse);
             Self { rows, labels }
         };
-        Dealt::new(facts, cell, replicate, data, noise, make)
+        Dealt::new(setting, data, noise, make)
     }
 
     /// The class of a row.

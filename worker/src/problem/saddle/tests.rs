@@ -1,19 +1,15 @@
 //! Objectives in plain words: from images and labels, by the formulas of their specifications.
 
-use bistable_common::{
-    ids::Replicate,
-    spec::{AucSpec, LabelNoise, RobustReweightingSpec},
-};
+use bistable_common::spec::{AucSpec, LabelNoise, RobustReweightingSpec};
 
 use super::{Auc, RobustReweighting};
 use crate::{
     data::{Dataset, Deal, deal},
-    kernel::{Simd, padded},
+    kernel::padded,
     problem::{Iterate, Oracle, Table},
     testing,
 };
 
-const WHO: Replicate = Replicate(0);
 const ROWS: [u32; 4] = [2, 9, 2, 5];
 const PIXELS: usize = 784;
 const CLASSES: usize = 10;
@@ -21,7 +17,7 @@ const CLASSES: usize = 10;
 fn dealt(noise: f64) -> Deal {
     let facts = testing::facts_with(6, 12);
     let noise = LabelNoise::Share(noise);
-    deal(&facts, &facts.cells[0], WHO, &Dataset::bundled(), noise).expect("fits")
+    deal(testing::setting(&facts), &Dataset::bundled(), noise).expect("fits")
 }
 
 fn pixels(sample: u32) -> Vec<f64> {
@@ -77,8 +73,7 @@ fn robust() -> RobustReweighting<f64> {
         rho: 1.7,
         noise: 0.5,
     };
-    let (cell, data) = (&facts.cells[0], Dataset::bundled());
-    RobustReweighting::new(Simd::any(), &spec, &facts, cell, WHO, &data).expect("fits")
+    RobustReweighting::new(testing::setting(&facts), &spec, &Dataset::bundled()).expect("fits")
 }
 
 /// Somewhere, with y's padding zero.
@@ -172,8 +167,7 @@ fn auc_is_its_formula() {
             positive: positive as u32,
             l2: 0.02,
         };
-        let (simd, cell) = (Simd::any(), &facts.cells[0]);
-        let problem = Auc::<f64>::new(simd, &spec, &facts, cell, WHO, &data).expect("fits");
+        let problem = Auc::<f64>::new(testing::setting(&facts), &spec, &data).expect("fits");
         let mut at = problem.start();
         scatter(&mut at.x, 0.1);
         scatter(&mut at.y, 0.01);

@@ -17,8 +17,8 @@ fn hyper_representation(
         head,
         l2: 0.02,
     };
-    let (cell, data) = (&facts.cells[0], Dataset::bundled());
-    HyperRepresentation::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data).expect("fits")
+    let data = Dataset::bundled();
+    HyperRepresentation::new(testing::setting(&facts), &spec, &data).expect("fits")
 }
 
 #[test]
@@ -50,8 +50,8 @@ fn distillation(hidden: &[u32], activation: Activation) -> Distillation<f64> {
         activation,
         l2: 0.02,
     };
-    let (cell, data) = (&facts.cells[0], Dataset::bundled());
-    Distillation::new(Simd::any(), &spec, &facts, cell, Replicate(0), &data).expect("fits")
+    let data = Dataset::bundled();
+    Distillation::new(testing::setting(&facts), &spec, &data).expect("fits")
 }
 
 #[test]

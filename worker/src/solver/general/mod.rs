@@ -15,9 +15,8 @@ use std::sync::atomic::AtomicBool;
 
 use bistable_common::{
     draw::{Key, Level, Purpose, Sampler},
-    ids::Replicate,
-    spec::{Solver, Start, StepContext},
-    sweep::{Cell, Facts, Replace},
+    spec::{Solver, StepContext},
+    sweep::Replace,
 };
 
 use self::lbfgs::Lbfgs;
@@ -25,6 +24,7 @@ use super::{Counterparts, Health, Memory, Round, State, Stepper, Stopped, Twin, 
 use crate::{
     kernel::{Aligned, Real, Simd},
     problem::{Dims, Iterate, Metrics, Smooth, Table},
+    setting::Setting,
 };
 
 /// Moves one replica at a time by any solver.
@@ -120,39 +120,28 @@ pub(super) fn room_words(solver: &Solver, dims: Dims) -> usize {
 }
 
 impl<'a, P: Smooth> General<'a, P> {
-    /// Makes everything that iterations of `cell` in `replicate` need, until `stop` is set.
-    pub fn new(
-        problem: &'a P,
-        simd: Simd,
-        facts: &Facts,
-        cell: &'a Cell,
-        replicate: Replicate,
-        stop: &'a AtomicBool,
-    ) -> Self {
+    /// Makes everything that iterations need, until `stop` is set.
+    pub fn new(problem: &'a P, setting: Setting<'a>, stop: &'a AtomicBool) -> Self {
         assert_eq!(P::REPLICAS, 1, "one replica at a time");
+        let (cell, shape) = (setting.cell(), shape(setting.cell()));
         let (solver, dims) = (&cell.solver, problem.dims());
         let start = State {
             at: problem.start(),
             memory: Memory::new(solver, dims),
         };
-        let sampler = |level| Sampler::new(facts.seed, replicate, cell, level);
-        let shape = shape(cell);
         Self {
             problem,
-            simd,
+            simd: setting.simd,
             solver,
-            context: StepContext {
-                outer_steps: cell.last_k(),
-                inner_steps: solver.schedule.inner_steps,
-            },
-            counterparts: Counterparts::new(facts, cell),
+            context: cell.step_context(),
+            counterparts: Counterparts::new(setting),
             twin: Twin::Base,
             draws: Draws {
-                outer: sampler(Level::Outer),
-                inner: sampler(Level::Inner),
-                curvature: sampler(Level::Curvature),
-                cross: sampler(Level::Cross),
-                truncation: Key::new(facts.seed, replicate, Purpose::Truncation),
+                outer: setting.sampler(Level::Outer),
+                inner: setting.sampler(Level::Inner),
+                curvature: setting.sampler(Level::Curvature),
+                cross: setting.sampler(Level::Cross),
+                truncation: setting.key(Purpose::Truncation),
             },
             rows: Rows {
                 outer: Vec::with_capacity(shape.batch_x),
@@ -221,14 +210,6 @@ impl<P: Smooth> Stepper for General<'_, P> {
 
     fn inner_value(&mut self, at: &Iterate<P::Real>, rows: &[u32]) -> f64 {
         self.problem.inner_value(&mut self.scratch, at, rows)
-    }
-
-    fn begin(&mut self, state: &mut State<P::Real>) {
-        match self.solver.schedule.start {
-            Start::Warm => {}
-            Start::Reinit => state.at.copy_inner(&self.start.at),
-            Start::Outer | Start::OuterHead => self.problem.begin(&mut state.at),
-        }
     }
 
     fn inner_steps(&mut self, state: &mut State<P::Real>, round: Round<'_>) -> Result<(), Stopped> {

@@ -8,10 +8,9 @@ use bistable_common::{
     sweep::Facts,
 };
 
-use super::{STOP, WHO, close, facts, full, round};
+use super::{STOP, close, facts, full, round};
 use crate::{
     data::Dataset,
-    kernel::Simd,
     problem::{Plain, Quadratic, Reweighting, Smooth},
     solver::{Fused, General, Stepper},
     testing,
@@ -19,8 +18,8 @@ use crate::{
 
 fn check<P: Smooth<Real = f64>>(problem: &P, facts: &Facts) {
     let cell = &facts.cells[0];
-    let mut fused = Fused::new(problem, Simd::any(), facts, cell, WHO, &STOP);
-    let mut general = General::new(problem, Simd::any(), facts, cell, WHO, &STOP);
+    let mut fused = Fused::new(problem, testing::setting(facts), &STOP);
+    let mut general = General::new(problem, testing::setting(facts), &STOP);
     let (mut left, mut right) = (fused.start().clone(), general.start().clone());
     for k in 0..cell.last_k() {
         fused.iterate(&mut left, round(k)).expect("not stopped");
@@ -59,7 +58,7 @@ fn the_quadratic_goes_the_same_way() {
     for solver in unrolled().into_iter().chain(partial) {
         let facts = facts(solver, 6);
         let spec = testing::quadratic_spec();
-        let problem = Quadratic::new(&spec, &facts, &facts.cells[0], WHO);
+        let problem = Quadratic::new(testing::setting(&facts), &spec);
         check(&Plain(problem), &facts);
     }
 }
@@ -76,8 +75,8 @@ fn reweighting_with_hidden_layers_goes_the_same_way() {
             };
             facts.problem = ProblemSpec::Reweighting(spec.clone());
             facts.test = 1000;
-            let (cell, data) = (&facts.cells[0], Dataset::bundled());
-            let problem = Reweighting::<f64>::new(Simd::any(), &spec, &facts, cell, WHO, &data);
+            let data = Dataset::bundled();
+            let problem = Reweighting::<f64>::new(testing::setting(&facts), &spec, &data);
             check(&problem.expect("fits"), &facts);
         }
     }

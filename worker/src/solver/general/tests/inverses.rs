@@ -1,20 +1,19 @@
 //! Implicit directions: v as its definition has it, and `h = d_x f - d_x d_y g v` with it (Ji21 eq. 3).
 
 use bistable_common::{
-    draw::{Key, Level, Purpose},
+    draw::{Level, Purpose},
     spec::{AdjointStart, Batch, Direction, Inverse, Tolerance},
     sweep::Facts,
 };
 use ndarray::{Array1, Array2, s};
 
 use super::{
-    STOP, WHO,
+    STOP,
     bowls::{Bowls, x_of, y_of},
     close, facts, full, implicit, round, rows, rows_of, run,
     textbook::{self, norm},
 };
 use crate::{
-    kernel::Simd,
     problem::{Iterate, Plain, Quadratic},
     solver::{General, State, Stepper},
     testing,
@@ -243,7 +242,8 @@ fn geometric_batches_are_largest_where_they_are_applied_first() {
 
 /// What a random Neumann product draws in round `k`.
 fn drawn_length(facts: &Facts, k: u64, most: u32) -> u32 {
-    Key::new(facts.seed, WHO, Purpose::Truncation)
+    testing::setting(facts)
+        .key(Purpose::Truncation)
         .stream(k, 0)
         .below(most)
 }
@@ -272,7 +272,7 @@ fn random_neumann_products_average_to_the_truncated_series() {
     let (most, rounds) = (4, 20_000);
     let plain = Plain(Bowls::new(4, 3));
     let facts = facts(implicit(random_neumann(most), Batch::Of(1)), rounds);
-    let mut stepper = General::new(&plain, Simd::any(), &facts, &facts.cells[0], WHO, &STOP);
+    let mut stepper = General::new(&plain, testing::setting(&facts), &STOP);
     let start = stepper.start().clone();
     let mut state = start.clone();
     let (mut sum, mut squares) = (Array1::<f64>::zeros(4), Array1::<f64>::zeros(4));
@@ -340,7 +340,7 @@ fn no_two_draws_of_a_round_are_the_same() {
 /// The quadratic, whose spectrum is known: its Hessian and cross derivative at the inner level.
 fn quadratic(facts: &Facts) -> (Plain<Quadratic>, Array2<f64>, Array2<f64>) {
     let spec = testing::quadratic_spec();
-    let problem = Quadratic::new(&spec, facts, &facts.cells[0], WHO);
+    let problem = Quadratic::new(testing::setting(facts), &spec);
     let g = problem.inner_hessian();
     let dense = Array2::from_shape_fn((7, 7), |(a, b)| g.at(a, b));
     let (h, cross) = (

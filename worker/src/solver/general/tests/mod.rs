@@ -13,7 +13,7 @@ mod traces;
 use std::sync::atomic::AtomicBool;
 
 use bistable_common::{
-    draw::{Level, Sampler},
+    draw::Level,
     ids::Replicate,
     spec::{Batch, Direction, Implicit, Inverse, Solver},
     sweep::Facts,
@@ -21,7 +21,6 @@ use bistable_common::{
 
 use super::General;
 use crate::{
-    kernel::Simd,
     problem::Smooth,
     solver::{Round, State, Stepper, Twin},
     testing,
@@ -59,7 +58,7 @@ fn facts(solver: Solver, rounds: u64) -> Facts {
 /// Every state of a run, the first one included.
 fn run<P: Smooth<Real = f64>>(problem: &P, facts: &Facts) -> Vec<State<f64>> {
     let cell = &facts.cells[0];
-    let mut stepper = General::new(problem, Simd::any(), facts, cell, WHO, &STOP);
+    let mut stepper = General::new(problem, testing::setting(facts), &STOP);
     let mut state = stepper.start().clone();
     let mut states = vec![state.clone()];
     for k in 0..cell.last_k() {
@@ -79,14 +78,18 @@ fn round(k: u64) -> Round<'static> {
 /// The batch that `level` draws for a sub-step of a round.
 fn rows(facts: &Facts, level: Level, k: u64, sub_step: u32) -> Vec<u32> {
     let mut rows = Vec::new();
-    Sampler::new(facts.seed, WHO, &facts.cells[0], level).batch(k, sub_step, &mut rows);
+    testing::setting(facts)
+        .sampler(level)
+        .batch(k, sub_step, &mut rows);
     rows
 }
 
 /// The same of another size.
 fn rows_of(facts: &Facts, level: Level, k: u64, sub_step: u32, size: u32) -> Vec<u32> {
     let mut rows = Vec::new();
-    Sampler::new(facts.seed, WHO, &facts.cells[0], level).batch_of(size, k, sub_step, &mut rows);
+    testing::setting(facts)
+        .sampler(level)
+        .batch_of(size, k, sub_step, &mut rows);
     rows
 }
 
