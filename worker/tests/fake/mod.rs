@@ -1,6 +1,6 @@
 //! A coordinator that does nothing by itself: it shows the test what workers say, and says what the test tells it to.
 
-use std::net::SocketAddr;
+use std::{future::Future, net::SocketAddr, time::Duration};
 
 use bistable_common::wire::{
     PROTOCOL,
@@ -13,6 +13,7 @@ use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming, transport::Server};
@@ -20,12 +21,18 @@ use tonic::{Request, Response, Status, Streaming, transport::Server};
 type Answer<T> = Result<Response<T>, Status>;
 type Answers<T> = ReceiverStream<Result<T, Status>>;
 
+/// A test that hangs has failed.
+pub async fn soon<T>(awaited: impl Future<Output = T>) -> T {
+    let minute = Duration::from_secs(60);
+    timeout(minute, awaited).await.expect("an end")
+}
+
 /// A running fake.
 pub struct Fake {
     pub address: SocketAddr,
-    pub sessions: mpsc::Receiver<Session>,
-    pub beats: mpsc::Receiver<Beat>,
-    pub reports: mpsc::Receiver<Report>,
+    sessions: mpsc::Receiver<Session>,
+    beats: mpsc::Receiver<Beat>,
+    reports: mpsc::Receiver<Report>,
     server: JoinHandle<()>,
 }
 
@@ -39,7 +46,7 @@ pub struct Session {
 /// A heartbeat stream that a worker opened.
 pub struct Beat {
     pub outbound: mpsc::Sender<Result<v1::BeatResponse, Status>>,
-    pub inbound: Streaming<v1::BeatRequest>,
+    inbound: Streaming<v1::BeatRequest>,
 }
 
 /// A call that waits for its answer.
@@ -81,6 +88,11 @@ impl Fake {
         }
     }
 
+    /// The next session, which waits to be welcomed.
+    pub async fn knock(&mut self) -> Session {
+        soon(self.sessions.recv()).await.expect("a session")
+    }
+
     /// The next session, welcomed.
     pub async fn session(&mut self) -> Session {
         self.session_beating(10).await
@@ -88,13 +100,17 @@ impl Fake {
 
     /// The next session, welcomed, with so much time between beats.
     pub async fn session_beating(&mut self, beat_interval_ms: u32) -> Session {
-        let session = self.sessions.recv().await.expect("a session");
+        let session = self.knock().await;
         session.welcome(beat_interval_ms).await;
         session
     }
 
+    pub async fn beat(&mut self) -> Beat {
+        soon(self.beats.recv()).await.expect("a heartbeat stream")
+    }
+
     pub async fn report(&mut self) -> Report {
-        self.reports.recv().await.expect("a report")
+        soon(self.reports.recv()).await.expect("a report")
     }
 }
 
@@ -114,19 +130,19 @@ impl Session {
 
     /// Welcomes the worker, with so much time between beats.
     pub async fn welcome(&self, beat_interval_ms: u32) {
-        let welcome = v1::Welcome {
-            beat_interval_ms,
-            protocol: PROTOCOL,
-            build: String::new(),
-        };
-        self.say(session_response::Message::Welcome(welcome)).await;
+        self.say_welcome(beat_interval_ms, PROTOCOL).await;
     }
 
     /// Welcomes the worker in another version of the protocol; the first said nothing of it.
     pub async fn welcome_in(&self, protocol: u32) {
+        let said = if protocol == 1 { 0 } else { protocol };
+        self.say_welcome(10, said).await;
+    }
+
+    async fn say_welcome(&self, beat_interval_ms: u32, protocol: u32) {
         let welcome = v1::Welcome {
-            beat_interval_ms: 10,
-            protocol: if protocol == 1 { 0 } else { protocol },
+            beat_interval_ms,
+            protocol,
             build: String::new(),
         };
         self.say(session_response::Message::Welcome(welcome)).await;
@@ -148,7 +164,16 @@ impl Session {
 
     /// What the worker says next.
     pub async fn next(&mut self) -> Option<session_request::Message> {
-        self.inbound.message().await.ok()?.and_then(|m| m.message)
+        let message = soon(self.inbound.message()).await;
+        message.ok()?.and_then(|m| m.message)
+    }
+}
+
+impl Beat {
+    /// The next beat.
+    pub async fn next(&mut self) -> v1::BeatRequest {
+        let beat = soon(self.inbound.message()).await;
+        beat.expect("a stream").expect("a beat")
     }
 }
 
