@@ -143,6 +143,14 @@ impl World {
         Worker::join(self.work(), hello(name)).await.expect("join")
     }
 
+    /// A worker with its first lease.
+    pub async fn leased(&self, name: &str) -> (Worker, v1::Lease) {
+        let mut worker = self.worker(name).await;
+        worker.ask_for_work().await;
+        let lease = worker.lease().await;
+        (worker, lease)
+    }
+
     /// Where the sweep stands.
     pub async fn status(&self, sweep: &Sweep) -> v1::SweepStatus {
         let id = sweep.id().to_string();
