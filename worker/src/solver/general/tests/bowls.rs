@@ -6,7 +6,10 @@
 use bistable_common::draw::{Key, Purpose};
 use ndarray::{Array1, Array2, ArrayView1};
 
-use super::WHO;
+use super::{
+    WHO,
+    textbook::{copy, mean},
+};
 use crate::{
     kernel::Aligned,
     problem::{Dims, Iterate, Metrics, Oracle, Table},
@@ -117,25 +120,12 @@ impl Bowls {
     }
 }
 
-fn mean<S: std::ops::Add<Output = S> + std::ops::Div<f64, Output = S>>(
-    rows: &[u32],
-    zero: S,
-    of: impl Fn(usize) -> S,
-) -> S {
-    let sum = rows.iter().fold(zero, |sum, &row| sum + of(row as usize));
-    sum / rows.len() as f64
-}
-
 pub fn x_of(at: &Iterate<f64>) -> Array1<f64> {
     Array1::from(at.x.clone())
 }
 
 pub fn y_of(at: &Iterate<f64>) -> Array1<f64> {
     Array1::from(at.y.to_vec())
-}
-
-fn copy(values: &Array1<f64>, out: &mut [f64]) {
-    out.copy_from_slice(values.as_slice().expect("contiguous"));
 }
 
 impl Oracle for Bowls {

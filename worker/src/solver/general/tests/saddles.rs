@@ -7,7 +7,10 @@
 use bistable_common::draw::{Key, Purpose};
 use ndarray::Array1;
 
-use super::WHO;
+use super::{
+    WHO,
+    textbook::{copy, mean},
+};
 use crate::{
     kernel::Aligned,
     problem::{Dims, Iterate, Metrics, Oracle, Table},
@@ -110,19 +113,6 @@ impl Saddles {
             &at.y - self.validation[row][0] + &at.x
         })
     }
-}
-
-fn mean<S: std::ops::Add<Output = S> + std::ops::Div<f64, Output = S>>(
-    rows: &[u32],
-    zero: S,
-    of: impl Fn(usize) -> S,
-) -> S {
-    let sum = rows.iter().fold(zero, |sum, &row| sum + of(row as usize));
-    sum / rows.len() as f64
-}
-
-fn copy(values: &Vector, out: &mut [f64]) {
-    out.copy_from_slice(values.as_slice().expect("contiguous"));
 }
 
 impl Oracle for Saddles {

@@ -1,6 +1,22 @@
-//! Linear systems as textbooks solve them.
+//! Linear systems as textbooks solve them, and means over samples.
+
+use std::ops::{Add, Div};
 
 use ndarray::{Array1, Array2};
+
+/// The mean of `of` over rows.
+pub fn mean<S: Add<Output = S> + Div<f64, Output = S>>(
+    rows: &[u32],
+    zero: S,
+    of: impl Fn(usize) -> S,
+) -> S {
+    let sum = rows.iter().fold(zero, |sum, &row| sum + of(row as usize));
+    sum / rows.len() as f64
+}
+
+pub fn copy(values: &Array1<f64>, out: &mut [f64]) {
+    out.copy_from_slice(values.as_slice().expect("contiguous"));
+}
 
 pub fn norm(v: &Array1<f64>) -> f64 {
     v.dot(v).sqrt()
