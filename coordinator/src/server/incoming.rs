@@ -18,7 +18,7 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
 
 use super::{
-    line::Line,
+    line::{Line, Open},
     places::{Place, Places},
     tls::Tls,
 };
@@ -96,13 +96,13 @@ impl Connection {
     }
 
     /// What carries the bytes, unless it is too late for a greeting.
-    fn line(&mut self, cx: &mut Context<'_>) -> io::Result<Pin<&mut Line>> {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut dyn Open>>> {
         if let Some(greeting) = &mut self.greeting
             && greeting.deadline.as_mut().poll(cx).is_ready()
         {
-            return Err(io::ErrorKind::TimedOut.into());
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        Ok(Pin::new(&mut self.line))
+        self.line.poll_open(cx)
     }
 }
 
@@ -121,7 +121,7 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(self.line(cx)?.poll_read(cx, buffer))?;
+        ready!(ready!(self.poll_open(cx))?.poll_read(cx, buffer))?;
         if let Some(waiting) = &mut self.greeting {
             let read = buffer.filled().len() - before;
             waiting.missing = waiting.missing.saturating_sub(read);
@@ -139,15 +139,15 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.line(cx)?.poll_write(cx, bytes)
+        ready!(self.poll_open(cx))?.poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.line(cx)?.poll_flush(cx)
+        ready!(self.poll_open(cx))?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.line).poll_shutdown(cx)
+        self.line.poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -155,11 +155,11 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.line(cx)?.poll_write_vectored(cx, slices)
+        ready!(self.poll_open(cx))?.poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.line.is_write_vectored()
+        true
     }
 }
 

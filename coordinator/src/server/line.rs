@@ -30,7 +30,7 @@ pub(super) enum Line {
 }
 
 /// A line over which bytes may go.
-trait Open: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Open: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Open for T {}
 
@@ -45,8 +45,8 @@ impl Line {
         }
     }
 
-    /// The line once hands are shaken.
-    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut dyn Open>>> {
+    /// Where bytes may go, once hands are shaken. It takes several pieces at a time.
+    pub fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut dyn Open>>> {
         if let Self::Shaking { handshake, peer } = self {
             *self = match ready!(Pin::new(handshake).poll(cx)) {
                 Ok(stream) => Self::Secure(Box::new(stream)),
@@ -62,6 +62,15 @@ impl Line {
             Self::Failed(stream) => Err(ready!(poll_end(stream, cx))),
             Self::Shaking { .. } => Err(io::ErrorKind::ConnectionAborted.into()),
         })
+    }
+
+    /// Says goodbye, if there is somebody to say it to.
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Shaking { .. } | Self::Failed(_) => Poll::Ready(Ok(())),
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Secure(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 
@@ -87,51 +96,5 @@ fn tell(error: &io::Error, peer: Option<SocketAddr>) {
     match cause(error) {
         Some(cause) => tracing::info!("no connection with {peer}: {}", explain(cause)),
         None => tracing::debug!(%error, "no connection with {peer}"),
-    }
-}
-
-impl AsyncRead for Line {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(self.poll_open(cx))?.poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Line {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_open(cx))?.poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_open(cx))?.poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            // There is nobody to say goodbye to.
-            Self::Shaking { .. } | Self::Failed(_) => Poll::Ready(Ok(())),
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Secure(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_open(cx))?.poll_write_vectored(cx, slices)
-    }
-
-    /// Both kinds take several pieces at a time.
-    fn is_write_vectored(&self) -> bool {
-        true
     }
 }
