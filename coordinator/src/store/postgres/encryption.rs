@@ -9,7 +9,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_cert_signed_by_trust_anchor,
     },
-    crypto::{verify_tls12_signature, verify_tls13_signature},
+    crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
@@ -67,13 +67,13 @@ impl Encryption {
 
     /// How to shake hands, by the files as they are now.
     pub fn config(&self) -> Result<Arc<ClientConfig>, TlsFileError> {
-        let verified_by = |verifier: Arc<dyn ServerCertVerifier>| {
+        let any_name = |roots| {
             let builder = client().dangerous();
-            builder.with_custom_certificate_verifier(verifier)
+            builder.with_custom_certificate_verifier(Arc::new(AnyName(roots)))
         };
         let builder = match self {
-            Self::Disable | Self::Prefer | Self::Require => verified_by(Arc::new(Unverified)),
-            Self::VerifyCa(file) => verified_by(Arc::new(AnyName(Pem::read(file)?.roots()?))),
+            Self::Disable | Self::Prefer | Self::Require => any_name(None),
+            Self::VerifyCa(file) => any_name(Some(Pem::read(file)?.roots()?)),
             Self::VerifyFull(None) => client().with_root_certificates(system_roots()?),
             Self::VerifyFull(Some(file)) => {
                 client().with_root_certificates(Pem::read(file)?.roots()?)
@@ -85,56 +85,21 @@ impl Encryption {
     }
 }
 
-type Verified = Result<ServerCertVerified, rustls::Error>;
 type Signed = Result<HandshakeSignatureValid, rustls::Error>;
 
-fn schemes() -> Vec<SignatureScheme> {
-    let algorithms = provider().signature_verification_algorithms;
-    algorithms.supported_schemes()
-}
-
-/// Whoever it is. What nobody vouches for proves nothing, so not even its signature is looked at.
+/// Whoever these have signed, by whatever name; without any, whoever it is. What nobody vouches for proves nothing, so then
+/// not even its signature is looked at.
 #[derive(Debug)]
-struct Unverified;
+struct AnyName(Option<RootCertStore>);
 
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Verified {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Signed {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Signed {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        schemes()
+impl AnyName {
+    fn signed(&self, verify: impl FnOnce(&WebPkiSupportedAlgorithms) -> Signed) -> Signed {
+        match &self.0 {
+            None => Ok(HandshakeSignatureValid::assertion()),
+            Some(_) => verify(&provider().signature_verification_algorithms),
+        }
     }
 }
-
-/// Whoever these have signed, by whatever name.
-#[derive(Debug)]
-struct AnyName(RootCertStore);
 
 impl ServerCertVerifier for AnyName {
     fn verify_server_cert(
@@ -144,14 +109,18 @@ impl ServerCertVerifier for AnyName {
         _: &ServerName<'_>,
         _: &[u8],
         now: UnixTime,
-    ) -> Verified {
-        verify_server_cert_signed_by_trust_anchor(
-            &ParsedCertificate::try_from(certificate)?,
-            &self.0,
-            between,
-            now,
-            provider().signature_verification_algorithms.all,
-        )?;
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(roots) = &self.0 {
+            let certificate = ParsedCertificate::try_from(certificate)?;
+            let algorithms = provider().signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(
+                &certificate,
+                roots,
+                between,
+                now,
+                algorithms,
+            )?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -161,8 +130,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Signed {
-        let algorithms = provider().signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, &algorithms)
+        self.signed(|known| verify_tls12_signature(message, certificate, signed, known))
     }
 
     fn verify_tls13_signature(
@@ -171,11 +139,11 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Signed {
-        let algorithms = provider().signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, &algorithms)
+        self.signed(|known| verify_tls13_signature(message, certificate, signed, known))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        schemes()
+        let algorithms = provider().signature_verification_algorithms;
+        algorithms.supported_schemes()
     }
 }
