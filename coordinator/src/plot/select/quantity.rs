@@ -10,67 +10,47 @@ pub(super) struct Quantity {
     /// Whether it shares its axis with the row's other risks, which it is compared with.
     pub risk: bool,
     /// Its estimate, where there is one.
-    pub get: fn(&Estimate) -> Option<Interval>,
+    pub get: Get,
+}
+
+type Get = fn(&Estimate) -> Option<Interval>;
+
+impl Quantity {
+    const fn of(title: &'static str, get: Get) -> Self {
+        Self {
+            title,
+            risk: false,
+            get,
+        }
+    }
+
+    const fn risk(title: &'static str, get: Get) -> Self {
+        Self {
+            title,
+            risk: true,
+            get,
+        }
+    }
 }
 
 /// SBO, Definition 5.
 pub(super) const STABILITY: [Quantity; 2] = [
-    Quantity {
-        title: "β₁ (l₁ stability)",
-        risk: false,
-        get: |e| e.beta1,
-    },
-    Quantity {
-        title: "β₂² (l₂ stability, squared)",
-        risk: false,
-        get: |e| e.beta2_sq,
-    },
+    Quantity::of("β₁ (l₁ stability)", |e| e.beta1),
+    Quantity::of("β₂² (l₂ stability, squared)", |e| e.beta2_sq),
 ];
 
 /// The risks and the gap of SBO's figures 1 and 2, the gap by both estimators.
 pub(super) const ERRORS: [Quantity; 4] = [
-    Quantity {
-        title: "validation error",
-        risk: true,
-        get: |e| e.val_error,
-    },
-    Quantity {
-        title: "test error",
-        risk: true,
-        get: |e| e.test_error,
-    },
-    Quantity {
-        title: "gap in error, hold-out",
-        risk: false,
-        get: |e| e.gap_holdout_error,
-    },
-    Quantity {
-        title: "gap in error, replace-one",
-        risk: false,
-        get: |e| e.gap_replace_one_error,
-    },
+    Quantity::risk("validation error", |e| e.val_error),
+    Quantity::risk("test error", |e| e.test_error),
+    Quantity::of("gap in error, hold-out", |e| e.gap_holdout_error),
+    Quantity::of("gap in error, replace-one", |e| e.gap_replace_one_error),
 ];
 
 /// The same for problems that are no classification.
 pub(super) const LOSSES: [Quantity; 4] = [
-    Quantity {
-        title: "validation loss",
-        risk: true,
-        get: |e| e.val_loss,
-    },
-    Quantity {
-        title: "test loss",
-        risk: true,
-        get: |e| e.test_loss,
-    },
-    Quantity {
-        title: "gap in loss, hold-out",
-        risk: false,
-        get: |e| e.gap_holdout_loss,
-    },
-    Quantity {
-        title: "gap in loss, replace-one",
-        risk: false,
-        get: |e| e.gap_replace_one_loss,
-    },
+    Quantity::risk("validation loss", |e| e.val_loss),
+    Quantity::risk("test loss", |e| e.test_loss),
+    Quantity::of("gap in loss, hold-out", |e| e.gap_holdout_loss),
+    Quantity::of("gap in loss, replace-one", |e| e.gap_replace_one_loss),
 ];
