@@ -1,14 +1,15 @@
 //! A coordinator on a temporary store, a small sweep, and a worker that computes nothing and reports at once.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+mod tiny;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bistable_common::{
     draw::{first_draws, measured_order},
     ids::{Block, CellId, Hash, Replicate, UnitId, UnitKey},
     plan::Plan,
-    spec::{Batch, Precision, ProblemSpec, QuadraticSpec, Solver, presets},
-    sweep::{Cell, Facts, Indices, Replace, SolverName, Sweep},
+    sweep::Sweep,
     trajectory::{CurvePoint, Experiment, Record, ReplaceOne, Stop, Trajectory, curve_rounds},
     wire::{
         PROTOCOL,
@@ -357,46 +358,7 @@ pub async fn report(
 
 /// A quadratic sweep of `blocks` units in each of `replicates` replicates.
 pub fn sweep(blocks: u32, replicates: u32) -> Sweep {
-    let preset = presets::find("ssgd").expect("a preset");
-    let solver = Solver {
-        batch_x: Batch::Of(1),
-        batch_y: Batch::Of(1),
-        ..preset.solver(1)
-    };
-    let problem = QuadraticSpec {
-        dim_x: 1,
-        dim_y: 1,
-        mu_f: 1.0,
-        l_f: 1.0,
-        mu_g: 1.0,
-        l_g: 1.0,
-        mean: 0.0,
-        noise: 1.0,
-        seed: 1,
-        ..QuadraticSpec::default()
-    };
-    let facts = Facts {
-        scheme: bistable_common::sweep::SCHEME,
-        problem: ProblemSpec::Quadratic(problem),
-        data: None,
-        test: 10,
-        precision: Precision::F64,
-        seed: 1,
-        replicates,
-        replace: Replace::Validation,
-        indices: Indices::All,
-        cells: vec![Cell {
-            m1: blocks * 16,
-            m2: 10,
-            ks: vec![2, 4],
-            solver,
-        }],
-    };
-    let name = SolverName {
-        label: "ssgd".into(),
-        preset: "ssgd".into(),
-    };
-    Sweep::new("test".into(), 0.95, vec![name], facts).expect("a sweep")
+    tiny::sweep(blocks * 16, replicates, 1)
 }
 
 /// A trajectory that `unit` could have, all of whose distances are `distance`.
