@@ -248,13 +248,7 @@ impl Store for Memory {
     }
 
     fn put_data(&self, data: &StoredData, content: &[u8]) -> Result<(), StoreError> {
-        let found = Hash::of(content);
-        if found != data.hash {
-            return Err(StoreError::HashMismatch {
-                announced: data.hash,
-                found,
-            });
-        }
+        data.check(content)?;
         self.write(|tables| {
             tables.data.insert(data.hash, (*data, content.into()));
             Ok(())

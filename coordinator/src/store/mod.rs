@@ -17,6 +17,7 @@ mod postgres;
 pub(crate) mod slow;
 mod sqlite;
 mod types;
+mod words;
 
 use std::{io, path::PathBuf, sync::Arc};
 

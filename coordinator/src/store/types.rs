@@ -5,6 +5,7 @@ use bistable_common::{
     sweep::Sweep,
 };
 
+use super::StoreError;
 use crate::board::{Failure, Lease, Priority, Timestamp};
 
 /// What clients want of a sweep. Whether it is complete is not stored: its results say so.
@@ -115,4 +116,15 @@ pub struct StoredData {
     pub features: u32,
     /// Classes of its labels.
     pub classes: u32,
+}
+
+impl StoredData {
+    /// Whether `content` is its own.
+    pub(super) fn check(&self, content: &[u8]) -> Result<(), StoreError> {
+        let (announced, found) = (self.hash, Hash::of(content));
+        match found == announced {
+            true => Ok(()),
+            false => Err(StoreError::HashMismatch { announced, found }),
+        }
+    }
 }

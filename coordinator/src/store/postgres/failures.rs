@@ -11,8 +11,11 @@ use super::{
     session::Session,
 };
 use crate::{
-    board::{Complaint, Failure, FailureKind, Fate},
-    store::StoreError,
+    board::{Complaint, Failure, Fate},
+    store::{
+        StoreError,
+        words::{failure_kind, hosts},
+    },
 };
 
 /// A result may have arrived since the board saw the failure: then there is nothing to record.
@@ -69,7 +72,7 @@ fn parse(row: &Row, sweep: SweepId) -> Result<Failure, StoreError> {
         },
         attempts: number(row, 3)?,
         complaint: Complaint {
-            kind: kind(get(row, 4)?)?,
+            kind: failure_kind(get(row, 4)?)?,
             error: get(row, 5)?,
             log: get(row, 6)?,
         },
@@ -81,15 +84,6 @@ fn parse(row: &Row, sweep: SweepId) -> Result<Failure, StoreError> {
             false => Fate::Retried,
         },
     })
-}
-
-fn kind(name: &str) -> Result<FailureKind, StoreError> {
-    FailureKind::from_name(name)
-        .ok_or_else(|| StoreError::Damaged(format!("failure of kind `{name}`")))
-}
-
-fn hosts(json: &str) -> Result<BTreeSet<String>, StoreError> {
-    serde_json::from_str(json).map_err(|error| StoreError::Damaged(format!("hosts: {error}")))
 }
 
 pub(super) async fn retry(

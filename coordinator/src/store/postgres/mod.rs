@@ -232,13 +232,7 @@ impl Store for Postgres {
     }
 
     fn put_data(&self, data: &StoredData, content: &[u8]) -> Result<(), StoreError> {
-        let found = Hash::of(content);
-        if found != data.hash {
-            return Err(StoreError::HashMismatch {
-                announced: data.hash,
-                found,
-            });
-        }
+        data.check(content)?;
         self.write(async |db| data::put(db, data, content).await)
     }
 

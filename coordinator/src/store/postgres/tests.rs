@@ -38,12 +38,27 @@ fn candidate(url: &str) -> (Postgres, Option<Elected>) {
     (handle, elected)
 }
 
+/// The same, with whoever comes first.
+fn elected(url: &str) -> (Postgres, Epoch, Arc<dyn Store>) {
+    let (handle, elected) = candidate(url);
+    let (epoch, store) = elected.expect("elected");
+    (handle, epoch, store)
+}
+
+/// A sweep that `store` has.
+fn submitted(store: &dyn Store) -> Sweep {
+    let sweep = fixture::sweep(40, 2, 1);
+    let submitted = store.submit_sweep(&sweep, NUMERICS, None, NOW);
+    submitted.expect("submit");
+    sweep
+}
+
 /// Opens a database and leads, whoever led before.
 fn leading(server: &Server, url: &str) -> Arc<dyn Store> {
     let reader = Postgres::open(&address(url)).expect("the store opens");
     expire(server, url);
     drop(reader);
-    candidate(url).1.expect("elected").1
+    elected(url).2
 }
 
 /// Makes the leader's term end, as its silence would.
@@ -103,12 +118,8 @@ fn lease(sweep: &Sweep) -> Lease {
 #[test]
 fn every_write_of_a_deposed_leader_is_refused() {
     let url = shared().database();
-    let (old, elected) = candidate(&url);
-    let (epoch, store) = elected.expect("elected");
-    let sweep = fixture::sweep(40, 2, 1);
-    store
-        .submit_sweep(&sweep, NUMERICS, None, NOW)
-        .expect("submit");
+    let (old, epoch, store) = elected(&url);
+    let sweep = submitted(&*store);
     expire(shared(), &url);
     let (_new, elected) = candidate(&url);
     assert!(elected.is_some_and(|(later, _)| later > epoch));
@@ -142,8 +153,7 @@ fn every_write_of_a_deposed_leader_is_refused() {
 #[test]
 fn one_leads_until_it_resigns() {
     let url = shared().database();
-    let (first, elected) = candidate(&url);
-    let (epoch, store) = elected.expect("elected");
+    let (first, epoch, store) = elected(&url);
     let second = Postgres::open(&address(&url)).expect("the store opens");
     let standing = second.campaign("http://second").expect("a campaign");
     assert!(matches!(standing, Standing::Following { leader } if leader == "http://me"));
@@ -162,8 +172,7 @@ fn one_leads_until_it_resigns() {
 #[test]
 fn a_leader_whose_term_lapsed_writes_again_once_it_has_renewed_it() {
     let url = shared().database();
-    let (handle, elected) = candidate(&url);
-    let (epoch, store) = elected.expect("elected");
+    let (handle, epoch, store) = elected(&url);
     expire(shared(), &url);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| store.apply(&[]));
@@ -195,8 +204,7 @@ fn under_way(url: &str, epoch: Epoch) -> (Database, tokio::sync::oneshot::Sender
 #[test]
 fn a_term_is_renewed_during_a_write_and_taken_over_only_after_it() {
     let url = shared().database();
-    let (first, elected) = candidate(&url);
-    let (epoch, _) = elected.expect("elected");
+    let (first, epoch, _) = elected(&url);
     let (_database, end) = under_way(&url, epoch);
     first
         .renew(epoch)
@@ -253,8 +261,7 @@ fn leases_are_written_beside_results() {
 #[test]
 fn a_write_that_hangs_is_ended_by_the_server() {
     let url = shared().database();
-    let (_first, elected) = candidate(&url);
-    let (epoch, _) = elected.expect("elected");
+    let (_first, epoch, _) = elected(&url);
     let (_database, _end) = under_way(&url, epoch);
     expire(shared(), &url);
     let second = Postgres::open(&address(&url)).expect("the store opens");
@@ -268,12 +275,8 @@ fn a_write_that_hangs_is_ended_by_the_server() {
 #[test]
 fn a_batch_is_one_transaction() {
     let url = shared().database();
-    let (_handle, elected) = candidate(&url);
-    let (_, store) = elected.expect("elected");
-    let sweep = fixture::sweep(40, 2, 1);
-    store
-        .submit_sweep(&sweep, NUMERICS, None, NOW)
-        .expect("submit");
+    let (_handle, _, store) = elected(&url);
+    let sweep = submitted(&*store);
     let results: Vec<_> = (0..3).map(|block| result(&sweep, block)).collect();
     store.record(&results, NOW).expect("record");
     let transactions = "SELECT count(*), count(DISTINCT xmin::text) FROM results";
@@ -299,12 +302,8 @@ fn commits_are_durable_whatever_the_server_was_told() {
 #[test]
 fn what_a_connection_was_doing_is_done_again_on_another() {
     let url = shared().database();
-    let (handle, elected) = candidate(&url);
-    let (_, store) = elected.expect("elected");
-    let sweep = fixture::sweep(40, 2, 1);
-    store
-        .submit_sweep(&sweep, NUMERICS, None, NOW)
-        .expect("submit");
+    let (handle, _, store) = elected(&url);
+    let sweep = submitted(&*store);
     let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                 WHERE datname = current_database() AND pid <> pg_backend_pid()";
     for block in 0..3 {
@@ -349,8 +348,7 @@ fn a_write_whose_answer_is_lost_is_not_done_twice() {
     let settings = "synchronous_commit = local\nsynchronous_standby_names = 'nobody'\n";
     let server = Server::configured(Listen::Socket, settings);
     let url = server.database();
-    let (_handle, elected) = candidate(&url);
-    let (_, store) = elected.expect("elected");
+    let (_handle, _, store) = elected(&url);
     let sweep = fixture::sweep(40, 2, 1);
     let submitted = unanswered(&server, &url, || {
         store.submit_sweep(&sweep, NUMERICS, None, NOW)
@@ -368,12 +366,8 @@ fn a_write_whose_answer_is_lost_is_not_done_twice() {
 #[test]
 fn any_text_of_a_worker_is_taken() {
     let url = shared().database();
-    let (_handle, elected) = candidate(&url);
-    let (_, store) = elected.expect("elected");
-    let sweep = fixture::sweep(40, 2, 1);
-    store
-        .submit_sweep(&sweep, NUMERICS, None, NOW)
-        .expect("submit");
+    let (_handle, _, store) = elected(&url);
+    let sweep = submitted(&*store);
     let rude = UnitResult {
         build: "\0".into(),
         worker: WorkerId("w\0".into()),

@@ -7,8 +7,11 @@ use rusqlite::{Connection, Row, named_params};
 
 use super::results::{self, unit};
 use crate::{
-    board::{Complaint, Failure, FailureKind, Fate},
-    store::StoreError,
+    board::{Complaint, Failure, Fate},
+    store::{
+        StoreError,
+        words::{failure_kind, hosts},
+    },
 };
 
 /// A result may have arrived since the board saw the failure: then there is nothing to record.
@@ -66,7 +69,7 @@ fn parse(row: &Row<'_>, sweep: SweepId) -> Result<Failure, StoreError> {
         },
         attempts: row.get(3)?,
         complaint: Complaint {
-            kind: kind(&row.get::<_, String>(4)?)?,
+            kind: failure_kind(&row.get::<_, String>(4)?)?,
             error: row.get(5)?,
             log: row.get(6)?,
         },
@@ -78,15 +81,6 @@ fn parse(row: &Row<'_>, sweep: SweepId) -> Result<Failure, StoreError> {
             false => Fate::Retried,
         },
     })
-}
-
-fn kind(name: &str) -> Result<FailureKind, StoreError> {
-    FailureKind::from_name(name)
-        .ok_or_else(|| StoreError::Damaged(format!("failure of kind `{name}`")))
-}
-
-fn hosts(json: &str) -> Result<BTreeSet<String>, StoreError> {
-    serde_json::from_str(json).map_err(|error| StoreError::Damaged(format!("hosts: {error}")))
 }
 
 pub(super) fn forget(db: &Connection, sweep: SweepId, unit: UnitKey) -> Result<(), StoreError> {

@@ -200,13 +200,7 @@ impl Store for Sqlite {
     }
 
     fn put_data(&self, data: &StoredData, content: &[u8]) -> Result<(), StoreError> {
-        let found = Hash::of(content);
-        if found != data.hash {
-            return Err(StoreError::HashMismatch {
-                announced: data.hash,
-                found,
-            });
-        }
+        data.check(content)?;
         self.write(|tx| data::put(tx, data, content))
     }
 
