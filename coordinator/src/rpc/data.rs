@@ -51,7 +51,7 @@ pub(super) async fn fetch(
     let data = blocking::<_, StoreError>(&context.store, move |store| store.data(hash)).await?;
     let data = data.ok_or_else(|| Error::NotFound(format!("there is no data set {hash}")))?;
     let (sink, stream) = responses();
-    let (store, counts) = (Arc::clone(&context.store), context.counts.clone());
+    let (store, counts) = (Arc::clone(&context.store), context.watchers.counts.clone());
     tokio::spawn(async move {
         if let Err(error) = send(&store, data, &sink, &counts).await {
             fail(&sink, error).await;
@@ -105,7 +105,11 @@ pub(super) async fn upload(
         return Err(Error::invalid("total_bytes", most));
     }
     let content = receive(&mut incoming, header.total_bytes, &mut pace).await?;
-    context.counts.received.inc_by(content.len() as u64);
+    context
+        .watchers
+        .counts
+        .received
+        .inc_by(content.len() as u64);
     blocking(&store, move |store| {
         // Before it is looked at: damage on the way is another mistake than a file of another kind.
         let found = Hash::of(&content);

@@ -40,7 +40,7 @@ use self::view::View;
 use crate::{
     dispatch::Replica,
     lead::{Leading, Role},
-    monitor::Counts,
+    monitor::Watchers,
     store::Store,
 };
 
@@ -68,7 +68,7 @@ pub(crate) struct Context {
     pub bundled: Option<Arc<Dataset>>,
     /// What reports are compared with.
     pub orders: Orders,
-    pub counts: Counts,
+    pub watchers: Watchers,
     uploads: Arc<Semaphore>,
     queries: Arc<Semaphore>,
     /// The largest data set that is taken.
@@ -82,7 +82,7 @@ impl Context {
         store: Arc<dyn Store>,
         numerics: Hash,
         bundled: Option<Arc<Dataset>>,
-        counts: Counts,
+        watchers: Watchers,
         data_bytes: u64,
     ) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Context {
             numerics,
             bundled,
             orders: Orders::default(),
-            counts,
+            watchers,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
             data_bytes,
