@@ -17,13 +17,19 @@ pub(super) struct TraceArgs {
     /// A sweep is a trace, from submit to result. OpenTelemetry's other variables (OTEL_SERVICE_NAME,
     /// OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_BSP_SCHEDULE_DELAY and so on) are heard, too.
     #[cfg(feature = "otel")]
-    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = collector)]
     traces: Option<Address>,
 
     /// About how many units of a sweep its trace follows; always the same ones
     #[cfg(feature = "otel")]
     #[arg(long, value_name = "N", default_value_t = 1000)]
     trace_units: u64,
+}
+
+#[cfg(feature = "otel")]
+fn collector(text: &str) -> Result<Address, &'static str> {
+    text.parse()
+        .map_err(|_| "write http://host:4317 or https://host:4317")
 }
 
 /// Traces on their way.

@@ -33,7 +33,7 @@ pub(super) async fn report(
     let results = blocking(&context.store, read).await?;
     let Recorded { outcomes, commit } = recorder.record(results).await?;
     for unit in followed {
-        unit.is_stored(&outcomes, &commit);
+        unit.stored(&outcomes, &commit);
     }
     Ok(v1::ReportResponse {
         outcomes: outcomes

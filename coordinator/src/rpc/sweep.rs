@@ -75,10 +75,10 @@ impl SweepService for Sweeps {
         let request = request.into_inner();
         let priority = request.priority.map(Priority);
         let sweep = self.read(request).await?;
-        submission.is_checked();
+        submission.checked();
         let submitted = dispatch.submit(sweep, priority).await;
         let (status, existed) = submitted.map_err(Error::from)?;
-        submission.is_planned(&status, existed);
+        submission.planned(&status, existed);
         Ok(Response::new(v1::SubmitSweepResponse {
             sweep: Some(status.into()),
             existed: existed.0,

@@ -1,11 +1,11 @@
 //! Spans to a collector, by OTLP over gRPC.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bistable_worker::link::{Address, Credentials};
 use opentelemetry::{
     InstrumentationScope, KeyValue,
-    trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState},
+    trace::{self, SpanContext, SpanKind, TraceFlags, TraceState},
 };
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithTonicConfig};
 use opentelemetry_sdk::{
@@ -13,6 +13,7 @@ use opentelemetry_sdk::{
     trace::{BatchSpanProcessor, SpanData, SpanProcessor},
 };
 use tokio::task::spawn_blocking;
+use tonic::{Request, Status, metadata::KeyAndMutValueRef};
 
 use super::{Sink, Span, Value};
 
@@ -23,7 +24,7 @@ const LAST_SPANS: Duration = Duration::from_secs(5);
 /// What is not said here is said by OpenTelemetry's own variables.
 #[derive(Clone)]
 pub struct Otlp {
-    processor: std::sync::Arc<BatchSpanProcessor>,
+    processor: Arc<BatchSpanProcessor>,
     scope: InstrumentationScope,
 }
 
@@ -49,6 +50,7 @@ impl Otlp {
         let exporter = SpanExporter::builder()
             .with_tonic()
             .with_channel(credentials.channel_for_later(collector))
+            .with_interceptor(discreet)
             .build()?;
         let mut processor = BatchSpanProcessor::builder(exporter).build();
         processor.set_resource(&resource());
@@ -69,6 +71,17 @@ impl Otlp {
             Err(error) => tracing::warn!(%error, "the last spans were not sent"),
         }
     }
+}
+
+/// What OTEL_EXPORTER_OTLP_HEADERS holds may be a password: whoever logs headers is told so.
+fn discreet(mut request: Request<()>) -> Result<Request<()>, Status> {
+    for entry in request.metadata_mut().iter_mut() {
+        match entry {
+            KeyAndMutValueRef::Ascii(_, value) => value.set_sensitive(true),
+            KeyAndMutValueRef::Binary(_, value) => value.set_sensitive(true),
+        }
+    }
+    Ok(request)
 }
 
 /// Who sends: `bistable`, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES have another name.
@@ -122,7 +135,7 @@ fn data(span: Span, scope: InstrumentationScope) -> SpanData {
         dropped_attributes_count: 0,
         events: Default::default(),
         links: Default::default(),
-        status: failure.map_or(Status::Unset, Status::error),
+        status: failure.map_or(trace::Status::Unset, trace::Status::error),
         instrumentation_scope: scope,
     }
 }

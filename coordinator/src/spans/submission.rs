@@ -24,12 +24,12 @@ impl Submission {
     }
 
     /// It was read, and is a sweep.
-    pub fn is_checked(&mut self) {
+    pub fn checked(&mut self) {
         self.checked = wall_clock();
     }
 
     /// Its units are stored and may be leased.
-    pub fn is_planned(self, status: &SweepStatus, Existed(existed): Existed) {
+    pub fn planned(self, status: &SweepStatus, Existed(existed): Existed) {
         let Some(story) = self.spans.story(&status.known) else {
             return;
         };

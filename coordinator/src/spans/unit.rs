@@ -55,7 +55,7 @@ impl Followed {
     }
 
     /// The report was stored by a transaction, and this became of its units.
-    pub fn is_stored(self, outcomes: &[Outcome], commit: &Range<SystemTime>) {
+    pub fn stored(self, outcomes: &[Outcome], commit: &Range<SystemTime>) {
         let Some(outcome) = outcomes.get(self.place) else {
             return;
         };
