@@ -43,7 +43,8 @@ use crate::{
 pub use crate::{
     dispatch::Backlog,
     guard::{
-        CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, DATA_BYTES, Doors, TokensError,
+        CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, DATA_BYTES, DataLimits, Doors,
+        STORED_DATA_BYTES, TokensError,
     },
 };
 
@@ -229,7 +230,7 @@ where
         numerics,
         bundled,
         counts.clone(),
-        doors.data_bytes,
+        doors.data,
     );
     let router = router(context, guard).await?;
     let (stop, stopped) = oneshot::channel();

@@ -47,6 +47,9 @@ pub const CONNECTIONS_PER_ADDRESS: usize = 2048;
 /// The largest data set.
 pub const DATA_BYTES: u64 = 1 << 30;
 
+/// All data sets together: many of the largest, and less than most disks.
+pub const STORED_DATA_BYTES: u64 = 64 << 30;
+
 /// How long a message may take to arrive, the first one of a call counted from the call's beginning.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -73,8 +76,8 @@ pub struct Doors {
     pub connections: usize,
     /// Connections at a time from an address other than this machine's.
     pub connections_per_address: usize,
-    /// The largest data set that is taken.
-    pub data_bytes: u64,
+    /// How much data is taken.
+    pub data: DataLimits,
     /// How long a message may take to arrive, beyond what its length explains.
     pub message_timeout: Duration,
 }
@@ -87,8 +90,26 @@ impl Default for Doors {
             calls_per_second: CALLS_PER_SECOND,
             connections: CONNECTIONS,
             connections_per_address: CONNECTIONS_PER_ADDRESS,
-            data_bytes: DATA_BYTES,
+            data: DataLimits::default(),
             message_timeout: MESSAGE_TIMEOUT,
+        }
+    }
+}
+
+/// How much data is taken, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct DataLimits {
+    /// The largest data set.
+    pub each: u64,
+    /// All that are stored, together.
+    pub all: u64,
+}
+
+impl Default for DataLimits {
+    fn default() -> Self {
+        Self {
+            each: DATA_BYTES,
+            all: STORED_DATA_BYTES,
         }
     }
 }

@@ -91,22 +91,20 @@ pub(super) async fn upload(
     mut incoming: Streaming<v1::UploadDataRequest>,
 ) -> Result<v1::UploadDataResponse, Error> {
     let store = context.leading()?.store;
-    let _permit = context
-        .uploads
-        .try_acquire()
-        .map_err(|_| Error::Busy("other uploads are under way; try again in a moment"))?;
+    let place = context.room.enter()?;
     let mut pace = Pace::start();
     let Some(Message::Header(header)) = next(&mut incoming, &pace).await? else {
         return Err(Error::invalid("message", "an upload begins with a header"));
     };
-    let announced = hash(&header.hash)?;
-    if header.total_bytes > context.data_bytes {
-        let most = format!("a data set has at most {} bytes here", context.data_bytes);
-        return Err(Error::invalid("total_bytes", most));
-    }
-    let content = receive(&mut incoming, header.total_bytes, &mut pace).await?;
+    let (announced, total) = (hash(&header.hash)?, header.total_bytes);
+    let room = Arc::clone(&context.room);
+    blocking(&store, move |store| room.check(store, announced, total)).await?;
+    let content = receive(&mut incoming, total, &mut pace).await?;
     context.counts.received.inc_by(content.len() as u64);
+    let room = Arc::clone(&context.room);
     blocking(&store, move |store| {
+        // Until it is done with the content, which whoever sent it need not wait for.
+        let _place = place;
         // Before it is looked at: damage on the way is another mistake than a file of another kind.
         let found = Hash::of(&content);
         if found != announced {
@@ -114,26 +112,10 @@ pub(super) async fn upload(
         }
         let dataset = Dataset::from_content(content)
             .map_err(|error| Error::Invalid(format!("not a data set: {error}")))?;
-        keep(store, &dataset).map_err(Error::from)
+        room.keep(store, &dataset)
     })
     .await?;
     Ok(v1::UploadDataResponse {})
-}
-
-/// Keeps a data set in a store.
-pub(crate) fn keep(store: &dyn Store, dataset: &Dataset) -> Result<(), StoreError> {
-    let hash = dataset.hash();
-    if store.data(hash)?.is_some() {
-        return Ok(());
-    }
-    let data = StoredData {
-        hash,
-        bytes: dataset.content().len() as u64,
-        samples: dataset.samples(),
-        features: dataset.features(),
-        classes: dataset.classes(),
-    };
-    store.put_data(&data, dataset.content())
 }
 
 async fn receive(

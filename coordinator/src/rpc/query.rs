@@ -106,6 +106,7 @@ mod tests {
     use crate::{
         board::{Timestamp, fixture},
         dispatch::{Clock, Replica},
+        guard::DataLimits,
         lead::Role,
         rpc::MAX_QUERIES,
         store::{Sqlite, slow::Slow},
@@ -127,7 +128,8 @@ mod tests {
         let (_role, roles) = watch::channel(Role::StandingBy { leader: None });
         let replica = Replica::new(Arc::clone(&store), NUMERICS, Clock::start(Timestamp(1)));
         let counts = crate::monitor::Counts::default();
-        let context = Context::new(roles, replica, store, NUMERICS, None, counts, 0);
+        let limits = DataLimits::default();
+        let context = Context::new(roles, replica, store, NUMERICS, None, counts, limits);
 
         let query = context.estimates(sweep.id(), Query::default());
         tokio::select! {

@@ -116,3 +116,12 @@ pub struct StoredData {
     /// Classes of its labels.
     pub classes: u32,
 }
+
+/// All data sets together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DataTotal {
+    /// How many there are.
+    pub sets: u64,
+    /// Size of their contents.
+    pub bytes: u64,
+}
