@@ -97,7 +97,7 @@ struct DoorArgs {
     /// What all data sets in the store may take together, in bytes; one more is refused
     ///
     /// Each counts with its content and 4 KiB. They stay when their sweeps are deleted; the bundled one is always kept.
-    #[arg(long, value_name = "BYTES", default_value_t = STORED_DATA_BYTES)]
+    #[arg(long, value_name = "BYTES", env = "BISTABLE_MAX_STORED_DATA_BYTES", default_value_t = STORED_DATA_BYTES)]
     max_stored_data_bytes: u64,
 }
 

@@ -54,7 +54,7 @@ pub const STORED_DATA_BYTES: u64 = 64 << 30;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of messages that have not arrived as a whole, over all calls.
-const MAX_UNFINISHED_BYTES: usize = 512 << 20;
+const UNFINISHED_BYTES: usize = 512 << 20;
 
 /// So many seconds' worth of calls may come at once: a fleet arrives in an instant.
 const BURST: Duration = Duration::from_secs(4);
@@ -80,6 +80,8 @@ pub struct Doors {
     pub data: DataLimits,
     /// How long a message may take to arrive, beyond what its length explains.
     pub message_timeout: Duration,
+    /// Bytes of messages that have not arrived as a whole, over all calls.
+    pub unfinished_bytes: usize,
 }
 
 impl Default for Doors {
@@ -92,6 +94,7 @@ impl Default for Doors {
             connections_per_address: CONNECTIONS_PER_ADDRESS,
             data: DataLimits::default(),
             message_timeout: MESSAGE_TIMEOUT,
+            unfinished_bytes: UNFINISHED_BYTES,
         }
     }
 }
@@ -155,7 +158,7 @@ impl Guard {
             wrong: Limiter::new(WRONG_PER_SECOND, WRONG_BURST),
             clock: Clock::start(Timestamp::default()),
             message_timeout: doors.message_timeout,
-            budget: Budget::new(MAX_UNFINISHED_BYTES),
+            budget: Budget::new(doors.unfinished_bytes),
             counts,
         })))
     }

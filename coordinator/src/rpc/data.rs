@@ -192,7 +192,51 @@ async fn next(
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use http_body::Frame;
+    use tonic::{
+        Status,
+        codec::{DecodeBuf, Decoder},
+        codegen::Bytes,
+    };
+
     use super::*;
+
+    /// A call in which nothing is ever said.
+    struct Silence;
+
+    impl http_body::Body for Silence {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            Poll::Pending
+        }
+    }
+
+    impl Decoder for Silence {
+        type Item = v1::UploadDataRequest;
+        type Error = Status;
+
+        fn decode(&mut self, _: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_is_silent_is_not_waited_for() {
+        let mut silent = Streaming::new_request(Silence, Silence, None, None);
+        let (hour, pace) = (Duration::from_secs(3600), Pace::start());
+        let ended = tokio::time::timeout(hour, next(&mut silent, &pace)).await;
+        assert!(matches!(ended, Ok(Err(Error::Busy(_)))), "{ended:?}");
+    }
 
     fn patience(seconds: u64, received: u64) -> Duration {
         let clock = Clock::start(Timestamp(1 << 40));
