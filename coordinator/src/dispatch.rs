@@ -30,7 +30,8 @@ use tokio::{
 
 use crate::{
     board::{Arrival, Board, Event, Lease, Mode, Priority, SessionId, Terms},
-    monitor::Counts,
+    monitor::Watchers,
+    spans::Chronicle,
     store::{Store, StoreError, blocking},
 };
 use command::{Command, Reply};
@@ -39,8 +40,9 @@ use record::Recorder;
 use sessions::Sessions;
 use task::Dispatcher;
 
-pub(crate) use clock::{Clock, Stopwatch};
+pub(crate) use clock::{Clock, Stopwatch, wall_clock};
 pub(crate) use command::{Existed, Outgoing, Pulse, Steering, SweepStatus};
+pub(crate) use record::Recorded;
 pub(crate) use registry::{Known, Registry};
 pub(crate) use replica::Replica;
 pub(crate) use survey::Queues;
@@ -140,7 +142,7 @@ impl Dispatch {
         backlog: Backlog,
         clock: Clock,
         seed: [u8; 32],
-        counts: Counts,
+        Watchers { counts, spans }: Watchers,
     ) -> Result<(Self, Tasks), StoreError> {
         let registry = Registry::default();
         let loaded = blocking(&store, move |store| rebuild(store, numerics)).await?;
@@ -161,11 +163,15 @@ impl Dispatch {
             stop: stopped,
             deposition: deposition.clone(),
             counts,
+            chronicle: Chronicle::new(spans, registry.clone()),
             unwritten: Vec::new(),
             unsent: Default::default(),
         };
         for (known, mut sweep) in loaded {
             registry.put(known);
+            for lease in &sweep.leases {
+                dispatcher.chronicle.lease_begins(lease);
+            }
             if backlog == Backlog::Waits && sweep.mode == Mode::Running {
                 sweep.mode = Mode::Paused;
             }

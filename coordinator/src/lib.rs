@@ -21,4 +21,5 @@ pub mod rpc;
 pub mod server;
 #[cfg(test)]
 mod simulation;
+pub mod spans;
 pub mod store;

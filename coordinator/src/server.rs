@@ -36,8 +36,9 @@ use crate::{
     guard::{self, Guard},
     lead::{Lead, Mandate, Role},
     machine::{Machine, ThisMachine},
-    monitor::{Counts, Inside},
+    monitor::{Counts, Inside, Watchers},
     rpc::{self, Context, MAX_MESSAGE_BYTES},
+    spans::Spans,
     store::{Store, StoreError, TERM, blocking},
 };
 pub use crate::{
@@ -84,6 +85,8 @@ pub struct Config {
     pub backlog: Backlog,
     /// Who is let in.
     pub doors: Doors,
+    /// Who is told of what is done.
+    pub spans: Spans,
 }
 
 impl Config {
@@ -104,6 +107,7 @@ impl Config {
             },
             backlog: Backlog::GoesOn,
             doors: Doors::default(),
+            spans: Spans::default(),
         }
     }
 }
@@ -207,16 +211,21 @@ where
         terms,
         backlog,
         doors,
+        spans,
     } = config;
     let guard = Guard::start(&doors, counts.clone()).await?;
     let clock = Clock::start(machine.time());
+    let watchers = Watchers {
+        counts: counts.clone(),
+        spans,
+    };
     let mandate = Mandate {
         numerics,
         bundled: bundled.clone(),
         terms,
         backlog,
         machine,
-        counts: counts.clone(),
+        watchers: watchers.clone(),
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = advertise.unwrap_or_else(|| format!("{scheme}://{addr}"));
@@ -229,7 +238,7 @@ where
         shared,
         numerics,
         bundled,
-        counts.clone(),
+        watchers,
         doors.data,
     );
     let router = router(context, guard).await?;

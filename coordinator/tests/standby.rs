@@ -21,6 +21,7 @@ use bistable_common::{
 use bistable_coordinator::{
     board::{Terms, Timestamp},
     server::{Backlog, Config, Doors, Server, start},
+    spans::Spans,
     store::{self, Standing, Store},
 };
 use postgres::name_of;
@@ -53,6 +54,7 @@ impl Member {
             },
             backlog: Backlog::GoesOn,
             doors: Doors::default(),
+            spans: Spans::default(),
         };
         let server = start(config).await.expect("a server");
         let url = format!("http://{}", server.addr());

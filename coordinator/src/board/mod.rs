@@ -108,6 +108,11 @@ impl Board {
         lease.into_iter().chain(self.straggles_at).min()
     }
 
+    /// What state a sweep is in; `None` if it is unknown.
+    pub fn state(&self, sweep: SweepId) -> Option<SweepState> {
+        self.sweeps.get(&sweep).map(SweepEntry::state)
+    }
+
     /// Where a sweep stands; `None` if it is unknown.
     pub fn progress(&self, sweep: SweepId) -> Option<Progress> {
         let entry = self.sweeps.get(&sweep)?;

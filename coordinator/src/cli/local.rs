@@ -20,6 +20,7 @@ use crate::{
     board::Terms,
     client::Client,
     server::{self, Backlog, Config, Server},
+    spans::Spans,
     store::{self, StoreError},
 };
 
@@ -97,7 +98,7 @@ fn deposed_by(leader: Option<String>) -> Failure {
 
 impl Local {
     /// Starts both; the worker's coordinator is filled in.
-    pub async fn start(store: String, worker: LinkConfig) -> Result<Self, Failure> {
+    pub async fn start(store: String, spans: Spans, worker: LinkConfig) -> Result<Self, Failure> {
         let any_port = (Ipv4Addr::LOCALHOST, 0).into();
         let usual = config(any_port, store).await?;
         let config = Config {
@@ -108,6 +109,7 @@ impl Local {
             },
             // What else is in the store is somebody's, but not what was asked for.
             backlog: Backlog::Waits,
+            spans,
             ..usual
         };
         let server = server::start(config).await?;

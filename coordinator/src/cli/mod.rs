@@ -22,6 +22,7 @@ mod solvers;
 mod status;
 mod steer;
 mod submit;
+mod traces;
 pub mod trajectory_rows;
 mod watch;
 

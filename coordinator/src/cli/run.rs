@@ -24,6 +24,7 @@ use super::{
     results::{with_newline, write_plots},
     status::{Status, name_of},
     submit::submit,
+    traces::TraceArgs,
     watch::follow,
 };
 use crate::{client::Client, store::StoreAddress};
@@ -63,6 +64,9 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     simd: SimdArgs,
 
+    #[command(flatten)]
+    traces: TraceArgs,
+
     /// Print JSON on stdout, for programs
     #[arg(long)]
     json: bool,
@@ -97,7 +101,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
             Simd::new(args.simd.simd).map_err(LinkError::from)?,
         )
     };
-    let mut local = Local::start(args.place.store.clone(), link).await?;
+    let traces = args.traces.start()?;
+    let mut local = Local::start(args.place.store.clone(), traces.spans.clone(), link).await?;
     let mut client = local.client().await?;
     let result = tokio::select! {
         result = measure(&mut client, prepared) => result,
@@ -112,6 +117,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     }
     drop(client);
     let stopped = patiently(local.stop()).await;
+    traces.close().await;
     let response = result?;
     stopped?;
     deliver(&args, &response)

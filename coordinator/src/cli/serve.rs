@@ -9,7 +9,7 @@ use bistable_worker::{
 };
 use clap::Args;
 
-use super::{failure::Failure, local};
+use super::{failure::Failure, local, traces::TraceArgs};
 use crate::{
     monitor::Watch,
     server::{
@@ -54,6 +54,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten)]
     monitor: MonitorArgs,
+
+    #[command(flatten)]
+    traces: TraceArgs,
 
     #[command(flatten)]
     doors: DoorArgs,
@@ -198,10 +201,12 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let _monitor = watched(args.monitor, Arc::clone(&watch)).await?;
     let advertise = args.advertised()?;
     let scheme = args.tls.scheme();
+    let traces = args.traces.start()?;
     let config = Config {
         advertise,
         tls: args.tls.files(),
         doors: args.doors.into(),
+        spans: traces.spans.clone(),
         ..local::config(args.listen, args.place.store).await?
     };
     let server = server::start(config).await?;
@@ -210,7 +215,9 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     asked.await;
     say(format_args!("leaving"));
     watch.leaves();
-    local::patiently(server.shutdown()).await
+    local::patiently(server.shutdown()).await?;
+    traces.close().await;
+    Ok(())
 }
 
 async fn watched(args: MonitorArgs, watch: Arc<Watch>) -> Result<Option<Monitor>, Failure> {

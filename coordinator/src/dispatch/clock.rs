@@ -1,6 +1,6 @@
 //! The one place where the coordinator reads a clock.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::board::Timestamp;
 
@@ -17,6 +17,12 @@ impl Stopwatch {
     pub fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// What the machine's clock shows, for people.
+#[expect(clippy::disallowed_methods, reason = "this is where clocks are read")]
+pub(crate) fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 /// A clock that starts at its machine's time and then never jumps, whatever is done to the machine's.

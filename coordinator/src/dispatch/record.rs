@@ -1,6 +1,6 @@
 //! Group commit: reports that arrive while a transaction commits share the next one.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc, time::SystemTime};
 
 use bistable_common::ids::{SweepId, UnitKey};
 use tokio::{
@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     Command, DispatchError,
-    clock::{Clock, Stopwatch},
+    clock::{Clock, Stopwatch, wall_clock},
     command::Reply,
     deposition::Deposition,
 };
@@ -28,7 +28,15 @@ const QUEUE: usize = 256;
 
 struct Batch {
     results: Vec<UnitResult>,
-    reply: oneshot::Sender<Result<Vec<Outcome>, Arc<StoreError>>>,
+    reply: oneshot::Sender<Result<Recorded, Arc<StoreError>>>,
+}
+
+/// What became of results.
+pub(crate) struct Recorded {
+    /// Of each, in order.
+    pub outcomes: Vec<Outcome>,
+    /// From when to when the transaction took.
+    pub commit: Range<SystemTime>,
 }
 
 struct Retry {
@@ -73,13 +81,13 @@ impl Recorder {
     }
 
     /// Records results; answers after they are durable.
-    pub async fn record(&self, results: Vec<UnitResult>) -> Result<Vec<Outcome>, DispatchError> {
+    pub async fn record(&self, results: Vec<UnitResult>) -> Result<Recorded, DispatchError> {
         let (reply, answer) = oneshot::channel();
         let batch = Batch { results, reply };
         let sent = self.0.send(Job::Record(batch)).await;
         sent.map_err(|_| DispatchError::Stopping)?;
-        let outcomes = answer.await.map_err(|_| DispatchError::Stopping)?;
-        outcomes.map_err(DispatchError::Recording)
+        let recorded = answer.await.map_err(|_| DispatchError::Stopping)?;
+        recorded.map_err(DispatchError::Recording)
     }
 
     /// Puts back those of `units` (of all, if there are none) that are in trouble; returns them when the board knows.
@@ -151,16 +159,17 @@ impl Clerk {
             .flat_map(|batch| std::mem::take(&mut batch.results))
             .collect();
         let (now, shared) = (self.clock.now(), Arc::clone(&results));
-        let began = Stopwatch::start();
+        let (began, since) = (Stopwatch::start(), wall_clock());
         let recorded = blocking(&self.store, move |store| store.record(&shared, now)).await;
         self.counts.committed(Written::Results, began, &recorded);
+        let committed = wall_clock();
         match recorded {
             Ok(outcomes) => {
                 self.counts.reported(&outcomes);
                 // The board hears of results before their worker does, so that a lease that is then reported as finished
                 // has nothing outstanding.
                 self.tell(news(&results, &outcomes)).await;
-                answer(batches, &sizes, &outcomes);
+                answer(batches, &sizes, &outcomes, since..committed);
             }
             Err(error) => {
                 match error {
@@ -207,13 +216,16 @@ impl Clerk {
     }
 }
 
-fn answer(batches: Vec<Batch>, sizes: &[usize], outcomes: &[Outcome]) {
+fn answer(batches: Vec<Batch>, sizes: &[usize], outcomes: &[Outcome], commit: Range<SystemTime>) {
     let mut rest = outcomes;
     for (batch, &size) in batches.into_iter().zip(sizes) {
         let (own, others) = rest.split_at(size.min(rest.len()));
         rest = others;
         // A worker that is gone reports again.
-        let _ = batch.reply.send(Ok(own.to_vec()));
+        let _ = batch.reply.send(Ok(Recorded {
+            outcomes: own.to_vec(),
+            commit: commit.clone(),
+        }));
     }
 }
 

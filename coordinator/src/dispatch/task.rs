@@ -20,6 +20,7 @@ use super::{
 use crate::{
     board::{Arrival, Board, Effect, Event, Lease, Mode, Priority, SessionId},
     monitor::{self, Counts},
+    spans::Chronicle,
     store::{Change, Lifecycle, Store, StoreError, Submitted, blocking},
 };
 
@@ -40,6 +41,7 @@ pub(super) struct Dispatcher {
     pub stop: watch::Receiver<bool>,
     pub deposition: Deposition,
     pub counts: Counts,
+    pub chronicle: Chronicle,
     /// Decided, not yet durable.
     pub unwritten: Vec<Change>,
     /// Letters that may go when the decisions are durable.
@@ -141,15 +143,22 @@ impl Dispatcher {
         self.board.check_invariants(now);
         for effect in effects {
             match effect {
-                Effect::SaveLease(lease) => self.unwritten.push(Change::SaveLease(lease)),
+                Effect::SaveLease(lease) => {
+                    self.chronicle.lease_begins(&lease);
+                    self.unwritten.push(Change::SaveLease(lease));
+                }
                 Effect::ExtendLease(token, deadline) => {
                     self.unwritten.push(Change::ExtendLease(token, deadline));
                 }
-                Effect::DropLease(token) => self.unwritten.push(Change::DropLease(token)),
+                Effect::DropLease(token) => {
+                    self.chronicle.lease_ends(token);
+                    self.unwritten.push(Change::DropLease(token));
+                }
                 Effect::RecordFailure(failure) => {
                     tracing::warn!(unit = ?failure.unit, attempts = failure.attempts, worker = %failure.worker,
                         host = failure.host, fate = ?failure.fate, "a unit failed: {}", failure.complaint.error);
                     self.counts.failed(failure.complaint.kind, failure.fate);
+                    self.chronicle.failed(&failure);
                     self.unwritten.push(Change::RecordFailure(failure));
                 }
                 Effect::SaveCost(sweep, cell, us) => {
@@ -164,7 +173,10 @@ impl Dispatcher {
                 Effect::Disconnect(session) => self.unsent.push_back(Letter::Goodbye(session)),
                 Effect::Refuse(token) => refused.push(token),
                 // Watchers look for themselves; they only need to know that there is something to see.
-                Effect::Progressed(_) => self.changes.send_modify(|count| *count += 1),
+                Effect::Progressed(sweep) => {
+                    self.chronicle.sweep_is(sweep, self.board.state(sweep));
+                    self.changes.send_modify(|count| *count += 1);
+                }
             }
         }
         refused

@@ -40,8 +40,8 @@ impl World {
         let shared = Arc::clone(&store);
         let shared: Arc<dyn Store> = shared;
         let clock = Clock::start(Timestamp(1));
-        let (backlog, counts) = (Backlog::GoesOn, Counts::default());
-        let started = Dispatch::start(shared, NUMERICS, terms, backlog, clock, [1; 32], counts);
+        let (backlog, watchers) = (Backlog::GoesOn, Watchers::default());
+        let started = Dispatch::start(shared, NUMERICS, terms, backlog, clock, [1; 32], watchers);
         let (dispatch, tasks) = started.await.expect("a dispatcher");
         Self {
             _folder: folder,
@@ -60,8 +60,8 @@ impl World {
     /// Reports that block has `bytes`.
     async fn report(&self, block: u32, bytes: &[u8]) -> Outcome {
         let results = vec![result(block, bytes)];
-        let outcomes = self.dispatch.recorder().record(results);
-        outcomes.await.expect("an answer")[0]
+        let recorded = self.dispatch.recorder().record(results);
+        recorded.await.expect("an answer").outcomes[0]
     }
 
     async fn retry(&self) -> Vec<UnitKey> {

@@ -119,7 +119,7 @@ impl Candidate {
             Ok(begun) => begun,
             Err(error) => return self.give_up(epoch, &error).await,
         };
-        self.mandate.counts.leads(Some(epoch));
+        self.mandate.watchers.counts.leads(Some(epoch));
         tracing::info!(%epoch, "leading");
         self.roles.send_replace(Role::Leading(leading));
         let why = tokio::select! {

@@ -78,7 +78,7 @@ impl Lead {
         mut stopped: watch::Receiver<bool>,
     ) -> Result<Self, ServerError> {
         let (leading, mut tasks) = mandate.begin(store).await?;
-        mandate.counts.leads(None);
+        mandate.watchers.counts.leads(None);
         let (roles_in, roles) = watch::channel(Role::Leading(leading));
         let task = tokio::spawn(async move {
             let _ = stopped.wait_for(|stop| *stop).await;

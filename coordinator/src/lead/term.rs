@@ -10,7 +10,7 @@ use crate::{
     board::Terms,
     dispatch::{Backlog, Clock, Dispatch, Tasks},
     machine::Machine,
-    monitor::Counts,
+    monitor::Watchers,
     rpc,
     server::ServerError,
     store::{Store, blocking},
@@ -24,7 +24,7 @@ pub(crate) struct Mandate {
     pub terms: Terms,
     pub backlog: Backlog,
     pub machine: Arc<dyn Machine>,
-    pub counts: Counts,
+    pub watchers: Watchers,
 }
 
 impl Mandate {
@@ -40,7 +40,7 @@ impl Mandate {
             self.backlog,
             Clock::start(self.machine.time()),
             self.machine.secret()?,
-            self.counts.clone(),
+            self.watchers.clone(),
         )
         .await?;
         Ok((Leading { dispatch, store }, tasks))

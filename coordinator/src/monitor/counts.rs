@@ -52,13 +52,7 @@ const OUTCOMES: [Outcome; 4] = [
 ];
 
 fn outcome(outcome: Outcome) -> Labels<1> {
-    let name = match outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Duplicate => "duplicate",
-        Outcome::Conflicting => "conflicting",
-        Outcome::Stale => "stale",
-    };
-    [("outcome", name)]
+    [("outcome", outcome.name())]
 }
 
 /// Why calls are turned away.

@@ -25,6 +25,7 @@ pub(crate) use self::counts::{Counts, OpenConnection, Written};
 use crate::{
     dispatch::{Dispatch, DispatchError},
     lead::Role,
+    spans::Spans,
     store::{Store, StoreError, blocking},
 };
 
@@ -33,6 +34,15 @@ const LOOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A store that takes longer to answer is as good as away.
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Those who look on while a coordinator works.
+#[derive(Clone, Default)]
+pub(crate) struct Watchers {
+    /// They count.
+    pub counts: Counts,
+    /// They tell.
+    pub spans: Spans,
+}
 
 /// What is watched of a coordinator that serves.
 #[derive(Clone)]

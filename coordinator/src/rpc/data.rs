@@ -51,7 +51,7 @@ pub(super) async fn fetch(
     let data = blocking::<_, StoreError>(&context.store, move |store| store.data(hash)).await?;
     let data = data.ok_or_else(|| Error::NotFound(format!("there is no data set {hash}")))?;
     let (sink, stream) = responses();
-    let (store, counts) = (Arc::clone(&context.store), context.counts.clone());
+    let (store, counts) = (Arc::clone(&context.store), context.watchers.counts.clone());
     tokio::spawn(async move {
         if let Err(error) = send(&store, data, &sink, &counts).await {
             fail(&sink, error).await;
@@ -100,7 +100,11 @@ pub(super) async fn upload(
     let room = Arc::clone(&context.room);
     blocking(&store, move |store| room.check(store, announced, total)).await?;
     let content = receive(&mut incoming, total, &mut pace).await?;
-    context.counts.received.inc_by(content.len() as u64);
+    context
+        .watchers
+        .counts
+        .received
+        .inc_by(content.len() as u64);
     let room = Arc::clone(&context.room);
     blocking(&store, move |store| {
         // Until it is done with the content, which whoever sent it need not wait for.

@@ -193,12 +193,14 @@ fn fuzz_reports_and_what_becomes_of_them() {
             token: vec![0; 16].into(),
             trajectory: trajectory.encode().into(),
             compute_us: 7,
+            computed_us: 0,
         };
         v1::ReportRequest {
             worker: "w".into(),
             numerics: NUMERICS.0.to_vec().into(),
             build: "test".into(),
             units: vec![unit],
+            sent_us: 0,
         }
         .encode_to_vec()
     });

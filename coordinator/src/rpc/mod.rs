@@ -42,7 +42,7 @@ use crate::{
     dispatch::Replica,
     guard::DataLimits,
     lead::{Leading, Role},
-    monitor::Counts,
+    monitor::Watchers,
     store::Store,
 };
 
@@ -67,7 +67,7 @@ pub(crate) struct Context {
     pub bundled: Option<Arc<Dataset>>,
     /// What reports are compared with.
     pub orders: Orders,
-    pub counts: Counts,
+    pub watchers: Watchers,
     room: Arc<Room>,
     queries: Arc<Semaphore>,
 }
@@ -79,7 +79,7 @@ impl Context {
         store: Arc<dyn Store>,
         numerics: Hash,
         bundled: Option<Arc<Dataset>>,
-        counts: Counts,
+        watchers: Watchers,
         data: DataLimits,
     ) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Context {
             numerics,
             bundled,
             orders: Orders::default(),
-            counts,
+            watchers,
             room: Arc::new(Room::new(data)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
         }

@@ -11,7 +11,7 @@ use bistable_common::{
 
 use super::{Context, Error, estimate_wire::to_wire, troubles};
 use crate::{
-    dispatch::DispatchError,
+    dispatch::{DispatchError, wall_clock},
     estimate::{self, Query},
     store::{Store, StoreError, blocking},
 };
@@ -30,6 +30,8 @@ impl Context {
         let permit = permit.map_err(|_| DispatchError::Stopping)?;
         let asker = Arc::new(());
         let asked = Arc::downgrade(&asker);
+        let story = self.watchers.spans.story(&known);
+        let began = wall_clock();
         let answer = blocking(&self.store, move |store| {
             // Held for as long as the work takes, whoever waits for it.
             let _permit = permit;
@@ -50,6 +52,9 @@ impl Context {
         })
         .await;
         drop(asker);
+        if let (Some(story), Ok(_)) = (story, &answer) {
+            story.tell(story.span("estimate", story.sweep(), began..wall_clock()));
+        }
         answer
     }
 }
@@ -127,9 +132,8 @@ mod tests {
         let store: Arc<dyn Store> = Arc::clone(&slow) as _;
         let (_role, roles) = watch::channel(Role::StandingBy { leader: None });
         let replica = Replica::new(Arc::clone(&store), NUMERICS, Clock::start(Timestamp(1)));
-        let counts = crate::monitor::Counts::default();
-        let limits = DataLimits::default();
-        let context = Context::new(roles, replica, store, NUMERICS, None, counts, limits);
+        let (watchers, limits) = (crate::monitor::Watchers::default(), DataLimits::default());
+        let context = Context::new(roles, replica, store, NUMERICS, None, watchers, limits);
 
         let query = context.estimates(sweep.id(), Query::default());
         tokio::select! {

@@ -8,7 +8,8 @@ use bistable_common::{
 
 use super::{Context, Error, orders::Orders, shape::Expected};
 use crate::{
-    dispatch::{DispatchError, Registry},
+    dispatch::{DispatchError, Recorded, Registry},
+    spans::Followed,
     store::{Store, UnitResult, blocking},
 };
 
@@ -27,9 +28,13 @@ pub(super) async fn report(
     let recorder = dispatch.recorder().clone();
     // Decoding megabytes would keep other calls waiting.
     let registry = dispatch.registry().clone();
+    let followed = Followed::of(&context.watchers.spans, &registry, &request);
     let read = move |_: &dyn Store| read(&registry, &orders, request);
     let results = blocking(&context.store, read).await?;
-    let outcomes = recorder.record(results).await?;
+    let Recorded { outcomes, commit } = recorder.record(results).await?;
+    for unit in followed {
+        unit.stored(&outcomes, &commit);
+    }
     Ok(v1::ReportResponse {
         outcomes: outcomes
             .into_iter()
@@ -48,6 +53,7 @@ pub(super) fn read(
         numerics,
         build,
         units,
+        sent_us: _,
     } = request;
     if units.len() > MAX_UNITS {
         return Err(Error::invalid("units", "more than 1024 in one report"));
@@ -65,6 +71,7 @@ pub(super) fn read(
                 token: _,
                 trajectory,
                 compute_us,
+                computed_us: _,
             } = unit;
             let unit = UnitId::try_from(unit)?;
             check(registry, orders, unit, &trajectory)?;

@@ -52,7 +52,7 @@ pub(super) async fn open(
         return Err(Error::invalid("message", "a session begins with a hello"));
     };
     let arrival = check_hello(hello, context.numerics);
-    let arrival = arrival.inspect_err(|_| context.counts.refused_worker())?;
+    let arrival = arrival.inspect_err(|_| context.watchers.counts.refused_worker())?;
     let (opened, ready) = oneshot::channel();
     // A task of its own, so that a caller who leaves now cannot leave half a session behind.
     tokio::spawn(listen(dispatch, arrival, incoming, opened));

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     board::Priority,
-    dispatch::{Existed, Steering},
+    dispatch::Steering,
+    spans::Submission,
     store::{Store, blocking},
 };
 
@@ -70,14 +71,17 @@ impl SweepService for Sweeps {
         request: Request<v1::SubmitSweepRequest>,
     ) -> Result<Response<v1::SubmitSweepResponse>, Status> {
         let dispatch = self.0.leading()?.dispatch;
+        let mut submission = Submission::begins(&self.0.watchers.spans);
         let request = request.into_inner();
         let priority = request.priority.map(Priority);
         let sweep = self.read(request).await?;
+        submission.checked();
         let submitted = dispatch.submit(sweep, priority).await;
-        let (status, Existed(existed)) = submitted.map_err(Error::from)?;
+        let (status, existed) = submitted.map_err(Error::from)?;
+        submission.planned(&status, existed);
         Ok(Response::new(v1::SubmitSweepResponse {
             sweep: Some(status.into()),
-            existed,
+            existed: existed.0,
         }))
     }
 

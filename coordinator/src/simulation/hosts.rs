@@ -20,6 +20,7 @@ use crate::{
     board::Terms,
     monitor::Counts,
     server::{self, Backlog, Config, Doors},
+    spans::Spans,
     store::Store,
 };
 
@@ -84,6 +85,7 @@ fn config(name: &str, store: Arc<dyn Store>, listen: SocketAddr) -> Config {
         },
         backlog: Backlog::GoesOn,
         doors: Doors::default(),
+        spans: Spans::default(),
     }
 }
 

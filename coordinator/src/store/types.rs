@@ -74,6 +74,18 @@ pub enum Outcome {
     Stale,
 }
 
+impl Outcome {
+    /// Its name, in metrics and traces.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Conflicting => "conflicting",
+            Self::Stale => "stale",
+        }
+    }
+}
+
 /// One of several results of a unit, without its bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rival {

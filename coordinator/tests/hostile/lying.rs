@@ -106,12 +106,14 @@ async fn report_cost(siege: &Siege, worker: &str, block: u32, compute_us: u64) -
         token: vec![0; 16].into(),
         trajectory: trajectory(&siege.sweep, unit.key, 0.5).encode().into(),
         compute_us,
+        computed_us: 0,
     };
     let request = v1::ReportRequest {
         worker: worker.into(),
         numerics: NUMERICS.0.to_vec().into(),
         build: "test".into(),
         units: vec![report],
+        sent_us: 0,
     };
     let answer = siege.world.work().report(request).await.expect("report");
     answer.into_inner().outcomes().next().expect("an outcome")

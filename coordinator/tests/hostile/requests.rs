@@ -172,7 +172,9 @@ fn calls_of_workers(unit: UnitId, trajectory: Vec<u8>) -> Vec<Call> {
             token: vec![0; 16].into(),
             trajectory: trajectory.into(),
             compute_us: 5,
+            computed_us: 0,
         }],
+        sent_us: 0,
     };
     let said = [
         Say::Hello(hello("w")),

@@ -4,8 +4,11 @@ mod outcomes;
 mod samples;
 #[path = "../support/scrape.rs"]
 mod scrape;
+mod spans;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/sweeps.rs"]
+mod sweeps;
 
 use std::sync::Arc;
 

@@ -26,4 +26,6 @@ mod store;
 #[path = "../support/sweeps.rs"]
 mod sweeps;
 mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod trust;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bistable_common::{
     draw::{first_draws, measured_order},
-    ids::{Block, CellId, Hash, Replicate, UnitId, UnitKey},
+    ids::{Block, CellId, Hash, LeaseToken, Replicate, UnitId, UnitKey},
     plan::Plan,
     spec::{Batch, Precision, ProblemSpec, QuadraticSpec, Solver, presets},
     sweep::{Cell, Facts, Indices, Replace, SolverName, Sweep},
@@ -22,6 +22,7 @@ use bistable_common::{
 use bistable_coordinator::{
     board::{Terms, Timestamp},
     server::{Backlog, Config, Doors, Server, TlsFiles, start},
+    spans::Spans,
     store::{self, Store},
 };
 use bistable_worker::link::Credentials;
@@ -191,7 +192,8 @@ pub fn config(
     (config, folder)
 }
 
-fn config_in(
+/// The same, with its store in `folder`.
+pub fn config_in(
     folder: &tempfile::TempDir,
     sweeps: &[&Sweep],
     lease_timeout: Duration,
@@ -218,6 +220,7 @@ fn config_in(
         },
         backlog: Backlog::GoesOn,
         doors,
+        spans: Spans::default(),
     }
 }
 
@@ -300,13 +303,18 @@ impl Worker {
             .map(|unit| (unit, trajectory(sweep, unit.key, 0.5).encode()))
             .collect();
         let count = units.len();
-        let outcomes = report(self.work.clone(), units, NUMERICS).await;
+        let token = token_of(&lease);
+        let outcomes = report_under(token, self.work.clone(), units, NUMERICS).await;
         let accepted = vec![v1::Outcome::Accepted; count];
         assert_eq!(outcomes.expect("report"), accepted);
         let token = lease.token;
         self.say(Say::Finished(v1::Finished { token })).await;
         count
     }
+}
+
+pub fn token_of(lease: &v1::Lease) -> LeaseToken {
+    LeaseToken::try_from(lease.token.as_ref()).expect("a token")
 }
 
 pub fn units_of(sweep: &Sweep, lease: &v1::Lease) -> impl Iterator<Item = UnitId> + use<> {
@@ -326,22 +334,35 @@ pub fn key(cell: u32, replicate: u32, block: u32) -> UnitKey {
     }
 }
 
+/// Reports units that were computed under no lease that is known.
 pub async fn report(
+    work: WorkServiceClient<Channel>,
+    units: Vec<(UnitId, Vec<u8>)>,
+    numerics: Hash,
+) -> Result<Vec<v1::Outcome>, Status> {
+    report_under(LeaseToken([0; 16]), work, units, numerics).await
+}
+
+/// Reports units that were computed under a lease.
+pub async fn report_under(
+    token: LeaseToken,
     mut work: WorkServiceClient<Channel>,
     units: Vec<(UnitId, Vec<u8>)>,
     numerics: Hash,
 ) -> Result<Vec<v1::Outcome>, Status> {
     let units = units.into_iter().map(|(unit, bytes)| v1::UnitReport {
         unit: Some(unit.into()),
-        token: vec![0; 16].into(),
+        token: token.0.to_vec().into(),
         trajectory: bytes.into(),
         compute_us: 1_000,
+        computed_us: 0,
     });
     let request = v1::ReportRequest {
         worker: "w".into(),
         numerics: numerics.0.to_vec().into(),
         build: "test".into(),
         units: units.collect(),
+        sent_us: 0,
     };
     let answer = work.report(request).await?.into_inner();
     Ok(answer.outcomes().collect())

@@ -31,6 +31,7 @@ pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
         "BISTABLE_TLS_CA",
         "BISTABLE_TLS_CERT",
         "BISTABLE_TLS_KEY",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
         "PGPASSWORD",
         "PGSSLMODE",
         "PGSSLROOTCERT",

@@ -18,7 +18,7 @@ use bistable_common::{
     wire::v1::{self, FailureKind},
 };
 
-use super::{event::End, lease::Lease, runner::Runner};
+use super::{clock, event::End, lease::Lease, runner::Runner};
 use crate::{
     data::Dataset,
     journal,
@@ -130,6 +130,7 @@ fn run_from(
             token: job.lease.token.0.to_vec().into(),
             trajectory: trajectory.encode().into(),
             compute_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            computed_us: clock::now_us(),
         };
         next = block.0.saturating_add(1);
         if !outlet.unit(report) || job.is_last() {

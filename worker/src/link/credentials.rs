@@ -11,7 +11,7 @@ use tonic::transport::Channel;
 use super::{
     Address,
     bearer::{Bearer, Unusable, Wire},
-    dial::dial,
+    dial::{dial, dial_later},
 };
 use crate::tls::{H2, Pem, TlsFileError, client, system_roots};
 
@@ -128,6 +128,11 @@ impl Credentials {
     /// The same, but no call shows a token.
     pub async fn channel(&self, address: &Address) -> Result<Channel, NoConnection> {
         dial(address, self).await
+    }
+
+    /// A channel that connects when it is used, and again whenever it must.
+    pub fn channel_for_later(&self, address: &Address) -> Channel {
+        dial_later(address, self)
     }
 
     /// How to speak TLS, by the files as they are now.

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Uri};
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use super::{
     address::{Address, CONNECT_TIMEOUT},
@@ -36,17 +36,33 @@ pub(super) async fn dial(
     credentials: &Credentials,
 ) -> Result<Channel, NoConnection> {
     let (words, mut first_word) = mpsc::channel(1);
-    let (at, credentials) = (address.clone(), credentials.clone());
-    let dialer = tower::service_fn(move |uri: Uri| {
-        let line = open(uri, at.clone(), credentials.clone(), words.clone());
-        async move { line.await.map(TokioIo::new) }
-    });
+    let dialer = dialer(address, credentials, words);
     let connected = address.endpoint().connect_with_connector(dialer).await;
     let channel = connected.map_err(|error| NoConnection(innermost(&error)))?;
     match first_word.recv().await {
         Some(Err(reason)) => Err(NoConnection(reason)),
         Some(Ok(())) | None => Ok(channel),
     }
+}
+
+/// The same when the channel is first used; nobody waits for it.
+pub(super) fn dial_later(address: &Address, credentials: &Credentials) -> Channel {
+    let (words, _) = mpsc::channel(1);
+    let dialer = dialer(address, credentials, words);
+    address.endpoint().connect_with_connector_lazy(dialer)
+}
+
+fn dialer(
+    address: &Address,
+    credentials: &Credentials,
+    words: mpsc::Sender<Word>,
+) -> impl Service<Uri, Response = TokioIo<Line>, Error = NoConnection, Future: Send> + Send + use<>
+{
+    let (address, credentials) = (address.clone(), credentials.clone());
+    tower::service_fn(move |uri: Uri| {
+        let line = open(uri, address.clone(), credentials.clone(), words.clone());
+        async move { line.await.map(TokioIo::new) }
+    })
 }
 
 async fn open(

@@ -37,6 +37,8 @@ pub(super) fn sender(hello: &v1::Hello) -> v1::ReportRequest {
         numerics: hello.numerics.clone(),
         build: hello.build.clone(),
         units: Vec::new(),
+        // Said when it is sent.
+        sent_us: 0,
     }
 }
 

@@ -9,6 +9,7 @@ mod backoff;
 mod bearer;
 mod beat;
 mod cache;
+mod clock;
 mod compute;
 mod connector;
 mod credentials;

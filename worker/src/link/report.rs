@@ -19,6 +19,7 @@ use super::{
     Client,
     address::pushback_of,
     backoff::Backoff,
+    clock,
     event::{End, Event, Output},
     surroundings::Surroundings,
     tally::Tally,
@@ -133,7 +134,7 @@ impl Reporter {
 
     /// Calls until there is an answer: acknowledged, or refused for what the units are.
     async fn report(&mut self, units: Vec<v1::UnitReport>) -> Option<Result<(), String>> {
-        let request = v1::ReportRequest {
+        let mut request = v1::ReportRequest {
             units,
             ..self.sender.clone()
         };
@@ -141,6 +142,7 @@ impl Reporter {
         loop {
             let mut told = None;
             let mut client = self.connected().await?;
+            request.sent_us = clock::now_us();
             match timeout(ANSWER_TIMEOUT, client.report(request.clone())).await {
                 Ok(Ok(response)) if answers(&request, response.get_ref()) => {
                     log_outcomes(&request, response.get_ref());
