@@ -44,7 +44,8 @@ use crate::{
 pub use crate::{
     dispatch::Backlog,
     guard::{
-        CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, DATA_BYTES, Doors, TokensError,
+        CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, DATA_BYTES, DataLimits, Doors,
+        STORED_DATA_BYTES, TokensError,
     },
 };
 
@@ -238,7 +239,7 @@ where
         numerics,
         bundled,
         watchers,
-        doors.data_bytes,
+        doors.data,
     );
     let router = router(context, guard).await?;
     let (stop, stopped) = oneshot::channel();

@@ -13,8 +13,8 @@ use super::{failure::Failure, local, traces::TraceArgs};
 use crate::{
     monitor::Watch,
     server::{
-        self, CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, Config, DATA_BYTES, Doors,
-        TlsFiles,
+        self, CALLS_PER_SECOND, CONNECTIONS, CONNECTIONS_PER_ADDRESS, Config, DATA_BYTES,
+        DataLimits, Doors, STORED_DATA_BYTES, TlsFiles,
     },
 };
 
@@ -96,6 +96,12 @@ struct DoorArgs {
     /// The largest data set that is taken, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = DATA_BYTES)]
     max_data_bytes: u64,
+
+    /// What all data sets in the store may take together, in bytes; one more is refused
+    ///
+    /// Each counts with its content and 4 KiB. They stay when their sweeps are deleted; the bundled one is always kept.
+    #[arg(long, value_name = "BYTES", env = "BISTABLE_MAX_STORED_DATA_BYTES", default_value_t = STORED_DATA_BYTES)]
+    max_stored_data_bytes: u64,
 }
 
 impl From<DoorArgs> for Doors {
@@ -107,6 +113,7 @@ impl From<DoorArgs> for Doors {
             max_connections,
             max_connections_per_address,
             max_data_bytes,
+            max_stored_data_bytes,
         } = args;
         Self {
             tokens,
@@ -114,7 +121,10 @@ impl From<DoorArgs> for Doors {
             calls_per_second: rate_limit,
             connections: max_connections,
             connections_per_address: max_connections_per_address,
-            data_bytes: max_data_bytes,
+            data: DataLimits {
+                each: max_data_bytes,
+                all: max_stored_data_bytes,
+            },
             ..Self::default()
         }
     }

@@ -84,3 +84,57 @@ async fn until(mut over: Over, answer: impl Future<Output = Answer>) -> Answer {
 fn withdrawn() -> Status {
     Status::unauthenticated("the token was withdrawn")
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::codegen::http::HeaderMap;
+
+    use super::*;
+    use crate::{guard::Doors, monitor::Counts};
+
+    /// Answers with the headers that it was called with.
+    struct Mirror;
+
+    impl Service<Request<Body>> for Mirror {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = std::future::Ready<Answer>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Body>) -> Self::Future {
+            let mut answer = Response::new(Body::empty());
+            *answer.headers_mut() = request.headers().clone();
+            ready(Ok(answer))
+        }
+    }
+
+    async fn seen_behind(guard: &Guard, authorization: &str) -> HeaderMap {
+        let request = Request::post("/bistable.v1.SweepService/ListSweeps")
+            .header("te", "trailers")
+            .header(AUTHORIZATION, authorization)
+            .body(Body::empty());
+        let answer = guard.layer(Mirror).call(request.expect("a request")).await;
+        let Ok(answer) = answer;
+        answer.headers().clone()
+    }
+
+    #[tokio::test]
+    async fn a_token_goes_no_further_than_the_door() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let token = "read-token-0123456789abcdef";
+        std::fs::write(folder.path().join("read"), token).expect("a file");
+        let doors = Doors {
+            tokens: Some(folder.path().to_owned()),
+            ..Doors::default()
+        };
+        for doors in [doors, Doors::default()] {
+            let guard = Guard::start(&doors, Counts::default()).await;
+            let seen = seen_behind(&guard.expect("a guard"), &format!("Bearer {token}")).await;
+            assert_eq!(seen["te"], "trailers", "the call went through");
+            assert!(!seen.contains_key(AUTHORIZATION), "{seen:?}");
+        }
+    }
+}

@@ -47,11 +47,14 @@ pub const CONNECTIONS_PER_ADDRESS: usize = 2048;
 /// The largest data set.
 pub const DATA_BYTES: u64 = 1 << 30;
 
+/// All data sets together: many of the largest, and less than most disks.
+pub const STORED_DATA_BYTES: u64 = 64 << 30;
+
 /// How long a message may take to arrive, the first one of a call counted from the call's beginning.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of messages that have not arrived as a whole, over all calls.
-const MAX_UNFINISHED_BYTES: usize = 512 << 20;
+const UNFINISHED_BYTES: usize = 512 << 20;
 
 /// So many seconds' worth of calls may come at once: a fleet arrives in an instant.
 const BURST: Duration = Duration::from_secs(4);
@@ -73,10 +76,12 @@ pub struct Doors {
     pub connections: usize,
     /// Connections at a time from an address other than this machine's.
     pub connections_per_address: usize,
-    /// The largest data set that is taken.
-    pub data_bytes: u64,
+    /// How much data is taken.
+    pub data: DataLimits,
     /// How long a message may take to arrive, beyond what its length explains.
     pub message_timeout: Duration,
+    /// Bytes of messages that have not arrived as a whole, over all calls.
+    pub unfinished_bytes: usize,
 }
 
 impl Default for Doors {
@@ -87,8 +92,27 @@ impl Default for Doors {
             calls_per_second: CALLS_PER_SECOND,
             connections: CONNECTIONS,
             connections_per_address: CONNECTIONS_PER_ADDRESS,
-            data_bytes: DATA_BYTES,
+            data: DataLimits::default(),
             message_timeout: MESSAGE_TIMEOUT,
+            unfinished_bytes: UNFINISHED_BYTES,
+        }
+    }
+}
+
+/// How much data is taken, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct DataLimits {
+    /// The largest data set.
+    pub each: u64,
+    /// All that are stored, together.
+    pub all: u64,
+}
+
+impl Default for DataLimits {
+    fn default() -> Self {
+        Self {
+            each: DATA_BYTES,
+            all: STORED_DATA_BYTES,
         }
     }
 }
@@ -134,7 +158,7 @@ impl Guard {
             wrong: Limiter::new(WRONG_PER_SECOND, WRONG_BURST),
             clock: Clock::start(Timestamp::default()),
             message_timeout: doors.message_timeout,
-            budget: Budget::new(MAX_UNFINISHED_BYTES),
+            budget: Budget::new(doors.unfinished_bytes),
             counts,
         })))
     }

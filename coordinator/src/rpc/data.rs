@@ -91,26 +91,24 @@ pub(super) async fn upload(
     mut incoming: Streaming<v1::UploadDataRequest>,
 ) -> Result<v1::UploadDataResponse, Error> {
     let store = context.leading()?.store;
-    let _permit = context
-        .uploads
-        .try_acquire()
-        .map_err(|_| Error::Busy("other uploads are under way; try again in a moment"))?;
+    let place = context.room.enter()?;
     let mut pace = Pace::start();
     let Some(Message::Header(header)) = next(&mut incoming, &pace).await? else {
         return Err(Error::invalid("message", "an upload begins with a header"));
     };
-    let announced = hash(&header.hash)?;
-    if header.total_bytes > context.data_bytes {
-        let most = format!("a data set has at most {} bytes here", context.data_bytes);
-        return Err(Error::invalid("total_bytes", most));
-    }
-    let content = receive(&mut incoming, header.total_bytes, &mut pace).await?;
+    let (announced, total) = (hash(&header.hash)?, header.total_bytes);
+    let room = Arc::clone(&context.room);
+    blocking(&store, move |store| room.check(store, announced, total)).await?;
+    let content = receive(&mut incoming, total, &mut pace).await?;
     context
         .watchers
         .counts
         .received
         .inc_by(content.len() as u64);
+    let room = Arc::clone(&context.room);
     blocking(&store, move |store| {
+        // Until it is done with the content, which whoever sent it need not wait for.
+        let _place = place;
         // Before it is looked at: damage on the way is another mistake than a file of another kind.
         let found = Hash::of(&content);
         if found != announced {
@@ -118,26 +116,10 @@ pub(super) async fn upload(
         }
         let dataset = Dataset::from_content(content)
             .map_err(|error| Error::Invalid(format!("not a data set: {error}")))?;
-        keep(store, &dataset).map_err(Error::from)
+        room.keep(store, &dataset)
     })
     .await?;
     Ok(v1::UploadDataResponse {})
-}
-
-/// Keeps a data set in a store.
-pub(crate) fn keep(store: &dyn Store, dataset: &Dataset) -> Result<(), StoreError> {
-    let hash = dataset.hash();
-    if store.data(hash)?.is_some() {
-        return Ok(());
-    }
-    let data = StoredData {
-        hash,
-        bytes: dataset.content().len() as u64,
-        samples: dataset.samples(),
-        features: dataset.features(),
-        classes: dataset.classes(),
-    };
-    store.put_data(&data, dataset.content())
 }
 
 async fn receive(
@@ -214,7 +196,51 @@ async fn next(
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use http_body::Frame;
+    use tonic::{
+        Status,
+        codec::{DecodeBuf, Decoder},
+        codegen::Bytes,
+    };
+
     use super::*;
+
+    /// A call in which nothing is ever said.
+    struct Silence;
+
+    impl http_body::Body for Silence {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            Poll::Pending
+        }
+    }
+
+    impl Decoder for Silence {
+        type Item = v1::UploadDataRequest;
+        type Error = Status;
+
+        fn decode(&mut self, _: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_is_silent_is_not_waited_for() {
+        let mut silent = Streaming::new_request(Silence, Silence, None, None);
+        let (hour, pace) = (Duration::from_secs(3600), Pace::start());
+        let ended = tokio::time::timeout(hour, next(&mut silent, &pace)).await;
+        assert!(matches!(ended, Ok(Err(Error::Busy(_)))), "{ended:?}");
+    }
 
     fn patience(seconds: u64, received: u64) -> Duration {
         let clock = Clock::start(Timestamp(1 << 40));

@@ -31,6 +31,9 @@ pub(crate) enum Error {
     /// Too much at once; later it may succeed.
     #[error("{0}")]
     Busy(&'static str),
+    /// There is no room, and waiting makes none.
+    #[error("{0}")]
+    Full(String),
     #[error(transparent)]
     Dispatch(#[from] DispatchError),
     #[error(transparent)]
@@ -57,7 +60,7 @@ impl Error {
             Self::Invalid(_) => Code::InvalidArgument,
             Self::Precondition(_) => Code::FailedPrecondition,
             Self::NotFound(_) => Code::NotFound,
-            Self::Busy(_) => Code::ResourceExhausted,
+            Self::Busy(_) | Self::Full(_) => Code::ResourceExhausted,
             Self::StandingBy(_) => Code::Unavailable,
             Self::Unasked => Code::Cancelled,
             Self::Dispatch(error) => match error {

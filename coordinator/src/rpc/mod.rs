@@ -14,6 +14,7 @@ mod query;
 mod report;
 mod result;
 mod retry;
+mod room;
 mod session;
 mod shape;
 mod sweep;
@@ -29,16 +30,17 @@ use bistable_worker::data::Dataset;
 use tokio::sync::{Semaphore, mpsc, watch as news};
 use tokio_stream::wrappers::ReceiverStream;
 
-pub(crate) use data::keep;
 pub(crate) use error::Error;
 use orders::Orders;
 pub(crate) use result::Results;
+pub(crate) use room::keep;
 pub(crate) use sweep::Sweeps;
 pub(crate) use work::Work;
 
-use self::view::View;
+use self::{room::Room, view::View};
 use crate::{
     dispatch::Replica,
+    guard::DataLimits,
     lead::{Leading, Role},
     monitor::Watchers,
     store::Store,
@@ -49,9 +51,6 @@ pub(crate) const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
 /// Messages of a stream that wait for a slow reader, at most.
 const STREAM_BUFFER: usize = 4;
-
-/// Uploads at a time: each is in memory as a whole until it is verified.
-const MAX_UPLOADS: usize = 2;
 
 /// Computations of estimates at a time.
 const MAX_QUERIES: usize = 4;
@@ -69,10 +68,8 @@ pub(crate) struct Context {
     /// What reports are compared with.
     pub orders: Orders,
     pub watchers: Watchers,
-    uploads: Arc<Semaphore>,
+    room: Arc<Room>,
     queries: Arc<Semaphore>,
-    /// The largest data set that is taken.
-    data_bytes: u64,
 }
 
 impl Context {
@@ -83,7 +80,7 @@ impl Context {
         numerics: Hash,
         bundled: Option<Arc<Dataset>>,
         watchers: Watchers,
-        data_bytes: u64,
+        data: DataLimits,
     ) -> Self {
         Self {
             roles,
@@ -93,9 +90,8 @@ impl Context {
             bundled,
             orders: Orders::default(),
             watchers,
-            uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
+            room: Arc::new(Room::new(data)),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
-            data_bytes,
         }
     }
 

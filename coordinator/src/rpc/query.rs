@@ -111,6 +111,7 @@ mod tests {
     use crate::{
         board::{Timestamp, fixture},
         dispatch::{Clock, Replica},
+        guard::DataLimits,
         lead::Role,
         rpc::MAX_QUERIES,
         store::{Sqlite, slow::Slow},
@@ -131,8 +132,8 @@ mod tests {
         let store: Arc<dyn Store> = Arc::clone(&slow) as _;
         let (_role, roles) = watch::channel(Role::StandingBy { leader: None });
         let replica = Replica::new(Arc::clone(&store), NUMERICS, Clock::start(Timestamp(1)));
-        let watchers = crate::monitor::Watchers::default();
-        let context = Context::new(roles, replica, store, NUMERICS, None, watchers, 0);
+        let (watchers, limits) = (crate::monitor::Watchers::default(), DataLimits::default());
+        let context = Context::new(roles, replica, store, NUMERICS, None, watchers, limits);
 
         let query = context.estimates(sweep.id(), Query::default());
         tokio::select! {

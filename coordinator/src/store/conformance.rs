@@ -9,8 +9,8 @@ use bistable_common::{
 };
 
 use super::{
-    Change, Lifecycle, MAX_RIVALS, Outcome, Rival, Store, StoreError, StoredData, Submitted,
-    UnitResult,
+    Change, DataTotal, Lifecycle, MAX_RIVALS, Outcome, Rival, Store, StoreError, StoredData,
+    Submitted, UnitResult,
 };
 use crate::board::{Failure, Fate, Lease, Priority, Timestamp, UnitRange, fixture};
 
@@ -36,7 +36,7 @@ impl Fixture {
 
 /// Every promise.
 pub fn test_all(fresh: impl Fn() -> Fixture) {
-    let promises: [fn(&Fixture); 23] = [
+    let promises: [fn(&Fixture); 24] = [
         submitting_is_idempotent,
         sweeps_are_listed_oldest_first,
         the_first_result_is_accepted,
@@ -59,6 +59,7 @@ pub fn test_all(fresh: impl Fn() -> Fixture) {
         costs_are_kept,
         a_priority_lasts_until_another_is_given,
         data_is_verified_and_read_in_chunks,
+        data_sets_are_counted_once,
         reopening_keeps_everything,
     ];
     for promise in promises {
@@ -493,16 +494,20 @@ fn a_priority_lasts_until_another_is_given(fixture: &Fixture) {
     }
 }
 
-fn data_is_verified_and_read_in_chunks(fixture: &Fixture) {
-    let store = fixture.open();
-    let content: Vec<u8> = (0..CHUNK_BYTES + 10).map(|i| i as u8).collect();
-    let data = StoredData {
-        hash: Hash::of(&content),
+fn described(content: &[u8]) -> StoredData {
+    StoredData {
+        hash: Hash::of(content),
         bytes: content.len() as u64,
         samples: 3,
         features: 2,
         classes: 1,
-    };
+    }
+}
+
+fn data_is_verified_and_read_in_chunks(fixture: &Fixture) {
+    let store = fixture.open();
+    let content: Vec<u8> = (0..CHUNK_BYTES + 10).map(|i| i as u8).collect();
+    let data = described(&content);
     let refused = store.put_data(&data, b"other");
     assert!(matches!(refused, Err(StoreError::HashMismatch { .. })));
     assert_eq!(store.data(data.hash).expect("data"), None);
@@ -514,6 +519,26 @@ fn data_is_verified_and_read_in_chunks(fixture: &Fixture) {
     assert_eq!(chunk(0).as_deref(), Some(&content[..CHUNK_BYTES]));
     assert_eq!(chunk(1).as_deref(), Some(&content[CHUNK_BYTES..]));
     assert_eq!(chunk(2), None);
+}
+
+fn data_sets_are_counted_once(fixture: &Fixture) {
+    let store = fixture.open();
+    let total = || store.data_total().expect("data_total");
+    assert_eq!(total(), DataTotal::default());
+    let contents = [vec![1; CHUNK_BYTES + 10], vec![2; 100], vec![]];
+    for content in contents.iter().chain(&contents[..2]) {
+        store
+            .put_data(&described(content), content)
+            .expect("put_data");
+    }
+    let expected = DataTotal {
+        sets: 3,
+        bytes: CHUNK_BYTES as u64 + 110,
+    };
+    assert_eq!(total(), expected);
+    let refused = store.put_data(&described(b"a"), b"b");
+    refused.expect_err("another hash");
+    assert_eq!(total(), expected);
 }
 
 fn reopening_keeps_everything(fixture: &Fixture) {

@@ -22,7 +22,7 @@ use self::{
     tables::{Tables, Unit},
 };
 use super::{
-    Change, Elections, Epoch, Lifecycle, Outcome, Rival, Store, StoreError, StoredData,
+    Change, DataTotal, Elections, Epoch, Lifecycle, Outcome, Rival, Store, StoreError, StoredData,
     StoredSweep, Submitted, UnitResult,
 };
 use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
@@ -257,6 +257,13 @@ impl Store for Memory {
 
     fn data(&self, hash: Hash) -> Result<Option<StoredData>, StoreError> {
         self.read(|tables| tables.data.get(&hash).map(|(data, _)| *data))
+    }
+
+    fn data_total(&self) -> Result<DataTotal, StoreError> {
+        self.read(|tables| DataTotal {
+            sets: tables.data.len() as u64,
+            bytes: tables.data.values().map(|(data, _)| data.bytes).sum(),
+        })
     }
 
     fn data_chunk(&self, hash: Hash, chunk: u32) -> Result<Option<Vec<u8>>, StoreError> {

@@ -31,7 +31,7 @@ pub use election::{CAMPAIGN_EVERY, Elections, Epoch, RENEW_EVERY, Standing, TERM
 pub use postgres::{InvalidPostgres, Postgres, PostgresAddress, PostgresError};
 pub use sqlite::Sqlite;
 pub use types::{
-    Change, Lifecycle, Outcome, Rival, StoredData, StoredSweep, Submitted, UnitResult,
+    Change, DataTotal, Lifecycle, Outcome, Rival, StoredData, StoredSweep, Submitted, UnitResult,
 };
 
 use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
@@ -197,6 +197,9 @@ pub trait Store: Send + Sync {
 
     /// A data set's description, if the whole of it is present.
     fn data(&self, hash: Hash) -> Result<Option<StoredData>, StoreError>;
+
+    /// How many data sets there are, and how large. Reads no content.
+    fn data_total(&self) -> Result<DataTotal, StoreError>;
 
     /// The piece of a data set that begins at `chunk` x [`bistable_common::wire::CHUNK_BYTES`].
     fn data_chunk(&self, hash: Hash, chunk: u32) -> Result<Option<Vec<u8>>, StoreError>;

@@ -9,8 +9,8 @@ use bistable_common::{
 use tokio::sync::Notify;
 
 use super::{
-    Change, Lifecycle, Outcome, Rival, Sqlite, Store, StoreError, StoredData, StoredSweep,
-    Submitted, UnitResult,
+    Change, DataTotal, Lifecycle, Outcome, Rival, Sqlite, Store, StoreError, StoredData,
+    StoredSweep, Submitted, UnitResult,
 };
 use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
 
@@ -87,6 +87,7 @@ impl Store for Slow {
         leases() -> Vec<Lease>;
         put_data(data: &StoredData, content: &[u8]) -> ();
         data(hash: Hash) -> Option<StoredData>;
+        data_total() -> DataTotal;
         data_chunk(hash: Hash, chunk: u32) -> Option<Vec<u8>>;
         flush() -> ();
     }

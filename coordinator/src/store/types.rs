@@ -140,3 +140,12 @@ impl StoredData {
         }
     }
 }
+
+/// All data sets together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DataTotal {
+    /// How many there are.
+    pub sets: u64,
+    /// Size of their contents.
+    pub bytes: u64,
+}

@@ -21,10 +21,20 @@ fn secrets() -> Vec<String> {
 
 fn assert_clean(what: &str, bytes: &[u8]) {
     for secret in secrets() {
-        let mut windows = bytes.windows(secret.len());
-        let found = windows.any(|window| window == secret.as_bytes());
-        assert!(!found, "{what} shows {secret}");
+        for shape in shapes(&secret) {
+            let mut windows = bytes.windows(shape.len());
+            let found = windows.any(|window| window == shape.as_bytes());
+            assert!(!found, "{what} shows {secret} as {shape}");
+        }
     }
+}
+
+/// A text as it may stand in a log: itself, or its bytes in decimal or hexadecimal numbers.
+fn shapes(text: &str) -> [String; 3] {
+    let decimal = format!("{:?}", text.as_bytes());
+    let hexadecimal = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let decimal = decimal.trim_matches(['[', ']']).to_owned();
+    [text.to_owned(), decimal, hexadecimal]
 }
 
 /// What everyone on this machine can see of a process.

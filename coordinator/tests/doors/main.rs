@@ -5,6 +5,9 @@
 mod calls;
 #[path = "../support/certificates.rs"]
 mod certificates;
+mod filling;
+#[path = "../support/images.rs"]
+mod images;
 mod leaks;
 mod limits;
 #[path = "../support/postgres.rs"]
@@ -17,4 +20,6 @@ mod roles;
 mod support;
 #[path = "../support/sweeps.rs"]
 mod sweeps;
+#[path = "../support/uploads.rs"]
+mod uploads;
 mod withdrawn;

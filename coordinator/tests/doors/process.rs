@@ -170,6 +170,9 @@ fn a_running_worker_waits_for_its_next_token() {
         complaint.contains("read, line 1") && !complaint.contains("secret"),
         "{complaint}"
     );
+    // It is said once, however often the folder is looked at, and again to whoever asks for it to be read.
+    coordinator.signal(Signal::HUP);
+    coordinator.wait_for("the tokens stay as they were: ");
     let coordinator = Running::from(coordinator);
     let worker = Running::from(worker);
     fs::write(locked.file("worker"), next).expect("a file");

@@ -175,6 +175,30 @@ async fn without_tokens_a_server_is_for_its_own_machine() {
         .expect("loopback");
 }
 
+#[tokio::test]
+async fn encryption_alone_does_not_say_who_calls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new("ours");
+    let pair = authority.signs(HERE, Good::Now);
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).expect("a file");
+    let start = async |client_ca| {
+        let patience = std::time::Duration::from_secs(60);
+        let (mut config, _folder) = config(&[], patience, Doors::default());
+        let PairFiles { certificate, key } = pair.write(folder.path(), "server");
+        config.listen = ([0, 0, 0, 0], 0).into();
+        config.tls = Some(TlsFiles {
+            certificate,
+            key,
+            client_ca,
+        });
+        server::start(config).await.map(|server| server.addr())
+    };
+    let refused = start(None).await.expect_err("a refusal");
+    assert!(matches!(refused, ServerError::Open(_)), "{refused}");
+    start(Some(ca)).await.expect("certificates do");
+}
+
 /// A coordinator that asks for certificates, and for what `doors` say; and whom its clients trust.
 async fn certified(doors: Doors) -> (World, Credentials, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");

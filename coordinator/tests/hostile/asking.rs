@@ -240,12 +240,24 @@ async fn nobody_makes_a_coordinator_read_a_file_or_open_an_address() {
                 !shown.contains("root:") && !shown.contains("[package]"),
                 "{shown}"
             );
-            // A place that it does not look at is the same whether it is there or not.
             assert!(
                 !shown.contains("No such file") && !shown.contains("refused"),
                 "{shown}"
             );
         }
     }
+    // A place that it does not look at is the same whether it is there or not.
+    let mut answers = Vec::new();
+    for place in [format!("{here}/Cargo.toml"), format!("{here}/Cargo.none")] {
+        let table = format!("[data]\npath = {place:?}\n");
+        let document = document("replicates = 1", "m1 = 1\nK = 1").replace(
+            "[problem]\nkind = \"quadratic\"",
+            "[problem]\nkind = \"reweighting\"",
+        );
+        let mut sweeps = siege.world.sweeps();
+        let status = refused(sweeps.submit_sweep(submission(document + &table))).await;
+        answers.push(status.message().replace(&place, "PLACE"));
+    }
+    assert_eq!(answers[0], answers[1]);
     siege.ends_well().await;
 }

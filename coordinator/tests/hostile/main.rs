@@ -19,3 +19,5 @@ mod saying;
 mod shaking;
 mod trickling;
 mod uploading;
+#[path = "../support/uploads.rs"]
+mod uploads;

@@ -158,6 +158,37 @@ async fn a_message_of_ten_gigabytes_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn messages_that_do_not_end_have_so_much_memory_together() {
+    let siege = Siege::guarded(Doors {
+        unfinished_bytes: 4 << 20,
+        ..Doors::default()
+    });
+    let siege = siege.await;
+    let (mut open, mut calls) = (Vec::new(), JoinSet::new());
+    // Each announces eight megabytes and sends three, which one of them may.
+    for _ in 0..2 {
+        let (send, pieces) = mpsc::channel(4);
+        let begun = [&[0, 0, 0x80, 0, 0][..], &vec![7; 3 << 20]].concat();
+        send.send(begun.into()).await.expect("room");
+        open.push(send);
+        calls.spawn(refused(
+            siege.world.another_connection().await,
+            REPORT,
+            pieces,
+        ));
+    }
+    let status = calls.join_next().await.expect("a call").expect("no panic");
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert!(status.message().contains("long messages"), "{status:?}");
+    let told = status.metadata().contains_key("grpc-retry-pushback-ms");
+    assert!(told, "it says when to come again: {status:?}");
+    assert!(calls.try_join_next().is_none(), "the other one goes on");
+    calls.abort_all();
+    drop(open);
+    siege.ends_well().await;
+}
+
+#[tokio::test]
 async fn one_connection_too_many_is_closed_and_its_place_is_free_again() {
     // The siege's own takes one.
     let doors = Doors {

@@ -1,33 +1,14 @@
 //! Data sets that are not what they are called.
 
-use bistable_common::{
-    ids::Hash,
-    wire::v1::{self, upload_data_request::Message},
-};
+use bistable_common::{ids::Hash, wire::v1};
 use tokio::sync::mpsc;
-use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use super::siege::{Siege, invalid, refused};
-
-/// Two images of two pixels, labelled.
-const CONTENT: [u8; 30] = [
-    0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4, 0, 0, 8, 1, 0, 0, 0, 2, 1, 0,
-];
-
-fn header(hash: &[u8], total_bytes: u64) -> Message {
-    let hash = hash.to_vec().into();
-    Message::Header(v1::UploadHeader { hash, total_bytes })
-}
-
-fn chunk(bytes: &[u8]) -> Message {
-    Message::Chunk(bytes.to_vec().into())
-}
-
-fn said(messages: Vec<Message>) -> impl Stream<Item = v1::UploadDataRequest> {
-    let messages = messages.into_iter().map(Some);
-    tokio_stream::iter(messages.map(|message| v1::UploadDataRequest { message }))
-}
+use super::{
+    siege::{Siege, invalid, refused},
+    uploads::{self, CONTENT, chunk, header, said},
+};
 
 #[tokio::test]
 async fn uploads_that_are_not_what_they_announce() {
@@ -84,8 +65,11 @@ async fn uploads_that_are_not_what_they_announce() {
         siege.world.work().upload_data(silent),
     )
     .await;
-    let right = vec![header(&right, whole), chunk(&CONTENT)];
-    let uploaded = siege.world.work().upload_data(said(right)).await;
+    let uploaded = siege
+        .world
+        .work()
+        .upload_data(said(uploads::whole(&CONTENT)))
+        .await;
     uploaded.expect("nothing is left of the wrong ones");
     siege.ends_well().await;
 }

@@ -27,6 +27,7 @@ pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
         "BISTABLE_INSECURE",
         "BISTABLE_LOG_FORMAT",
         "BISTABLE_MONITOR",
+        "BISTABLE_MAX_STORED_DATA_BYTES",
         "BISTABLE_TLS_CA",
         "BISTABLE_TLS_CERT",
         "BISTABLE_TLS_KEY",

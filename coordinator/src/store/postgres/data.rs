@@ -6,7 +6,7 @@ use super::{
     row::{bounded, get, number},
     session::Session,
 };
-use crate::store::{StoreError, StoredData};
+use crate::store::{DataTotal, StoreError, StoredData};
 
 pub(super) async fn put(db: &Session, data: &StoredData, content: &[u8]) -> Result<(), StoreError> {
     let inserted = db
@@ -53,6 +53,21 @@ pub(super) async fn find(db: &Session, hash: Hash) -> Result<Option<StoredData>,
         })
     })
     .transpose()
+}
+
+pub(super) async fn total(db: &Session) -> Result<DataTotal, StoreError> {
+    let row = db
+        .query_opt(
+            "/* data_total */ SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM data_sets",
+            &[],
+        )
+        .await?;
+    row.map_or(Ok(DataTotal::default()), |row| {
+        Ok(DataTotal {
+            sets: number(&row, 0)?,
+            bytes: number(&row, 1)?,
+        })
+    })
 }
 
 pub(super) async fn chunk(

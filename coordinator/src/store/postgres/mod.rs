@@ -37,8 +37,8 @@ use self::{
     session::Session,
 };
 use super::{
-    Change, Elections, Epoch, Lifecycle, Outcome, Rival, Standing, Store, StoreError, StoredData,
-    StoredSweep, Submitted, UnitResult,
+    Change, DataTotal, Elections, Epoch, Lifecycle, Outcome, Rival, Standing, Store, StoreError,
+    StoredData, StoredSweep, Submitted, UnitResult,
 };
 use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
 
@@ -238,6 +238,10 @@ impl Store for Postgres {
 
     fn data(&self, hash: Hash) -> Result<Option<StoredData>, StoreError> {
         self.read(async |db| data::find(db, hash).await)
+    }
+
+    fn data_total(&self) -> Result<DataTotal, StoreError> {
+        self.read(data::total)
     }
 
     fn data_chunk(&self, hash: Hash, chunk: u32) -> Result<Option<Vec<u8>>, StoreError> {

@@ -3,7 +3,7 @@
 use bistable_common::{ids::Hash, wire::CHUNK_BYTES};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use crate::store::{StoreError, StoredData};
+use crate::store::{DataTotal, StoreError, StoredData};
 
 pub(super) fn put(db: &Connection, data: &StoredData, content: &[u8]) -> Result<(), StoreError> {
     let inserted = db.execute(
@@ -52,6 +52,16 @@ pub(super) fn get(db: &Connection, hash: Hash) -> Result<Option<StoredData>, Sto
             })
         })
         .optional()?)
+}
+
+pub(super) fn total(db: &Connection) -> Result<DataTotal, StoreError> {
+    let total = "/* data_total */ SELECT count(*), coalesce(sum(bytes), 0) FROM data_sets";
+    Ok(db.prepare_cached(total)?.query_row([], |row| {
+        Ok(DataTotal {
+            sets: row.get::<_, i64>(0)? as u64,
+            bytes: row.get::<_, i64>(1)? as u64,
+        })
+    })?)
 }
 
 pub(super) fn chunk(

@@ -23,8 +23,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use self::lock::Lock;
 use super::{
-    Change, Lifecycle, Outcome, Rival, Store, StoreError, StoredData, StoredSweep, Submitted,
-    UnitResult,
+    Change, DataTotal, Lifecycle, Outcome, Rival, Store, StoreError, StoredData, StoredSweep,
+    Submitted, UnitResult,
 };
 use crate::board::{Failure, Lease, Priority, Timestamp, UnitRange};
 
@@ -206,6 +206,10 @@ impl Store for Sqlite {
 
     fn data(&self, hash: Hash) -> Result<Option<StoredData>, StoreError> {
         self.read(|db| data::get(db, hash))
+    }
+
+    fn data_total(&self) -> Result<DataTotal, StoreError> {
+        self.read(data::total)
     }
 
     fn data_chunk(&self, hash: Hash, chunk: u32) -> Result<Option<Vec<u8>>, StoreError> {
