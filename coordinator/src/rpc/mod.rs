@@ -32,6 +32,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 pub(crate) use error::Error;
 use orders::Orders;
+pub(crate) use report::MAX_UNITS;
 pub(crate) use result::Results;
 pub(crate) use room::keep;
 pub(crate) use sweep::Sweeps;

@@ -8,13 +8,13 @@ use bistable_common::{
 
 use super::{Context, Error, orders::Orders, shape::Expected};
 use crate::{
-    dispatch::{DispatchError, Recorded, Registry},
+    dispatch::{DispatchError, Recorded, Registry, wall_clock},
     spans::Followed,
     store::{Store, UnitResult, blocking},
 };
 
 /// Units in a report, at most.
-const MAX_UNITS: usize = 1024;
+pub(crate) const MAX_UNITS: usize = 1024;
 
 /// The longest description of a build or name of a worker that is kept.
 const MAX_TEXT_BYTES: usize = 256;
@@ -28,9 +28,12 @@ pub(super) async fn report(
     let recorder = dispatch.recorder().clone();
     // Decoding megabytes would keep other calls waiting.
     let registry = dispatch.registry().clone();
-    let followed = Followed::of(&context.watchers.spans, &registry, &request);
-    let read = move |_: &dyn Store| read(&registry, &orders, request);
-    let results = blocking(&context.store, read).await?;
+    let (spans, arrived) = (context.watchers.spans.clone(), wall_clock());
+    let read = move |_: &dyn Store| {
+        let followed = Followed::of(&spans, &registry, &request, arrived);
+        Ok::<_, Error>((read(&registry, &orders, request)?, followed))
+    };
+    let (results, followed) = blocking(&context.store, read).await?;
     let Recorded { outcomes, commit } = recorder.record(results).await?;
     for unit in followed {
         unit.stored(&outcomes, &commit);

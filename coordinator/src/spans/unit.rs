@@ -2,6 +2,7 @@
 
 use std::{
     ops::Range,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -13,6 +14,7 @@ use bistable_common::{
 use super::{Spans, Story};
 use crate::{
     dispatch::{Registry, wall_clock},
+    rpc::MAX_UNITS,
     store::Outcome,
 };
 
@@ -26,19 +28,25 @@ pub(crate) struct Followed {
     /// Its place in the report.
     place: usize,
     lease: LeaseToken,
-    worker: String,
+    worker: Arc<str>,
     /// When it was computed.
     computed: Range<SystemTime>,
 }
 
 impl Followed {
-    /// Those that are followed of a report.
-    pub fn of(spans: &Spans, registry: &Registry, request: &v1::ReportRequest) -> Vec<Self> {
+    /// Those that are followed of a report, which nobody has checked yet.
+    pub fn of(
+        spans: &Spans,
+        registry: &Registry,
+        request: &v1::ReportRequest,
+        arrived: SystemTime,
+    ) -> Vec<Self> {
         if !spans.are_told() {
             return Vec::new();
         }
-        let now = wall_clock();
-        let units = request.units.iter().enumerate();
+        let worker: Arc<str> = request.worker.as_str().into();
+        // One with more is refused.
+        let units = request.units.iter().take(MAX_UNITS).enumerate();
         let followed = units.filter_map(|(place, report)| {
             let unit = UnitId::try_from(report.unit.clone()).ok()?;
             let story = spans.story(&*registry.get(unit.sweep)?)?;
@@ -47,8 +55,8 @@ impl Followed {
                 unit,
                 place,
                 lease: LeaseToken::try_from(report.token.as_ref()).ok()?,
-                worker: request.worker.clone(),
-                computed: computed(now, report, request.sent_us),
+                worker: Arc::clone(&worker),
+                computed: computed(arrived, report, request.sent_us),
             })
         });
         followed.collect()
@@ -66,7 +74,7 @@ impl Followed {
         let unit = story
             .span("unit", story.lease(self.lease), computed.start..now)
             .of_unit(self.unit.key)
-            .with("bistable.worker", self.worker)
+            .with("bistable.worker", &*self.worker)
             .with("bistable.outcome", outcome.name());
         let reported = computed.end;
         story.tell(story.span("compute", unit.id, computed));
@@ -77,9 +85,9 @@ impl Followed {
     }
 }
 
-/// When a unit was computed, by the clock here, if its report has come in `now`. The worker's clock says how long ago that
+/// When a unit was computed, by the clock here, if its report has `arrived` then. The worker's clock says how long ago that
 /// was; workers of earlier builds do not say.
-fn computed(now: SystemTime, report: &v1::UnitReport, sent_us: u64) -> Range<SystemTime> {
+fn computed(arrived: SystemTime, report: &v1::UnitReport, sent_us: u64) -> Range<SystemTime> {
     let lay = match report.computed_us {
         0 => 0,
         computed_us => sent_us.saturating_sub(computed_us),
@@ -88,6 +96,6 @@ fn computed(now: SystemTime, report: &v1::UnitReport, sent_us: u64) -> Range<Sys
         let ago = Duration::from_micros(us).min(LONGEST);
         time.checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH)
     };
-    let ended = before(now, lay);
+    let ended = before(arrived, lay);
     before(ended, report.compute_us)..ended
 }
