@@ -175,7 +175,7 @@ impl Dispatch {
             if backlog == Backlog::Waits && sweep.mode == Mode::Running {
                 sweep.mode = Mode::Paused;
             }
-            dispatcher.feed(Event::SweepAdded(sweep));
+            dispatcher.add(sweep);
         }
         let tasks = Tasks {
             stop,

@@ -18,7 +18,7 @@ use super::{
     sessions::{Sessions, Unreachable},
 };
 use crate::{
-    board::{Arrival, Board, Effect, Event, Lease, Mode, Priority, SessionId},
+    board::{Arrival, Board, Effect, Event, KnownSweep, Lease, Mode, Priority, SessionId},
     monitor::{self, Counts},
     spans::Chronicle,
     store::{Change, Lifecycle, Store, StoreError, Submitted, blocking},
@@ -130,6 +130,13 @@ impl Dispatcher {
                 let _ = reply.send(statuses.collect());
             }
         }
+    }
+
+    /// Adds a sweep that the board does not know.
+    pub fn add(&mut self, sweep: KnownSweep) {
+        let id = sweep.id;
+        self.feed(Event::SweepAdded(sweep));
+        self.chronicle.sweep_is(id, self.board.state(id));
     }
 
     /// Feeds the board and sorts its decisions; returns the tokens that a beat is refused.
@@ -313,7 +320,7 @@ impl Dispatcher {
                 self.feed(Event::PrioritySet(id, priority));
                 self.feed(Event::ModeSet(id, Mode::Running));
             }
-            None => drop(self.feed(Event::SweepAdded(loaded))),
+            None => self.add(loaded),
         };
         let existed = Existed(submitted == Submitted::Revived);
         Ok((self.status(id)?, existed))

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bistable_common::{
-    ids::UnitId,
+    ids::{LeaseToken, UnitId},
     sweep::Sweep,
     wire::v1::{
         self, result_service_client::ResultServiceClient, session_request::Message as Say,
@@ -24,6 +24,7 @@ use bistable_worker::{
     kernel::Simd,
     link::{self, Credentials, LinkConfig},
 };
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 
@@ -238,56 +239,111 @@ async fn a_unit_that_fails_is_told_with_its_error() {
     assert!(!said.contains(&format!("{token:?}")), "a token is a secret");
 }
 
+/// A coordinator on the store in a folder, and its one worker, which may hold a lease.
+struct Shift {
+    server: Server,
+    work: WorkServiceClient<Channel>,
+    worker: Worker,
+}
+
+impl Shift {
+    async fn begin(
+        folder: &TempDir,
+        kept: &Kept,
+        sweeps: &[&Sweep],
+        held: Option<LeaseToken>,
+    ) -> Self {
+        let usual = config_in(folder, sweeps, Duration::from_secs(600), Doors::default());
+        let spans = Spans::new(kept.clone(), 100);
+        let server = start(Config { spans, ..usual }).await.expect("a server");
+        let work = WorkServiceClient::new(channel(&server).await);
+        let hello = v1::Hello {
+            held: held
+                .map(|token| token.0.to_vec().into())
+                .into_iter()
+                .collect(),
+            ..hello("w")
+        };
+        let worker = Worker::join(work.clone(), hello).await;
+        Self {
+            server,
+            work,
+            worker: worker.expect("a session"),
+        }
+    }
+
+    async fn lease(&mut self) -> v1::Lease {
+        self.worker.ask_for_work().await;
+        self.worker.lease().await
+    }
+
+    async fn report(&self, token: LeaseToken, sweep: &Sweep, units: &[UnitId]) {
+        let done = |unit: &UnitId| (*unit, trajectory(sweep, unit.key, 0.5).encode());
+        let units = units.iter().map(done).collect();
+        let reported = report_under(token, self.work.clone(), units, NUMERICS).await;
+        reported.expect("a report");
+    }
+
+    async fn end(self) {
+        drop(self.worker);
+        self.server.shutdown().await.expect("a polite end");
+    }
+}
+
 #[tokio::test]
 async fn a_coordinator_that_takes_over_goes_on_with_the_trace() {
     let sweep = sweep(4, 1);
     let folder = tempfile::tempdir().expect("a folder");
     let kept = Kept::default();
-    let begin = async |sweeps: &[&Sweep], held| {
-        let usual = config_in(&folder, sweeps, Duration::from_secs(600), Doors::default());
-        let spans = Spans::new(kept.clone(), 100);
-        let server = start(Config { spans, ..usual }).await.expect("a server");
-        let work = WorkServiceClient::new(channel(&server).await);
-        let hello = v1::Hello { held, ..hello("w") };
-        let worker = Worker::join(work.clone(), hello).await;
-        (server, work, worker.expect("a session"))
-    };
-    let done = |unit: UnitId| (unit, trajectory(&sweep, unit.key, 0.5).encode());
-
-    let (server, work, mut worker) = begin(&[&sweep], vec![]).await;
-    worker.ask_for_work().await;
-    let lease = worker.lease().await;
+    let mut first = Shift::begin(&folder, &kept, &[&sweep], None).await;
+    let lease = first.lease().await;
     let (token, units) = (
         token_of(&lease),
         units_of(&sweep, &lease).collect::<Vec<_>>(),
     );
-    let first = vec![done(units[0])];
-    let reported = report_under(token, work, first, NUMERICS).await;
-    reported.expect("a report");
-    server.shutdown().await.expect("a polite end");
+    first.report(token, &sweep, &units[..1]).await;
+    first.end().await;
     assert_eq!(kept.names()["lease"], 1);
 
-    let (server, work, mut worker) = begin(&[], vec![lease.token.clone()]).await;
-    let rest = units[1..].iter().copied().map(done).collect();
-    let reported = report_under(token, work, rest, NUMERICS).await;
-    reported.expect("a report");
-    worker
-        .say(Say::Finished(v1::Finished { token: lease.token }))
-        .await;
+    let mut second = Shift::begin(&folder, &kept, &[], Some(token)).await;
+    second.report(token, &sweep, &units[1..]).await;
+    let finished = v1::Finished { token: lease.token };
+    second.worker.say(Say::Finished(finished)).await;
     let mut count = units.len();
     while count < 4 {
-        count += worker.work_once(&sweep).await;
+        count += second.worker.work_once(&sweep).await;
     }
-    drop(worker);
-    server.shutdown().await.expect("a polite end");
+    second.end().await;
     parents(&kept.spans());
     let names = kept.names();
     assert_eq!((names["sweep"], names["unit"]), (1, 4), "{names:?}");
     // Of the lease that went on, each coordinator tells what it saw.
-    let blocks = kept
-        .named("lease")
-        .into_iter()
-        .map(|lease| says(&lease, "bistable.blocks"));
+    let leases = kept.named("lease").into_iter();
+    let blocks = leases.map(|lease| says(&lease, "bistable.blocks"));
     let begins = Value::Text(format!("0..{}", lease.end_block));
     assert_eq!(blocks.filter(|blocks| *blocks == begins).count(), 2);
+}
+
+#[tokio::test]
+async fn the_last_unit_may_be_all_that_the_next_coordinator_hears_of() {
+    let sweep = sweep(1, 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = Kept::default();
+    let mut first = Shift::begin(&folder, &kept, &[&sweep], None).await;
+    let lease = first.lease().await;
+    first.end().await;
+    assert_eq!(kept.named("sweep"), []);
+
+    let token = token_of(&lease);
+    let second = Shift::begin(&folder, &kept, &[], Some(token)).await;
+    second
+        .report(token, &sweep, &units_of(&sweep, &lease).collect::<Vec<_>>())
+        .await;
+    second.end().await;
+    parents(&kept.spans());
+    assert_eq!(kept.names()["sweep"], 1);
+
+    // It is told once, whoever comes after.
+    Shift::begin(&folder, &kept, &[], None).await.end().await;
+    assert_eq!(kept.names()["sweep"], 1);
 }
