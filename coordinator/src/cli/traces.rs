@@ -14,8 +14,9 @@ use crate::spans::Spans;
 pub(super) struct TraceArgs {
     /// Send traces to this OpenTelemetry collector, by OTLP over gRPC: http://host:4317 or https://host:4317
     ///
-    /// A sweep is a trace, from submit to result. OpenTelemetry's other variables (OTEL_SERVICE_NAME,
-    /// OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_BSP_SCHEDULE_DELAY and so on) are heard, too.
+    /// A sweep is a trace, from submit to result. Of OpenTelemetry's other variables OTEL_SERVICE_NAME,
+    /// OTEL_RESOURCE_ATTRIBUTES, those of the batches (OTEL_BSP_...) and OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _CERTIFICATE,
+    /// _CLIENT_CERTIFICATE and _CLIENT_KEY are heard.
     #[cfg(feature = "otel")]
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = collector)]
     traces: Option<Address>,

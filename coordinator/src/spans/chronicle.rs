@@ -9,8 +9,8 @@ use bistable_common::ids::{LeaseToken, SweepId, UnitId};
 
 use super::{Spans, Story};
 use crate::{
-    board::{Failure, Lease, SweepState, Timestamp},
-    dispatch::{Known, Registry, wall_clock},
+    board::{Failure, Lease, SweepState},
+    dispatch::{Registry, wall_clock},
 };
 
 /// What is under way and will be told when it is over.
@@ -130,19 +130,11 @@ impl Chronicle {
         let Some(story) = self.spans.story(&known) else {
             return;
         };
-        let Known {
-            sweep: document,
-            plan,
-            submitted_at: Timestamp(ms),
-            ..
-        } = &*known;
-        let began = SystemTime::UNIX_EPOCH + Duration::from_millis(*ms);
+        let began = SystemTime::UNIX_EPOCH + Duration::from_millis(known.submitted_at.0);
         let mut span = story
             .span("sweep", story.sweep(), began..wall_clock())
-            .with("bistable.sweep", sweep.to_string())
-            .with("bistable.sweep.name", document.name())
-            .with("bistable.units", plan.units())
-            .with("bistable.experiments", plan.experiments());
+            .of_sweep(&known)
+            .with("bistable.experiments", known.plan.experiments());
         (span.id, span.parent) = (story.sweep(), None);
         story.tell(span);
     }

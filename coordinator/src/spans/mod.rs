@@ -178,6 +178,13 @@ impl Span {
         self
     }
 
+    /// The same of a sweep.
+    pub(crate) fn of_sweep(self, known: &Known) -> Self {
+        self.with("bistable.sweep", known.sweep.id().to_string())
+            .with("bistable.sweep.name", known.sweep.name())
+            .with("bistable.units", known.plan.units())
+    }
+
     /// The same of a unit.
     pub(crate) fn of_unit(self, unit: UnitKey) -> Self {
         self.with("bistable.cell", unit.cell.0)

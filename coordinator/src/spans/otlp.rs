@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use bistable_worker::link::{Address, Credentials};
+use bistable_worker::link::{Address, Credentials, InvalidCredentials};
 use opentelemetry::{
     InstrumentationScope, KeyValue,
     trace::{self, SpanContext, SpanKind, TraceFlags, TraceState},
@@ -30,8 +30,14 @@ pub struct Otlp {
 
 /// Why spans cannot be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot send traces: {0}")]
-pub struct OtlpError(#[from] ExporterBuildError);
+pub enum OtlpError {
+    /// A file that the collector is to be known by, or this coordinator by there, is missing or wrong.
+    #[error("cannot send traces: {0}")]
+    Credentials(#[from] InvalidCredentials),
+    /// OpenTelemetry's variables say something that cannot be done.
+    #[error("cannot send traces: {0}")]
+    Settings(#[from] ExporterBuildError),
+}
 
 impl Otlp {
     /// Sends to a collector; connects when there is something to send. Must be called in a runtime, which it uses.
@@ -47,6 +53,9 @@ impl Otlp {
             tls_key: file("OTEL_EXPORTER_OTLP_CLIENT_KEY"),
             ..Credentials::default()
         };
+        if collector.is_secure() {
+            credentials.check(std::slice::from_ref(collector))?;
+        }
         let exporter = SpanExporter::builder()
             .with_tonic()
             .with_channel(credentials.channel_for_later(collector))

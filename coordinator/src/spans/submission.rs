@@ -34,12 +34,9 @@ impl Submission {
             return;
         };
         let now = wall_clock();
-        let known = &status.known;
         let submit = story
             .span("submit", story.sweep(), self.began..now)
-            .with("bistable.sweep", known.sweep.id().to_string())
-            .with("bistable.sweep.name", known.sweep.name())
-            .with("bistable.units", known.plan.units())
+            .of_sweep(&status.known)
             .with("bistable.existed", if existed { "yes" } else { "no" });
         story.tell(story.span("check", submit.id, self.began..self.checked));
         story.tell(story.span("plan", submit.id, self.checked..now));

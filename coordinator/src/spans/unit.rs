@@ -18,7 +18,7 @@ use crate::{
     store::Outcome,
 };
 
-/// No unit takes longer, whatever is said: spans of the distant past would be lost on whoever looks.
+/// A unit is not believed to have taken longer: spans of the distant past would be lost on whoever looks.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// A unit that is followed, in a report that has just come in.

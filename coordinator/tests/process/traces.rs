@@ -29,7 +29,7 @@ use tonic_prost::ProstCodec;
 
 use crate::{
     certificates::{Authority, Good, HERE},
-    processes::{Runs, command, digest, json, stderr, undisturbed},
+    processes::{Runs, assert_fails, command, digest, json, stderr, undisturbed},
     sweeps::quadratic,
 };
 
@@ -284,6 +284,15 @@ fn traces_are_sent_over_tls_and_passwords_stay_out_of_the_log() {
     );
     assert!(!heard.authorizations.is_empty());
     assert!(!stderr(&output).contains("sesame"));
+}
+
+#[test]
+fn a_collector_s_authority_that_is_not_there_is_said_at_once() {
+    let runs = Runs::new();
+    let mut run = run(&runs, "https://collector:4317");
+    run.env("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem");
+    let output = run.output().expect("the binary runs");
+    assert_fails(&output, &["cannot send traces", "/nowhere/ca.pem"]);
 }
 
 #[test]
