@@ -154,7 +154,7 @@ fn a_token_is_not_sent_in_the_open() {
 #[test]
 fn a_running_worker_waits_for_its_next_token() {
     let (locked, mut coordinator) = Locked::with(&[]);
-    let id = locked.submit(&slow(61));
+    let id = locked.submit(&slow());
     let cache = tempfile::tempdir().expect("a folder");
     let mut worker = locked.worker(&cache);
     let next = "next-worker-0123456789abcdef";
@@ -176,7 +176,7 @@ fn a_running_worker_waits_for_its_next_token() {
     let coordinator = Running::from(coordinator);
     let worker = Running::from(worker);
     fs::write(locked.file("worker"), next).expect("a file");
-    assert_eq!(locked.complete(&id), undisturbed(&slow(61), &[]));
+    assert_eq!(locked.complete(&id), undisturbed(&slow(), &[]));
     let (code, log) = worker.end(Signal::TERM);
     assert_eq!(code, Some(0), "{log}");
     coordinator.end(Signal::TERM);

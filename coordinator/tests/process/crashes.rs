@@ -13,7 +13,7 @@ use crate::{
 
 #[test]
 fn a_worker_killed_in_the_middle_of_a_unit() {
-    let mut scene = Scene::of(slow(1));
+    let mut scene = Scene::of(slow());
     let first = Worker::start(&scene.coordinator);
     scene.watch.until_under_way();
     first.process.kill();
@@ -30,7 +30,7 @@ fn a_worker_killed_in_the_middle_of_a_unit() {
 
 #[test]
 fn one_of_two_workers_killed() {
-    let (mut scene, [victim, survivor]) = Scene::with_workers(slow(2), [(); 2]);
+    let (mut scene, [victim, survivor]) = Scene::with_workers(slow(), [(); 2]);
     let both = |status: &Value| number(status, "workers") == 2 && number(status, "units_done") > 0;
     scene.watch.until(both);
     victim.process.kill();
@@ -41,7 +41,7 @@ fn one_of_two_workers_killed() {
 
 #[test]
 fn a_worker_that_leaves_hands_its_units_back() {
-    let mut scene = Scene::of(slow(3));
+    let mut scene = Scene::of(slow());
     let worker = Worker::start(&scene.coordinator);
     scene.watch.until_under_way();
     worker.process.leave();
@@ -53,8 +53,8 @@ fn a_worker_that_leaves_hands_its_units_back() {
 }
 
 /// Ends a run in the middle by `end`, and runs it again.
-fn a_run_ended_by(seed: u64, end: impl FnOnce(Running)) {
-    let document = slow(seed);
+fn a_run_ended_by(end: impl FnOnce(Running)) {
+    let document = slow();
     let expected = undisturbed(&document, &[]);
     let runs = Runs::new();
     let file = runs.write("sweep.toml", &document);
@@ -89,12 +89,12 @@ fn a_run_ended_by(seed: u64, end: impl FnOnce(Running)) {
 
 #[test]
 fn a_run_that_is_killed_goes_on() {
-    a_run_ended_by(4, Running::kill);
+    a_run_ended_by(Running::kill);
 }
 
 #[test]
 fn a_run_that_is_interrupted_goes_on() {
-    a_run_ended_by(5, |run| {
+    a_run_ended_by(|run| {
         let (code, log) = run.end(Signal::INT);
         assert_eq!(code, Some(130), "{log}");
         assert!(log.contains("run the same command again"), "{log}");
@@ -104,7 +104,7 @@ fn a_run_that_is_interrupted_goes_on() {
 
 #[test]
 fn a_complete_run_is_not_run_again() {
-    let document = slow(6);
+    let document = slow();
     let runs = Runs::new();
     let file = runs.write("sweep.toml", &document);
     let first = json(&runs.run(&file, &[]));
@@ -119,7 +119,7 @@ fn a_complete_run_is_not_run_again() {
 
 #[test]
 fn a_coordinator_killed_while_its_worker_lives() {
-    let scene = Scene::of(slow(7));
+    let scene = Scene::of(slow());
     let worker = Worker::start(&scene.coordinator);
     let scene = scene.with_next_coordinator();
     scene.completes();

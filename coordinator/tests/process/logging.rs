@@ -50,7 +50,7 @@ fn says(lines: &[Value], message: &str) -> bool {
 #[test]
 fn daemons_say_json_and_nothing_else() {
     let runs = Runs::new();
-    let file = runs.write("sweep.toml", slow(91));
+    let file = runs.write("sweep.toml", slow());
     let store = runs.store();
     let store = store.to_str().expect("a path");
     let mut daemon = Coordinator::daemon("127.0.0.1:0", store, &JSON);

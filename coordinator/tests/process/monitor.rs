@@ -33,7 +33,7 @@ fn accepted(scrape: &Scrape) -> f64 {
 #[test]
 fn every_number_is_what_was_done() {
     let runs = Runs::new();
-    let file = runs.write("sweep.toml", slow(90));
+    let file = runs.write("sweep.toml", slow());
     let (coordinator, monitor) = Coordinator::monitored(&runs.store());
     let idle = Scrape::of(&monitor);
     idle.check();

@@ -2,12 +2,12 @@
 
 use crate::{
     processes::{Coordinator, Runs, Worker, assert_fails, json, number, undisturbed},
-    sweeps::{REWEIGHTING, quadratic, slow},
+    sweeps::{REWEIGHTING, also_slow, quadratic, slow},
 };
 
 #[test]
 fn a_cancelled_sweep_stands_still_and_revives_while_another_goes_on() {
-    let documents = [slow(11), slow(12)];
+    let documents = [slow(), also_slow()];
     let expected = [0, 1].map(|i: usize| undisturbed(&documents[i], &[]));
     let runs = Runs::new();
     let files = [0, 1].map(|i: usize| runs.write(&format!("{i}.toml"), &documents[i]));
@@ -47,7 +47,8 @@ fn a_cancelled_sweep_stands_still_and_revives_while_another_goes_on() {
 #[test]
 fn a_deleted_sweep_is_forgotten_at_once() {
     let runs = Runs::new();
-    let files = [13, 14].map(|seed| runs.write(&format!("{seed}.toml"), slow(seed)));
+    let files = [("0", slow()), ("1", also_slow())];
+    let files = files.map(|(name, document)| runs.write(&format!("{name}.toml"), document));
     let coordinator = Coordinator::start(&runs.store());
     let [(gone, mut watch), (kept, _)] = files
         .each_ref()

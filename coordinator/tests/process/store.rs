@@ -9,7 +9,7 @@ use crate::{
 fn a_run_leaves_other_sweeps_of_its_store_alone() {
     let runs = Runs::new();
     let (first, second) = (
-        runs.write("a.toml", slow(21)),
+        runs.write("a.toml", slow()),
         runs.write("b.toml", quadratic()),
     );
     let (run, url) = runs.start(&first, &["--threads", "1"]);
@@ -32,14 +32,14 @@ fn a_run_leaves_other_sweeps_of_its_store_alone() {
     assert_eq!(number(&after, "units_done"), number(&before, "units_done"));
     assert_eq!(
         digest(&json(&runs.run(&first, &[]))),
-        undisturbed(&slow(21), &[])
+        undisturbed(&slow(), &[])
     );
 }
 
 #[test]
 fn a_store_that_is_in_use_is_refused() {
     let runs = Runs::new();
-    let file = runs.write("sweep.toml", slow(22));
+    let file = runs.write("sweep.toml", slow());
     let (run, url) = runs.start(&file, &["--threads", "1"]);
     let mut watch = Watch::start(&id_of(&file), &url);
     let second = runs.run(&file, &[]);

@@ -418,7 +418,7 @@ fn a_secure_standby_takes_over_and_names_a_secure_leader() {
     let (leader, leader_url) = serve();
     let (mut standby, standby_url) = serve();
     let client = wallet.client("client");
-    let document = slow(52);
+    let document = slow();
     // Told to the one that stands by, which says who leads.
     let id = submit(&document, &standby_url, &client);
     let urls = format!("{standby_url},{leader_url}");

@@ -6,12 +6,12 @@ use serde_json::Value;
 use crate::{
     processes::{Coordinator, Running, Runs, Worker, bistable, number, stderr},
     scene::Scene,
-    sweeps::slow,
+    sweeps::{also_slow, endless, slow},
 };
 
 #[test]
 fn a_hanging_worker_is_replaced_and_comes_back() {
-    let mut scene = Scene::of(slow(31));
+    let mut scene = Scene::of(slow());
     let hanging = Worker::start(&scene.coordinator);
     scene.watch.until_under_way();
     hanging.process.signal(Signal::STOP);
@@ -31,7 +31,7 @@ fn a_hanging_worker_is_replaced_and_comes_back() {
 
 #[test]
 fn a_worker_goes_on_with_its_lease_under_the_next_coordinator() {
-    let scene = Scene::of(slow(32));
+    let scene = Scene::of(slow());
     let worker = Worker::start(&scene.coordinator);
     let scene = scene.with_next_coordinator();
     scene.completes();
@@ -78,11 +78,6 @@ fn a_worker_that_is_told_twice_ends_at_once() {
     scene.watch.until(|status| !leased(status));
 }
 
-/// A unit of it takes hours.
-fn endless() -> String {
-    slow(34).replace("K = [100, 1500]", "K = 1000000000")
-}
-
 #[test]
 fn a_worker_without_time_to_work_says_so() {
     let output = bistable(["worker", "--grace", "1h", "--max-runtime", "30m"]);
@@ -96,7 +91,8 @@ fn a_worker_without_time_to_work_says_so() {
 #[test]
 fn an_urgent_sweep_is_measured_first() {
     let runs = Runs::new();
-    let [patient, urgent] = [35, 36].map(|seed| runs.write(&format!("{seed}.toml"), slow(seed)));
+    let patient = runs.write("patient.toml", slow());
+    let urgent = runs.write("urgent.toml", also_slow());
     let coordinator = Coordinator::start(&runs.store());
     let patient = coordinator.submit(&patient, &[]);
     let urgent = coordinator.submit(&urgent, &["--priority", "5"]);

@@ -2,12 +2,16 @@
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 use std::{
+    collections::HashMap,
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader, Lines, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc, LazyLock, Mutex, OnceLock, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -512,8 +516,19 @@ fn run_args(file: &Path, store: &str, options: &[&str]) -> Vec<String> {
     all.map(|&argument| argument.to_owned()).collect()
 }
 
-/// The digest of a run of `document` that nothing disturbs, in a store of its own.
+/// The digest of a run of `document` that nothing disturbs: one run for all tests that ask for the same.
 pub fn undisturbed(document: &str, options: &[&str]) -> String {
+    type Digests = Mutex<HashMap<String, Arc<OnceLock<String>>>>;
+    static KNOWN: LazyLock<Digests> = LazyLock::new(Digests::default);
+    let key = format!("{options:?} {document}");
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let digest = known.entry(key).or_default().clone();
+    drop(known);
+    digest.get_or_init(|| run_alone(document, options)).clone()
+}
+
+/// Runs `document` in a store of its own; returns the digest.
+fn run_alone(document: &str, options: &[&str]) -> String {
     let runs = Runs::new();
     let file = runs.write("sweep.toml", document);
     let output = runs.run(&file, options);

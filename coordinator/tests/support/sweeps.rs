@@ -96,20 +96,41 @@ preset = "ud"
     analytic("name = \"analytic\"\nreplicates = 3", 4, grid)
 }
 
-/// A sweep of one cell of twenty units that take a tenth of a second or more each, so that one can be caught under way.
-/// Different seeds are different sweeps.
-pub fn slow(seed: u64) -> String {
+/// A sweep of one cell of twenty units, which take seconds on one thread of a fast machine: whoever looks several times
+/// a second catches it under way.
+pub fn slow() -> String {
+    slow_with(1, 160, "[100, 8000]")
+}
+
+/// Another one: a different seed makes a different sweep.
+pub fn also_slow() -> String {
+    slow_with(2, 160, "[100, 8000]")
+}
+
+/// The same with six units, which take longer than it takes to find the next coordinator.
+pub fn slower() -> String {
+    slow_with(1, 48, "[100, 40000]")
+}
+
+/// The same with units that take hours.
+pub fn endless() -> String {
+    slow_with(1, 160, "1000000000")
+}
+
+fn slow_with(seed: u64, m1: u32, k: &str) -> String {
     let first = format!("name = \"slow {seed}\"\nreplicates = 2\nseed = {seed}");
-    let grid = r#"
-m1 = 160
+    let grid = format!(
+        r#"
+m1 = {m1}
 m2 = 200
-K = [100, 1500]
+K = {k}
 T = 2
 eta_x = 0.1
 eta_y = 0.1
 
 [[solvers]]
 preset = "ud"
-"#;
-    analytic(&first, 24, grid)
+"#
+    );
+    analytic(&first, 24, &grid)
 }
