@@ -19,7 +19,7 @@ database() {
     echo "$POSTGRES_PASSWORD" >"$work/password"
     chmod 644 "$work/password"
     as_postgres initdb --pgdata "$work/postgres/data" --username bistable --pwfile "$work/password" --auth scram-sha-256
-    as_postgres pg_ctl --pgdata "$work/postgres/data" --wait start --options \
+    as_postgres pg_ctl --pgdata "$work/postgres/data" --wait --timeout 600 start --options \
         "-c listen_addresses=${address[postgres]} -c unix_socket_directories= -c fsync=on"
     at_end as_postgres pg_ctl --pgdata "$work/postgres/data" --mode immediate stop
     PGPASSWORD=$POSTGRES_PASSWORD psql --quiet --host "${address[postgres]}" --username bistable --dbname postgres \
@@ -43,7 +43,7 @@ service() {
 healthy() {
     local check
     readarray -t check < <(options check "$1")
-    for _ in {1..100}; do
+    for _ in {1..600}; do
         pod exec "$1" "${check[@]}" >/dev/null 2>"$work/unhealthy" && return
         sleep 0.2
     done

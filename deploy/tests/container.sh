@@ -26,13 +26,13 @@ serve_names() {
 
 # Whether the program in a container says on its port for monitors that it is well.
 is_well() {
-    curl --silent --fail --max-time 5 "http://127.0.0.1:$1/livez" >/dev/null &&
-        curl --silent --fail --max-time 5 "http://127.0.0.1:$1/readyz" >/dev/null || fail "port $1 says that it is not well"
+    curl --silent --fail --max-time 30 "http://127.0.0.1:$1/livez" >/dev/null &&
+        curl --silent --fail --max-time 30 "http://127.0.0.1:$1/readyz" >/dev/null || fail "port $1 says that it is not well"
 }
 
 # Waits until container NAME has said MARK.
 said() {
-    timeout 120 grep -q -m1 "$2" < <(pod logs --follow "$1" 2>&1) || fail "$1 does not say '$2': $(pod logs "$1" 2>&1)"
+    timeout 600 grep -q -m1 "$2" < <(pod logs --follow "$1" 2>&1) || fail "$1 does not say '$2': $(pod logs "$1" 2>&1)"
 }
 
 # Tells container NAME to end; it must do so by itself, and well.

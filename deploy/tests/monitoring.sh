@@ -22,7 +22,7 @@ fi
 
 # wait_for FILE MARK: prints what follows the mark in the line of the file that has it, when there is one.
 wait_for() {
-    for _ in $(seq 300); do
+    for _ in $(seq 1200); do
         found=$(sed -n "s|.*$2\([^ ]*\).*|\1|p" "$1" | head -n 1)
         [ -n "$found" ] && echo "$found" && return
         sleep 0.1
@@ -45,6 +45,8 @@ sed -e "s|coordinator:9431|$coordinator|; s|worker:9432|$worker|; s|15s|1s|; s|a
     --web.listen-address=127.0.0.1:0 --log.level=info 2>"$work/prometheus" &
 pids+=($!)
 prometheus=$(wait_for "$work/prometheus" 'msg="Listening on" address=')
+# It listens before it answers.
+wait_for "$work/prometheus" 'msg="Server is ready to receive web requests' >/dev/null
 
 "$bistable" submit deploy/examples/quickstart.toml --coordinator "$url"
 for monitor in "$coordinator" "$worker"; do

@@ -50,7 +50,7 @@ start() {
     at_end "kill $! && wait $!"
     slurmd -D -N node 2>"$work/slurmd.stderr" &
     at_end "kill $! && wait $!"
-    for _ in {1..100}; do
+    for _ in {1..600}; do
         [ "$(sinfo --noheader --format %T 2>/dev/null)" = idle ] && return
         sleep 0.2
     done
@@ -74,7 +74,7 @@ work_on_it() {
     umask 077
     for role in worker submit read; do openssl rand -hex 32 >tokens/$role; done
     BISTABLE_MONITOR=127.0.0.1:$monitor sbatch --parsable coordinator.sbatch >coordinator.job
-    for _ in {1..300}; do
+    for _ in {1..1500}; do
         [ ! -s coordinator.url ] || break
         sleep 0.2
     done
@@ -87,7 +87,7 @@ work_on_it() {
     BISTABLE_SPARE=10 sbatch --parsable --array=0-1 --cpus-per-task=1 --time=1 workers.sbatch "$id" >workers.job
     say "coordinator $BISTABLE_COORDINATOR, sweep $id"
     hold_until_queued_again "$id"
-    timeout 300 "$binary" watch "$id" >/dev/null 2>&1 || fail "the sweep does not end: $(cat worker-*.log)"
+    timeout 1800 "$binary" watch "$id" >/dev/null 2>&1 || fail "the sweep does not end: $(cat worker-*.log)"
     "$binary" results "$id" --json | same_digest
 }
 
@@ -95,10 +95,10 @@ work_on_it() {
 # that would take hours holds it up, until both workers have been queued again.
 hold_until_queued_again() {
     local urgent
-    grep -qm1 '"units_done":[1-9]' <(timeout 120 "$binary" watch "$1" --json) || fail "nothing is done: $(cat worker-*.log)"
+    grep -qm1 '"units_done":[1-9]' <(timeout 600 "$binary" watch "$1" --json) || fail "nothing is done: $(cat worker-*.log)"
     sed 's/^name = .*/name = "urgent"/; s/^replicates = [0-9]*/replicates = 1000/' quickstart.toml >urgent.toml
     urgent=$("$binary" submit urgent.toml --priority 1 | cut -d' ' -f1)
-    for _ in {1..300}; do
+    for _ in {1..1200}; do
         tasks >jobs.txt
         [ "$(grep -c 'Restarts=[1-9]' jobs.txt)" != 2 ] || break
         sleep 0.5
@@ -116,14 +116,14 @@ tasks() { scontrol show job "$(cat workers.job)"; }
 
 # The array ends by itself when the sweep is over.
 judge() {
-    for _ in {1..300}; do
+    for _ in {1..1500}; do
         [ -n "$(squeue --noheader --job "$(cat workers.job)" --states all --format %T 2>/dev/null | grep -v COMPLETED)" ] || break
         sleep 0.2
     done
     tasks >jobs.txt
     [ "$(grep -c 'JobState=COMPLETED' jobs.txt)" = 2 ] || fail "the workers did not end: $(cat jobs.txt worker-*.log)"
     scancel "$(cat coordinator.job)"
-    for _ in {1..300}; do
+    for _ in {1..1500}; do
         grep -q leaving coordinator.log && return
         sleep 0.1
     done

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A run that takes longer hangs.
-pub const LONGEST: Duration = Duration::from_secs(300);
+pub const LONGEST: Duration = Duration::from_secs(1800);
 
 /// How often something happened.
 pub type Tally = BTreeMap<&'static str, u64>;

@@ -1,6 +1,6 @@
 //! Bare calls of any method with any authorization, and folders of tokens.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use bistable_common::wire::DESCRIPTORS;
 use bistable_coordinator::server::Doors;
@@ -106,11 +106,4 @@ pub async fn answer(
 /// What is shown with a token.
 pub fn bearer(token: &str) -> Vec<u8> {
     format!("Bearer {token}").into_bytes()
-}
-
-/// Lets time pass for everyone here, without waiting for it.
-pub async fn pass(time: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(time).await;
-    tokio::time::resume();
 }

@@ -9,7 +9,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
 use crate::{
-    calls::{answer, bearer, code, doors, folder, pass, token},
+    calls::{answer, bearer, code, doors, folder, token},
+    clock::{Standstill, pass},
     support::{World, sweep},
 };
 
@@ -40,6 +41,7 @@ async fn a_flood_is_refused_while_others_are_heard() {
     };
     let world = World::behind(slow, &sweep(1, 1)).await;
     let (flooding, other) = (bearer(&token("read")), bearer(&token("submit")));
+    let now = Standstill::begin();
     let wait = flood(&world, &flooding).await;
     assert!(wait <= Duration::from_millis(500), "{wait:?}");
     assert_eq!(code(&world, LIST, Some(&other)).await, Code::Ok);
@@ -47,6 +49,7 @@ async fn a_flood_is_refused_while_others_are_heard() {
         code(&world, "/grpc.health.v1.Health/Check", None).await,
         Code::Ok
     );
+    drop(now);
     // The hint is right.
     pass(wait).await;
     assert_eq!(code(&world, LIST, Some(&flooding)).await, Code::Ok);
@@ -59,6 +62,7 @@ async fn without_tokens_a_client_is_an_address() {
         ..Doors::default()
     };
     let world = World::behind(slow, &sweep(1, 1)).await;
+    let _now = Standstill::begin();
     // Whatever is shown where nothing is asked for buys nothing.
     flood(&world, b"Bearer whatever").await;
     let other = code(&world, LIST, Some(b"Bearer something else")).await;

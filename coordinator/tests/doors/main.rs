@@ -5,6 +5,8 @@
 mod calls;
 #[path = "../support/certificates.rs"]
 mod certificates;
+#[path = "../support/clock.rs"]
+mod clock;
 mod filling;
 #[path = "../support/images.rs"]
 mod images;

@@ -7,6 +7,7 @@ use tonic::Code;
 use crate::{
     calls::{ROLES, bearer, code, doors, folder, methods, token},
     certificates::{Authority, Good, HERE, PairFiles},
+    clock::Standstill,
     support::{Secured, World, config, sweep},
 };
 
@@ -96,6 +97,7 @@ async fn whoever_guesses_is_soon_told_nothing_and_whoever_works_beside_goes_on()
     let path = "/bistable.v1.SweepService/ListSweeps";
     let known = bearer(&token("read"));
     assert_eq!(code(&world, path, Some(&known)).await, Code::Ok);
+    let _now = Standstill::begin();
     let mut refused = 0;
     while code(
         &world,

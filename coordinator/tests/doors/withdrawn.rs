@@ -10,7 +10,8 @@ use tokio_stream::StreamExt;
 use tonic::{Code, Request, Status, metadata::MetadataValue};
 
 use crate::{
-    calls::{bearer, code, doors, folder, pass, token, write},
+    calls::{bearer, code, doors, folder, token, write},
+    clock::pass,
     support::{World, hello, sweep},
 };
 

@@ -138,10 +138,10 @@ impl Raw {
         bytes
     }
 
-    /// Reads what is there within a moment, answering nothing.
+    /// Reads what comes next, answering nothing.
     pub async fn read_some(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; 1 << 16];
-        let read = timeout(Duration::from_secs(5), self.0.read(&mut bytes)).await;
+        let read = timeout(PATIENCE, self.0.read(&mut bytes)).await;
         bytes.truncate(read.expect("something comes").unwrap_or(0));
         bytes
     }

@@ -66,6 +66,19 @@ pub fn watch_for_panics() {
     });
 }
 
+/// Has the process open as many files as it ever may: floods have both of their ends in it, and come together where there
+/// are many cores.
+#[cfg(unix)]
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).expect("the limit that there is");
+}
+
+#[cfg(not(unix))]
+fn raise_file_limit() {}
+
 fn thread_name() -> String {
     thread::current().name().unwrap_or_default().to_owned()
 }
@@ -111,6 +124,7 @@ impl Siege {
 
     async fn of(others: &[&Sweep], doors: Doors, secured: Option<Secured>) -> Self {
         watch_for_panics();
+        raise_file_limit();
         let sweep = sweep(12, 1);
         let all: Vec<&Sweep> = [&sweep].into_iter().chain(others.iter().copied()).collect();
         let world = match secured {

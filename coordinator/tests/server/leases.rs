@@ -12,6 +12,7 @@ use bistable_common::{
 
 use crate::{
     bits,
+    clock::Standstill,
     support::{Worker, World, hello, sweep, units_of},
 };
 
@@ -59,8 +60,17 @@ async fn a_dropped_worker_s_lease_goes_to_the_next() {
 #[tokio::test]
 async fn a_silent_worker_is_lost_but_its_late_report_counts() {
     let sweep = sweep(1, 1);
-    let world = World::with(&[&sweep], Duration::from_millis(100)).await;
+    let patience = Duration::from_secs(8);
+    let world = World::with(&[&sweep], patience).await;
     let (mut silent, lost) = world.leased("silent").await;
+    // Had the coordinator slept through all of it, the silence would be its own.
+    let now = Standstill::begin();
+    let moment = patience / 100;
+    for _ in 0..=100 {
+        now.pass(moment).await;
+        world.status(&sweep).await;
+    }
+    drop(now);
     // The coordinator ends the session of a worker that stopped beating.
     assert_eq!(silent.hear().await.expect("a polite end"), None);
     let (_next, lease) = world.leased("next").await;

@@ -1,5 +1,7 @@
 //! A real coordinator on a real socket, spoken to by workers and clients that say exactly what each test wants.
 
+#[path = "../support/clock.rs"]
+mod clock;
 mod hellos;
 mod leases;
 mod reports;

@@ -25,6 +25,9 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open},
 };
 
+/// Seconds after which a server that does not start hangs: a slow disk takes its time after a crash.
+const LONGEST_START: &str = "600";
+
 /// What `TcpPassword` servers ask for.
 pub const PASSWORD: &str = "correct-horse";
 
@@ -85,18 +88,18 @@ impl Server {
         if let Some(User { uid, gid }) = user {
             chown(&folder, Some(uid), Some(gid)).expect("a folder of another user");
         }
-        let port = match listen {
-            Listen::Socket => 5432,
-            Listen::TcpPassword => free_port(),
-        };
         let watchdog = watchdog(&folder, user.as_ref());
-        let server = Self {
+        let mut server = Self {
             folder,
             user,
-            port,
+            port: 5432,
             watchdog,
         };
         server.init();
+        if let Listen::TcpPassword = listen {
+            // Somebody else may have it a while later.
+            server.port = free_port();
+        }
         for (name, content) in files {
             server.write(name, content);
         }
@@ -152,12 +155,14 @@ impl Server {
     /// Starts it, after it was stopped or killed.
     pub fn start_again(&self) {
         let (data, log) = (self.data(), self.folder.join("log"));
-        let arguments: [&OsStr; 6] = [
+        let arguments: [&OsStr; 8] = [
             "-D".as_ref(),
             data.as_ref(),
             "-l".as_ref(),
             log.as_ref(),
             "-w".as_ref(),
+            "-t".as_ref(),
+            LONGEST_START.as_ref(),
             "start".as_ref(),
         ];
         let output = self.run("pg_ctl", arguments);
@@ -222,7 +227,9 @@ impl Server {
     /// Runs SQL in a database; returns what it printed, a row a line.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let port = self.port.to_string();
-        let arguments: [&OsStr; 12] = [
+        let arguments: [&OsStr; 13] = [
+            // Deaf to the user's own settings.
+            "-X".as_ref(),
             "-h".as_ref(),
             self.folder.as_ref(),
             "-p".as_ref(),

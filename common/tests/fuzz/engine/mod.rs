@@ -14,6 +14,7 @@ use std::{
     env, fs,
     hash::{DefaultHasher, Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
+    thread::available_parallelism,
     time::{Duration, Instant},
 };
 
@@ -35,8 +36,11 @@ const HANG: Duration = Duration::from_secs(20);
 /// Cases between two looks at the memory, whose inputs are remembered.
 const LOOK_EVERY: usize = 64;
 
-/// Address space that a process of fuzz targets may ever have taken, with its threads' stacks and arenas.
-const MAX_KIB: u64 = 6 << 20;
+/// Address space that a process of fuzz targets may ever have taken,
+const MAX_KIB: u64 = 5 << 20;
+
+/// and for each core the arenas of its threads: the C library reserves eight of 64 MiB where as many threads allocate.
+const ARENAS_KIB: u64 = 8 * (64 << 10);
 
 /// Words of an answer that tell its kind.
 const KIND_WORDS: usize = 24;
@@ -191,7 +195,8 @@ impl Campaign<'_> {
     }
 
     fn look_at_memory(&self) {
-        if peak_kib().is_some_and(|kib| kib > MAX_KIB) {
+        let cores = available_parallelism().map_or(1, usize::from) as u64;
+        if peak_kib().is_some_and(|kib| kib > MAX_KIB + cores * ARENAS_KIB) {
             let inputs = self.recent.iter().map(|input| to_hex(input));
             panic!(
                 "{}: too much memory was asked for; one of\n{}",

@@ -15,6 +15,8 @@ const TURN: i64 = 0x0062_6973_7461_626c;
 
 /// Brings the schema up to date; call it in a transaction.
 pub(super) async fn migrate(db: &Session) -> Result<(), StoreError> {
+    // However long the others take: elsewhere nobody waits for a lock for long.
+    db.batch("SET LOCAL lock_timeout = 0").await?;
     db.query(
         "/* turn */ SELECT pg_advisory_xact_lock($1)",
         &[&TURN as Param<'_>],
