@@ -345,13 +345,13 @@ pub trait Problem: Sync {
     ) -> f64 {
         self.inner_value(scratch, at, batch)
     }
-    /// Prepares values of g along the line `y - eta d`; false if there is no short way to them.
+    /// Prepares values of g along the line `y - eta d`, where and on which batch [`Smooth::inner_grad`] was asked last;
+    /// false if there is no short way to them.
     fn aim_line(
         &self,
         _: &mut Self::Scratch,
         _at: &Iterate<Self::Real>,
         _d: &[Self::Real],
-        _batch: &[u32],
     ) -> bool {
         false
     }

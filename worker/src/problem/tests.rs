@@ -420,7 +420,7 @@ fn check_smooth<P: Smooth<Real = f64> + Oracle<Real = f64>>(problem: &P) {
         assert!(within(part * value) > part * value);
     }
     Smooth::inner_grad(problem, &mut scratch, &at, &BATCH, &mut ours);
-    if problem.aim_line(&mut scratch, &at, &ours, &BATCH) {
+    if problem.aim_line(&mut scratch, &at, &ours) {
         for eta in [0.0, 0.3, 2.0] {
             let there = moved(&at, &vec![0.0; at.x.len()], &ours, -eta);
             let value = Oracle::inner_value(problem, &there, &BATCH);

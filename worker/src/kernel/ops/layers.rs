@@ -6,7 +6,7 @@ use super::{kernel, vectors, vectors_mut};
 use crate::kernel::{
     LANES, Real, Simd,
     elementary::{self, exp_of, expm1_of, sigmoid_of, tanh_of},
-    simd::{Arithmetic, Isa, Kernel, Lanes},
+    simd::{Isa, Kernel, Lanes},
 };
 
 kernel! {
@@ -206,42 +206,101 @@ fn sigmoids_body<R: Real, S: Lanes<R>>(s: S, z: &mut [R]) {
     }
 }
 
-/// Cross-entropy and 0-1 error of one row of logits, in f64; the sum of exponentials is one of sixteen lanes. Of equal
-/// logits the first counts as the largest.
+/// Cross-entropy and 0-1 error of one row of logits, in f64.
 pub fn judge<R: Real>(simd: Simd, logits: &[R], label: u32) -> [f64; 2] {
+    let [loss, ..] = cross_entropies(simd, logits, logits.len(), logits.len(), &[label]);
+    [loss, f64::from(u8::from(misses(logits, label)))]
+}
+
+/// Whether another logit than the label's counts as the largest, which of equal ones is the first.
+pub fn misses<R: Real>(logits: &[R], label: u32) -> bool {
     let largest = largest(logits);
-    let sum = simd.run(SumOfExponentials { logits, largest });
-    let own = logits[label as usize];
-    let first_largest = logits.iter().position(|&z| z == largest);
-    let wrong = first_largest != Some(label as usize);
-    [
-        elementary::ln(sum) - (own.to_f64() - largest.to_f64()),
-        f64::from(u8::from(wrong)),
-    ]
+    logits.iter().position(|&z| z == largest) != Some(label as usize)
 }
 
-struct SumOfExponentials<'a, R> {
-    logits: &'a [R],
-    largest: R,
+/// Cross-entropies of up to sixteen rows of logits, in f64; a sum of exponentials is one of sixteen lanes.
+pub fn cross_entropies<R: Real>(
+    simd: Simd,
+    rows: &[R],
+    classes: usize,
+    width: usize,
+    labels: &[u32],
+) -> [f64; LANES] {
+    simd.run(CrossEntropies {
+        rows,
+        classes,
+        width,
+        labels,
+    })
 }
 
-impl<R: Real> Kernel for SumOfExponentials<'_, R> {
-    type Output = f64;
+struct CrossEntropies<'a, R> {
+    rows: &'a [R],
+    classes: usize,
+    width: usize,
+    labels: &'a [u32],
+}
+
+impl<R: Real> Kernel for CrossEntropies<'_, R> {
+    type Output = [f64; LANES];
 
     #[inline(always)]
-    fn run<S: Isa>(self, isa: S) -> f64 {
+    fn run<S: Isa>(self, isa: S) -> Self::Output {
         let s = f64::lanes(isa);
-        let mut sum = s.splat(0.0);
-        for logits in self.logits.chunks(LANES) {
-            let mut shifted = [0.0; LANES];
-            for (shifted, z) in shifted.iter_mut().zip(logits) {
-                *shifted = z.to_f64() - self.largest.to_f64();
-            }
-            let mut terms = [0.0; LANES];
-            s.store(exp_of(s, s.load(&shifted)), &mut terms);
-            terms[logits.len()..].fill(0.0);
-            sum = s.add(sum, s.load(&terms));
+        let (mut losses, mut own) = ([1.0; LANES], [0.0; LANES]);
+        let samples = losses.iter_mut().zip(&mut own);
+        let rows = self.rows.chunks_exact(self.width).zip(self.labels);
+        for ((loss, own), (row, &label)) in samples.zip(rows) {
+            let largest = largest(&row[..self.classes]).to_f64();
+            *own = row[label as usize].to_f64() - largest;
+            *loss = sum_of_exponentials(s, row, self.classes, largest);
         }
-        s.tree(sum)
+        elementary::logarithms(&mut losses);
+        for (loss, own) in losses.iter_mut().zip(own) {
+            *loss -= own;
+        }
+        losses
     }
+}
+
+/// Numbers of the lanes.
+const NUMBERS: [f64; LANES] = [
+    0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0,
+];
+
+/// `sum_c exp(z_c - largest)` over the classes.
+#[inline(always)]
+fn sum_of_exponentials<R: Real, S: Lanes<f64>>(
+    s: S,
+    row: &[R],
+    classes: usize,
+    largest: f64,
+) -> f64 {
+    let (zero, largest) = (s.splat(0.0), s.splat(largest));
+    let mut sum = zero;
+    let mut left = classes as f64;
+    for logits in row[..classes.next_multiple_of(LANES).min(row.len())].chunks(LANES) {
+        let logits = match logits.first_chunk() {
+            Some(full) => s.load(&wide(full)),
+            None => {
+                let mut padded = [R::ZERO; LANES];
+                padded[..logits.len()].copy_from_slice(logits);
+                s.load(&wide(&padded))
+            }
+        };
+        let terms = exp_of(s, s.sub(logits, largest));
+        let terms = s.select_gt(s.splat(left), s.load(&NUMBERS), terms, zero);
+        sum = s.add(sum, terms);
+        left -= LANES as f64;
+    }
+    s.tree(sum)
+}
+
+#[inline(always)]
+fn wide<R: Real>(narrow: &[R; LANES]) -> [f64; LANES] {
+    let mut wide = [0.0; LANES];
+    for lane in 0..LANES {
+        wide[lane] = narrow[lane].to_f64();
+    }
+    wide
 }

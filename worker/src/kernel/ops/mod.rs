@@ -20,8 +20,8 @@ pub use group::{
     descend, dot_lanes, mean_products_lanes, scale_lanes, softmax_along_lanes, softmax_lanes,
 };
 pub use layers::{
-    activate, add_rows, bend_rows, exponentials, judge, multiply, multiply_add, scale_rows,
-    sigmoids, softmax, softmax_along,
+    activate, add_rows, bend_rows, cross_entropies, exponentials, judge, misses, multiply,
+    multiply_add, scale_rows, sigmoids, softmax, softmax_along,
 };
 pub use narrow::sparse_scatter;
 pub use sparse::{gather, sparse_forward, sparse_update};

@@ -15,7 +15,7 @@ pub struct Line<R> {
     weights: Vec<R>,
     start: Aligned<R>,
     along: Aligned<R>,
-    /// Of one sample, where the line is looked at.
+    /// Of sixteen samples, where the line is looked at.
     here: Aligned<R>,
     /// `|y|^2`, `y'd` and `|d|^2`.
     squares: [f64; 3],
@@ -30,7 +30,7 @@ impl<R: Real> Line<R> {
             weights: Vec::with_capacity(padded(samples)),
             start: Aligned::zeros(samples * width),
             along: Aligned::zeros(samples * width),
-            here: Aligned::zeros(width),
+            here: Aligned::zeros(EVALUATION_BATCH * width),
             squares: [0.0; 3],
         }
     }
@@ -38,7 +38,7 @@ impl<R: Real> Line<R> {
     /// Words that [`Line::new`] allocates.
     pub fn words(network: &Network, samples: usize) -> usize {
         let (samples, width) = extent(network, samples);
-        samples + padded(samples) + (2 * samples + 1) * width
+        samples + padded(samples) + (2 * samples + EVALUATION_BATCH) * width
     }
 }
 
@@ -49,32 +49,36 @@ fn extent(network: &Network, samples: usize) -> (usize, usize) {
     }
 }
 
+impl<R: Real> Line<R> {
+    /// Begins where a batch has these weights and logits; nothing if there is no room.
+    pub(super) fn begin(&mut self, batch: &[u32], weights: &[R], logits: &[R]) {
+        if self.start.is_empty() {
+            return;
+        }
+        self.rows.clear();
+        self.rows.extend_from_slice(batch);
+        self.weights.clear();
+        self.weights.extend_from_slice(weights);
+        let logits = &logits[..batch.len() * (self.here.len() / EVALUATION_BATCH)];
+        self.start[..logits.len()].copy_from_slice(logits);
+    }
+}
+
 impl<R: Real> Reweighting<R> {
-    /// Looks along d from where `at` is, on a batch; false if the classifier is not linear.
-    pub(super) fn draw_line(
-        &self,
-        scratch: &mut Scratch<R>,
-        at: &Iterate<R>,
-        d: &[R],
-        batch: &[u32],
-    ) -> bool {
+    /// Looks along d from where the last gradient was taken, on its batch; false if the classifier is not linear.
+    pub(super) fn draw_line(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, d: &[R]) -> bool {
         if !self.network.hidden().is_empty() {
             return false;
         }
         let (simd, width) = (self.simd, self.network.head().width);
         let line = &mut scratch.line;
-        self.weigh(&at.x, batch, &mut line.weights);
-        line.rows.clear();
-        line.rows.extend_from_slice(batch);
-        for (y, out) in [(&at.y[..], &mut line.start), (d, &mut line.along)] {
-            let out = out.chunks_mut(EVALUATION_BATCH * width);
-            for (rows, out) in batch.chunks(EVALUATION_BATCH).zip(out) {
-                let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
-                let samples = self.training.batch(rows);
-                pass::logits(simd, &self.network, y, samples, columns, pass);
-                let all = rows.len() * width;
-                out[..all].copy_from_slice(&pass.p[..all]);
-            }
+        let out = line.along.chunks_mut(EVALUATION_BATCH * width);
+        for (rows, out) in line.rows.chunks(EVALUATION_BATCH).zip(out) {
+            let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
+            let samples = self.training.batch(rows);
+            pass::logits(simd, &self.network, d, samples, columns, pass);
+            let all = rows.len() * width;
+            out[..all].copy_from_slice(&pass.p[..all]);
         }
         line.squares = match self.l2 {
             0.0 => [0.0; 3],
@@ -90,14 +94,18 @@ impl<R: Real> Reweighting<R> {
         let head = self.network.head();
         let line = &mut scratch.line;
         let (count, minus) = (line.rows.len() as f64, R::from_f64(-eta));
-        let rows = line.start.chunks_exact(head.width);
-        let rows = rows.zip(line.along.chunks_exact(head.width));
+        let chunk = EVALUATION_BATCH * head.width;
+        let logits = line.start.chunks(chunk).zip(line.along.chunks(chunk));
+        let samples = line.rows.chunks(EVALUATION_BATCH);
+        let samples = samples.zip(line.weights.chunks(EVALUATION_BATCH));
         let mut sum = 0.0;
-        for (((start, along), &row), weight) in rows.zip(&line.rows).zip(&line.weights) {
-            ops::shift(self.simd, start, minus, along, &mut line.here);
-            let label = self.training.labels[row as usize];
-            let [loss, _] = ops::judge(self.simd, &line.here[..head.outputs], label);
-            sum += weight.to_f64() * loss;
+        for ((rows, weights), (start, along)) in samples.zip(logits) {
+            let here = &mut line.here[..start.len()];
+            ops::shift(self.simd, start, minus, along, here);
+            let losses = self.training.batch(rows).losses(self.simd, head, here);
+            for (weight, loss) in weights.iter().zip(losses) {
+                sum += weight.to_f64() * loss;
+            }
             if sum / count > most {
                 return sum / count;
             }

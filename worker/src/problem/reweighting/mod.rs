@@ -388,10 +388,12 @@ impl<R: Real> Problem for Reweighting<R> {
             let batch = samples.batch(rows);
             let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
             pass::logits(self.simd, &self.network, &at.y, batch, columns, pass);
-            for (logits, &row) in pass.p.chunks_exact(head.width).zip(rows) {
+            let losses = batch.losses(self.simd, head, &pass.p);
+            let logits = pass.p.chunks_exact(head.width);
+            for ((logits, &row), loss) in logits.zip(rows).zip(losses) {
                 let label = samples.labels[row as usize];
-                let [loss, error] = ops::judge(self.simd, &logits[..head.outputs], label);
-                sums = [sums[0] + loss, sums[1] + error];
+                let error = ops::misses(&logits[..head.outputs], label);
+                sums = [sums[0] + loss, sums[1] + f64::from(u8::from(error))];
             }
         }
         Metrics::mean(sums, rows.len())
@@ -411,8 +413,8 @@ impl<R: Real> Problem for Reweighting<R> {
         self.weighted_loss(scratch, at, batch, Some(most))
     }
 
-    fn aim_line(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, d: &[R], batch: &[u32]) -> bool {
-        self.draw_line(scratch, at, d, batch)
+    fn aim_line(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, d: &[R]) -> bool {
+        self.draw_line(scratch, at, d)
     }
 
     fn value_on_line(&self, scratch: &mut Scratch<R>, eta: f64, most: f64) -> f64 {

@@ -1,7 +1,7 @@
 //! Forward and backward through the network for a batch: activations, class probabilities and per-sample derivatives of
 //! the cross-entropy, not yet weighted.
 
-use super::network::Network;
+use super::network::{Layer, Network};
 use crate::kernel::{Aligned, Columns, LANES, Layout, Real, Rows, Simd, ops};
 
 /// A hidden layer's values for a batch, `[sample][width]` each.
@@ -100,6 +100,18 @@ pub struct Batch<'a, R> {
     pub labels: &'a [u32],
     /// The rows.
     pub rows: &'a [u32],
+}
+
+impl<R: Real> Batch<'_, R> {
+    /// Cross-entropies of up to sixteen samples, given their logits.
+    pub fn losses(self, simd: Simd, head: &Layer, logits: &[R]) -> [f64; LANES] {
+        let mut labels = [0; LANES];
+        for (label, &row) in labels.iter_mut().zip(self.rows) {
+            *label = self.labels[row as usize];
+        }
+        let labels = &labels[..self.rows.len()];
+        ops::cross_entropies(simd, logits, head.outputs, head.width, labels)
+    }
 }
 
 /// `z[b] += sum_p x[b][p] w[p]` for rows of `data`.
@@ -213,6 +225,18 @@ pub fn forward_backward<R: Real>(
     pass: &mut Pass<R>,
 ) {
     logits(simd, network, y, batch, &mut room.columns, pass);
+    differentiate(simd, network, y, batch, room, pass);
+}
+
+/// Backward, after [`logits`].
+pub fn differentiate<R: Real>(
+    simd: Simd,
+    network: &Network,
+    y: &[R],
+    batch: Batch<'_, R>,
+    room: &mut Room<R>,
+    pass: &mut Pass<R>,
+) {
     let head = network.head();
     let rows = batch.rows.len() * head.width;
     ops::softmax(simd, &mut pass.p[..rows], head.outputs, head.width);

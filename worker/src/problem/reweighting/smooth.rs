@@ -117,11 +117,9 @@ impl<R: Real> Reweighting<R> {
         let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
         let samples = self.training.batch(rows);
         pass::logits(self.simd, &self.network, &at.y, samples, columns, pass);
-        let logits = pass.p.chunks_exact(head.width);
-        let weights = &scratch.linear.weights[first..];
-        for ((logits, &row), weight) in logits.zip(rows).zip(weights) {
-            let label = self.training.labels[row as usize];
-            let [loss, _] = ops::judge(self.simd, &logits[..head.outputs], label);
+        let losses = samples.losses(self.simd, head, &pass.p);
+        let weights = &scratch.linear.weights[first..][..rows.len()];
+        for (weight, loss) in weights.iter().zip(losses) {
             *sum += weight.to_f64() * loss;
         }
     }
@@ -163,7 +161,9 @@ fn share<R: Real>(weights: &[R], shares: &mut [R]) {
 
 impl<R: Real> Smooth for Reweighting<R> {
     fn inner_grad(&self, scratch: &mut Scratch<R>, at: &Iterate<R>, batch: &[u32], out: &mut [R]) {
-        let Scratch { linear, room, .. } = scratch;
+        let Scratch {
+            linear, line, room, ..
+        } = scratch;
         let Linearized {
             weights,
             gradient,
@@ -173,7 +173,9 @@ impl<R: Real> Smooth for Reweighting<R> {
         let (simd, network) = (self.simd, &self.network);
         self.weigh(&at.x, batch, weights);
         let samples = self.training.batch(batch);
-        pass::forward_backward(simd, network, &at.y, samples, room, gradient);
+        pass::logits(simd, network, &at.y, samples, &mut room.columns, gradient);
+        line.begin(batch, weights, &gradient.p);
+        pass::differentiate(simd, network, &at.y, samples, room, gradient);
         let shares = &mut shares[..batch.len()];
         share(weights, shares);
         out.fill(R::ZERO);

@@ -133,11 +133,12 @@ impl<P: Smooth> General<'_, P> {
         }
     }
 
-    /// Whether the problem has a short way to values of g where y may go, which is straight unless there is a box.
+    /// Whether the problem has a short way to values of g where y may go, which is straight unless there is a box; the
+    /// gradient there has just been taken.
     fn aim_line(&mut self, state: &State<P::Real>) -> bool {
-        let (scratch, rows, d) = (&mut self.scratch, &self.rows.inner, &self.room.along_y);
+        let (scratch, d) = (&mut self.scratch, &self.room.along_y);
         let straight = self.solver.update_y.clamp.is_none();
-        straight && self.problem.aim_line(scratch, &state.at, d, rows)
+        straight && self.problem.aim_line(scratch, &state.at, d)
     }
 
     fn inner_value(&mut self, state: &State<P::Real>) -> f64 {

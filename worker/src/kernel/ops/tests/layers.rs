@@ -290,6 +290,35 @@ pub fn check_judge<R: Real>(lab: &mut Lab, classes: usize) {
     }
 }
 
+/// Cross-entropies of rows together, whatever stands in the padding, against those of one row.
+pub fn check_cross_entropies<R: Real>(lab: &mut Lab, rows: usize, classes: usize) {
+    let width = padded(classes);
+    let mut logits: Vec<R> = lab.numbers(rows * width);
+    // One that has left the finite numbers leaves the others alone.
+    logits[(rows - 1) * width] = R::from_f64(f64::NAN);
+    let logits = lab.walled(&logits, f64::NAN);
+    let labels: Vec<u32> = (0..rows).map(|b| (b * 7 % classes) as u32).collect();
+    for simd in Simd::all() {
+        let losses = ops::cross_entropies(simd, &logits, classes, width, &labels);
+        let alone = logits.chunks_exact(width).zip(&labels);
+        for (loss, (row, &label)) in losses.iter().zip(alone) {
+            let [alone, _] = ops::judge(simd, &row[..classes], label);
+            assert!(loss.to_bits() == alone.to_bits() || loss.is_nan() && alone.is_nan());
+        }
+        assert!(losses[rows - 1].is_nan() && losses[..rows - 1].iter().all(|loss| *loss >= 0.0));
+    }
+}
+
+#[test]
+fn losses_of_rows_together_are_those_of_each() {
+    for rows in 1..=LANES {
+        for classes in [1, 2, 10, 16, 17, 40] {
+            check_cross_entropies::<f32>(&mut Lab::new(64), rows, classes);
+            check_cross_entropies::<f64>(&mut Lab::new(64), rows, classes);
+        }
+    }
+}
+
 #[test]
 fn losses_are_cross_entropies_and_errors_the_first_largest() {
     for classes in 1..=50 {

@@ -56,6 +56,7 @@ fn elements<R: Real>() {
         layers::check_softmax_along::<R>(lab, rows, vectors);
         layers::check_elements::<R>(lab, rows, vectors);
         layers::check_judge::<R>(lab, classes);
+        layers::check_cross_entropies::<R>(lab, rows, classes);
     }
 }
 
