@@ -4,8 +4,8 @@
 use super::{kernel, vectors, vectors_mut};
 use crate::kernel::{LANES, Real, Rows, simd::Lanes};
 
-/// Samples that are walked side by side.
-const CHAINS: usize = 4;
+/// Samples that are walked side by side. With more, the compiler runs out of registers for where each one is.
+const CHAINS: usize = 2;
 
 kernel! {
     /// `w[p] += sum_b x[b][p] delta[b]` for weights of one vector a row, each element a chain in the order of samples.
@@ -30,7 +30,7 @@ fn scatter<R: Real, S: Lanes<R>>(s: S, rows: &Rows<R>, batch: &[u32], delta: &[R
     }
 }
 
-/// [`super::sparse_forward`] for weights of one vector a row: four samples side by side, and as soon as one ends, the next.
+/// [`super::sparse_forward`] for weights of one vector a row: samples side by side, and as soon as one ends, the next.
 #[inline(always)]
 pub(super) fn forward<R: Real, S: Lanes<R>>(
     s: S,
