@@ -18,8 +18,8 @@
 //!   `z = n ln 2 + r` with ln 2 in two parts, take the Taylor polynomial of `exp(r) - 1` of degree 7 (f32) or 13 (f64) by
 //!   Horner's rule, and scale by `2^n`; results outside the normal range are clamped to its ends. In f32 exp is within 1.5
 //!   ulp of the exact value, expm1 within 2, tanh and sigmoid within 3; in f64 they are within 1e-15 of it, relatively.
-//!   ELU is `z` above 0 and expm1 elsewhere. The logarithm is `libm`'s, in f64. The platform's functions are never used:
-//!   they differ between machines.
+//!   ELU is `z` above 0 and expm1 elsewhere. The logarithm is `libm`'s, in f64; sixteen side by side have its bits. The
+//!   platform's functions are never used: they differ between machines.
 //! * **Types.** Parameters are f32 or f64 ([`Real`]); losses, metrics and distances are accumulated in f64.
 //!
 //! Fused multiply-add is exact in hardware and in software, so every instruction set ([`simd`]) gives the same bits; the

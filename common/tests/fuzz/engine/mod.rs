@@ -36,10 +36,10 @@ const HANG: Duration = Duration::from_secs(20);
 /// Cases between two looks at the memory, whose inputs are remembered.
 const LOOK_EVERY: usize = 64;
 
-/// Address space that a process of fuzz targets may ever have taken,
+/// Address space that a process of fuzz targets may ever have taken, without its threads' arenas.
 const MAX_KIB: u64 = 5 << 20;
 
-/// and for each core the arenas of its threads: the C library reserves eight of 64 MiB where as many threads allocate.
+/// Arenas for each core: the C library reserves up to eight of 64 MiB where many threads allocate.
 const ARENAS_KIB: u64 = 8 * (64 << 10);
 
 /// Words of an answer that tell its kind.

@@ -70,16 +70,13 @@ impl<R: Real> Reweighting<R> {
         if !self.network.hidden().is_empty() {
             return false;
         }
-        let (simd, width) = (self.simd, self.network.head().width);
-        let line = &mut scratch.line;
-        let out = line.along.chunks_mut(EVALUATION_BATCH * width);
-        for (rows, out) in line.rows.chunks(EVALUATION_BATCH).zip(out) {
-            let (columns, pass) = (&mut scratch.room.columns, &mut scratch.evaluation);
-            let samples = self.training.batch(rows);
-            pass::logits(simd, &self.network, d, samples, columns, pass);
-            let all = rows.len() * width;
-            out[..all].copy_from_slice(&pass.p[..all]);
-        }
+        let (simd, head) = (self.simd, self.network.head());
+        let (line, columns) = (&mut scratch.line, &mut scratch.room.columns);
+        let along = &mut line.along[..line.rows.len() * head.width];
+        let (w, bias) = (&d[head.weights.clone()], &d[head.bias.clone()]);
+        pass::fill_rows(along, bias);
+        let data = &self.training.rows;
+        pass::first_forward(simd, data, &line.rows, w, head.width, columns, along);
         line.squares = match self.l2 {
             0.0 => [0.0; 3],
             _ => {
