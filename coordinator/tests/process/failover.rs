@@ -187,7 +187,7 @@ fn a_leader_that_hangs_is_replaced_and_stands_by_when_it_wakes() {
 }
 
 #[test]
-fn a_leader_that_leaves_is_replaced_at_once() {
+fn a_leader_that_leaves_resigns_and_is_replaced() {
     let document = slow();
     let mut cluster = Cluster::in_the_middle_of(&document);
     cluster.leader.0.signal(Signal::TERM);

@@ -25,7 +25,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open},
 };
 
-/// Seconds after which a server that does not start hangs: a slow disk takes its time after a crash.
+/// Seconds after which a server that has not started counts as hanging: a slow disk takes its time after a crash.
 const LONGEST_START: &str = "600";
 
 /// What `TcpPassword` servers ask for.

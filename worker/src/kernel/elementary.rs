@@ -1,5 +1,5 @@
 //! Elementary functions with the same bits on every machine: branch-free, so that they vectorise, and built from fused
-//! multiply-adds only. In f32 exp is within 1.5 ulp of the exact value,
+//! multiply-adds only. The logarithm is `libm`'s, operation for operation. In f32 exp is within 1.5 ulp of the exact value,
 //! expm1 within 2, tanh and sigmoid within 3 (a test holds them to it).
 
 use super::{
@@ -99,6 +99,10 @@ pub fn logarithms(z: &mut [f64; LANES]) {
 
 /// [`ln`] of a positive number that is neither subnormal nor infinite, with the same operations in the same order but
 /// without a branch, so that it vectorises.
+//
+// After FreeBSD's e_log.c, as is `libm`'s: Copyright (C) 1993 by Sun Microsystems, Inc. All rights reserved. Developed at
+// SunSoft, a Sun Microsystems, Inc. business. Permission to use, copy, modify, and distribute this software is freely
+// granted, provided that this notice is preserved.
 #[inline(always)]
 fn ln_of_normal(z: f64) -> f64 {
     const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
@@ -131,6 +135,10 @@ fn ln_of_normal(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::{
+        Simd,
+        simd::{Isa, Kernel},
+    };
 
     fn ulps32(ours: f32, exact: f64) -> f64 {
         let ulp = f64::from(f32::from_bits((exact as f32).abs().to_bits() + 1))
@@ -177,11 +185,21 @@ mod tests {
 
     #[test]
     fn logarithms_have_the_bits_of_one_logarithm() {
+        struct Logarithms([f64; LANES]);
+        impl Kernel for Logarithms {
+            type Output = [f64; LANES];
+
+            #[inline(always)]
+            fn run<S: Isa>(mut self, _: S) -> Self::Output {
+                logarithms(&mut self.0);
+                self.0
+            }
+        }
         let same = |block: [f64; LANES]| {
-            let mut ours = block;
-            logarithms(&mut ours);
-            for (ours, z) in ours.into_iter().zip(block) {
-                assert_eq!(ours.to_bits(), ln(z).to_bits(), "{z:e}");
+            for simd in Simd::all() {
+                for (ours, z) in simd.run(Logarithms(block)).into_iter().zip(block) {
+                    assert_eq!(ours.to_bits(), ln(z).to_bits(), "{z:e}");
+                }
             }
         };
         let (normals, _) = (0..1 << 20)

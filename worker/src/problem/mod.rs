@@ -345,8 +345,8 @@ pub trait Problem: Sync {
     ) -> f64 {
         self.inner_value(scratch, at, batch)
     }
-    /// Prepares values of g along the line `y - eta d`, where and on which batch [`Smooth::inner_grad`] was asked last;
-    /// false if there is no short way to them.
+    /// Prepares values of g along the line `y - eta d`, where [`Smooth::inner_grad`] was asked last, and on its batch; false if
+    /// there is no short way to them. `at` is where that was.
     fn aim_line(
         &self,
         _: &mut Self::Scratch,

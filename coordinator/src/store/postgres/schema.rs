@@ -2,7 +2,7 @@
 
 use super::{
     row::get,
-    session::{Param, Session},
+    session::{LONGEST_WAIT, Param, Session},
 };
 use crate::store::StoreError;
 
@@ -11,17 +11,18 @@ const MIGRATIONS: [&str; 1] = [include_str!(
 )];
 
 /// Coordinators that start at the same time take turns. Any number that nobody else uses would do.
-const TURN: i64 = 0x0062_6973_7461_626c;
+pub(super) const TURN: i64 = 0x0062_6973_7461_626c;
 
 /// Brings the schema up to date; call it in a transaction.
 pub(super) async fn migrate(db: &Session) -> Result<(), StoreError> {
-    // However long the others take: elsewhere nobody waits for a lock for long.
+    // One's turn is worth waiting for, however many are before.
     db.batch("SET LOCAL lock_timeout = 0").await?;
     db.query(
         "/* turn */ SELECT pg_advisory_xact_lock($1)",
         &[&TURN as Param<'_>],
     )
     .await?;
+    db.batch(LONGEST_WAIT).await?;
     db.batch("CREATE TABLE IF NOT EXISTS schema_version (version bigint PRIMARY KEY)")
         .await?;
     let found = version(db).await?;

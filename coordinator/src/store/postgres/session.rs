@@ -10,14 +10,16 @@ use super::{address::PostgresAddress, error::PostgresError, handshake::Handshake
 /// The oldest server that is supported.
 const MIN_VERSION: i32 = 150_000;
 
-/// What every connection begins with.
+/// Nobody waits for a lock for longer.
+pub(super) const LONGEST_WAIT: &str = "SET lock_timeout = '1500ms'";
+
+/// What every connection begins with, after [`LONGEST_WAIT`].
 ///
 /// * A coordinator that stops in the middle of a transaction must not keep its locks, or nobody could take over.
 /// * A server that was told to answer commits before they are durable is told otherwise.
 const SET_UP: &str = "
     SET client_min_messages = 'warning';
     SET idle_in_transaction_session_timeout = '2s';
-    SET lock_timeout = '1500ms';
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off';
     SELECT current_setting('server_version_num'), current_setting('server_version'), current_setting('fsync')";
@@ -63,7 +65,8 @@ impl Session {
 
     async fn set_up(&self, address: &PostgresAddress) -> Result<(), PostgresError> {
         use tokio_postgres::SimpleQueryMessage::Row;
-        let answers = self.client.simple_query(SET_UP).await?;
+        let all = format!("{LONGEST_WAIT}; {SET_UP}");
+        let answers = self.client.simple_query(&all).await?;
         let Some(row) = answers.iter().rev().find_map(|answer| match answer {
             Row(row) => Some(row),
             _ => None,

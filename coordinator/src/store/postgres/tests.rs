@@ -35,15 +35,15 @@ fn candidate(url: &str) -> (Postgres, Option<Elected>) {
         Standing::Elected { epoch, store } => Some((epoch, store)),
         Standing::Following { .. } => None,
     };
-    last(&handle);
+    make_endless(&handle);
     (handle, elected)
 }
 
 /// A term that has begun lasts until the test ends it, however slow the machine is: nobody here renews it.
-fn last(handle: &Postgres) {
-    let endless = "UPDATE leader SET expires_at = 'infinity' WHERE expires_at > clock_timestamp()";
-    let lasts = handle.read(async |db| Ok(db.batch(endless).await?));
-    lasts.expect("a term");
+fn make_endless(handle: &Postgres) {
+    let endless = "UPDATE leader SET expires_at = 'infinity' WHERE expires_at > '-infinity'";
+    let terms = handle.read(async |db| Ok(db.execute(endless, &[]).await?));
+    assert_eq!(terms.expect("a statement"), 1);
 }
 
 /// Has the server leave a transaction alone for as long as a test takes.
@@ -181,7 +181,7 @@ fn one_leads_until_it_resigns() {
     assert!(lose(store.apply(&[])));
     let standing = second.campaign("http://second").expect("a campaign");
     assert!(matches!(standing, Standing::Elected { epoch: later, .. } if later > epoch));
-    last(&second);
+    make_endless(&second);
     // What the old leader does about its own term cannot touch the new one.
     first.resign(epoch).expect("nothing to resign");
     assert!(lose(first.renew(epoch)));
@@ -197,7 +197,7 @@ fn a_leader_whose_term_lapsed_writes_again_once_it_has_renewed_it() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| store.apply(&[]));
         handle.renew(epoch).expect("renewed");
-        last(&handle);
+        make_endless(&handle);
         waiting.join().expect("no panic").expect("written");
     });
 }
@@ -275,7 +275,9 @@ fn leases_are_written_beside_results() {
     };
     assert_eq!(waits(), 0);
     std::thread::scope(|scope| {
-        let recording = scope.spawn(|| store.record(&[result(&sweep, 0)], NOW));
+        // A try ends when it has waited for a lock for long, and gets nowhere before the other one ends.
+        let record = || store.record(&[result(&sweep, 0)], NOW).ok();
+        let recording = scope.spawn(move || (0..400).find_map(|_| record()));
         while waits() != 1 {
             assert!(!recording.is_finished(), "the result did not wait");
         }
@@ -295,7 +297,7 @@ fn a_write_that_hangs_is_ended_by_the_server() {
     let (_database, _end) = under_way(&url, epoch, "");
     expire(shared(), &url);
     let second = Postgres::open(&address(&url)).expect("the store opens");
-    // Nobody but the server ends the transaction. A try is shorter than its patience, and many are as long as a hang.
+    // Nobody but the server ends the transaction. One try gives up sooner than the server does; forty last a minute.
     let standing = (0..40).find_map(|_| second.campaign("http://second").ok());
     assert!(matches!(standing, Some(Standing::Elected { .. })));
 }
@@ -452,5 +454,29 @@ fn coordinators_that_start_together_migrate_once() {
         for thread in opened {
             thread.join().expect("no panic").expect("the store opens");
         }
+    });
+}
+
+#[test]
+fn whoever_sets_the_database_up_is_waited_for() {
+    let url = shared().database();
+    let database = Database::new(address(&url)).expect("a database");
+    let turn = database.read(async |_| {
+        let session = transaction(&url, PATIENTLY).await?;
+        let lock = "SELECT pg_advisory_xact_lock($1)";
+        session.query(lock, &[&schema::TURN]).await?;
+        Ok(session)
+    });
+    let turn = turn.expect("a turn");
+    // Longer than a lock is waited for elsewhere.
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                 AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '2 s'";
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| Postgres::open(&address(&url)).map(drop));
+        while shared().sql(name_of(&url), waits) != "1" {
+            assert!(!opening.is_finished(), "it did not wait");
+        }
+        drop(turn);
+        opening.join().expect("no panic").expect("the store opens");
     });
 }

@@ -226,6 +226,7 @@ pub fn cross_entropies<R: Real>(
     width: usize,
     labels: &[u32],
 ) -> [f64; LANES] {
+    debug_assert!(labels.len() <= LANES && labels.len() * width <= rows.len());
     simd.run(CrossEntropies {
         rows,
         classes,
@@ -255,7 +256,10 @@ impl<R: Real> Kernel for CrossEntropies<'_, R> {
             *own = row[label as usize].to_f64() - largest;
             *loss = sum_of_exponentials(s, row, self.classes, largest);
         }
-        elementary::logarithms(&mut losses);
+        match self.labels {
+            [_] => losses[0] = elementary::ln(losses[0]),
+            _ => elementary::logarithms(&mut losses),
+        }
         for (loss, own) in losses.iter_mut().zip(own) {
             *loss -= own;
         }

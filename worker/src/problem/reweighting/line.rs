@@ -3,13 +3,14 @@
 
 use super::{EVALUATION_BATCH, Reweighting, Scratch, network::Network, pass};
 use crate::{
-    kernel::{Aligned, Real, ops, padded},
+    kernel::{Aligned, Real, ops},
     problem::Iterate,
 };
 
 /// Logits of a batch at y and along d, what is needed of the penalty, and who is in the batch.
 #[derive(Debug)]
 pub struct Line<R> {
+    width: usize,
     rows: Vec<u32>,
     /// `sigmoid(x_b)`.
     weights: Vec<R>,
@@ -26,8 +27,9 @@ impl<R: Real> Line<R> {
     pub fn new(network: &Network, samples: usize) -> Self {
         let (samples, width) = extent(network, samples);
         Self {
+            width,
             rows: Vec::with_capacity(samples),
-            weights: Vec::with_capacity(padded(samples)),
+            weights: Vec::with_capacity(samples),
             start: Aligned::zeros(samples * width),
             along: Aligned::zeros(samples * width),
             here: Aligned::zeros(EVALUATION_BATCH * width),
@@ -38,18 +40,9 @@ impl<R: Real> Line<R> {
     /// Words that [`Line::new`] allocates.
     pub fn words(network: &Network, samples: usize) -> usize {
         let (samples, width) = extent(network, samples);
-        samples + padded(samples) + (2 * samples + EVALUATION_BATCH) * width
+        2 * samples + (2 * samples + EVALUATION_BATCH) * width
     }
-}
 
-fn extent(network: &Network, samples: usize) -> (usize, usize) {
-    match network.hidden().is_empty() && samples > 0 {
-        true => (samples, network.head().width),
-        false => (0, 0),
-    }
-}
-
-impl<R: Real> Line<R> {
     /// Begins where a batch has these weights and logits; nothing if there is no room.
     pub(super) fn begin(&mut self, batch: &[u32], weights: &[R], logits: &[R]) {
         if self.start.is_empty() {
@@ -59,8 +52,15 @@ impl<R: Real> Line<R> {
         self.rows.extend_from_slice(batch);
         self.weights.clear();
         self.weights.extend_from_slice(weights);
-        let logits = &logits[..batch.len() * (self.here.len() / EVALUATION_BATCH)];
+        let logits = &logits[..batch.len() * self.width];
         self.start[..logits.len()].copy_from_slice(logits);
+    }
+}
+
+fn extent(network: &Network, samples: usize) -> (usize, usize) {
+    match network.hidden().is_empty() && samples > 0 {
+        true => (samples, network.head().width),
+        false => (0, 0),
     }
 }
 

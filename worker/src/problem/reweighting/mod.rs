@@ -24,7 +24,7 @@ use bistable_common::spec::ReweightingSpec;
 use super::{Dims, Footprint, Iterate, Metrics, OuterBatch, Problem, Shape, Table, dealt::Dealt};
 use crate::{
     data::Dataset,
-    kernel::{Aligned, Layout, Real, Rows, Simd, ops, padded},
+    kernel::{Aligned, LANES, Layout, Real, Rows, Simd, ops, padded},
     setting::Setting,
 };
 use adjoint::{Adjoint, Extent};
@@ -37,7 +37,7 @@ use smooth::Linearized;
 use unrolled::Unrolled;
 
 /// Samples that are evaluated side by side.
-const EVALUATION_BATCH: usize = 16;
+const EVALUATION_BATCH: usize = LANES;
 
 /// Samples and what they are called.
 #[derive(Debug)]

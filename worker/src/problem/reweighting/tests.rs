@@ -6,7 +6,7 @@ use super::{Reweighting, adjoint};
 use crate::{
     data::Dataset,
     kernel::{LANES, Layout, Real, Simd},
-    problem::{OuterBatch, Plain, Problem, Shape, Table},
+    problem::{Oracle, OuterBatch, Plain, Problem, Shape, Smooth, Table},
     setting::Setting,
     testing,
 };
@@ -158,5 +158,39 @@ fn adjoints_of_many_terms_have_the_same_bits_everywhere() {
     }
     for (steps, batch) in [MANY_TERMS[1], MANY_TERMS[2]] {
         check::<f64>(&[16], Activation::Elu, steps, batch);
+    }
+}
+
+/// Values along a line, on batches of two chunks and a part and then of fewer samples, are those of the points there.
+#[test]
+fn a_line_knows_the_values_of_any_batch() {
+    let linear = problem::<f64>(Simd::any(), &[], Activation::Elu, Layout::Sparse);
+    let mut scratch = linear.scratch(Shape {
+        batch_x: 0,
+        batch_y: 40,
+        tape: 0,
+        products: 0,
+        gradients: true,
+    });
+    let mut at = Problem::start(&linear);
+    for batch in [35, 17, 40, 5] {
+        let rows: Vec<u32> = (0..batch).map(|b| (3 * b + 1) % 40).collect();
+        let mut d = vec![0.0; at.y.len()];
+        Smooth::inner_grad(&linear, &mut scratch, &at, &rows, &mut d);
+        assert!(linear.aim_line(&mut scratch, &at, &d));
+        let start = at.y.to_vec();
+        for eta in [0.0, 0.5, -8.0] {
+            for ((y, start), d) in at.y.iter_mut().zip(&start).zip(&d) {
+                *y = start - eta * d;
+            }
+            let there = Oracle::inner_value(&linear, &at, &rows);
+            let ours = linear.value_on_line(&mut scratch, eta, f64::MAX);
+            assert!((ours - there).abs() < 1e-12 * there, "{ours} {there}");
+            // Too much is noticed wherever it becomes too much.
+            for part in [0.01, 0.5, 0.99] {
+                let most = part * there;
+                assert!(linear.value_on_line(&mut scratch, eta, most) > most);
+            }
+        }
     }
 }
