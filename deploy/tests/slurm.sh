@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 binary=$1
 export PATH="$PATH:/usr/sbin:/sbin"
 
-read -r controller node monitor <<<"$(free_ports 3)"
+read -r controller node <<<"$(free_ports 2)"
 export SLURM_CONF=$work/slurm.conf
 
 # Keys, sockets, states and logs are all in the folder. A requeued job waits as long as a credential lives: 120 s elsewhere.
@@ -73,7 +73,7 @@ work_on_it() {
     export BISTABLE=$binary
     umask 077
     for role in worker submit read; do openssl rand -hex 32 >tokens/$role; done
-    BISTABLE_MONITOR=127.0.0.1:$monitor sbatch --parsable coordinator.sbatch >coordinator.job
+    sbatch --parsable coordinator.sbatch >coordinator.job
     for _ in {1..1500}; do
         [ ! -s coordinator.url ] || break
         sleep 0.2
@@ -107,8 +107,11 @@ hold_until_queued_again() {
     say "the workers were queued again: $(grep -o 'Restarts=[0-9]*' jobs.txt | tr '\n' ' ')"
     "$binary" list --json >held.json
     ! grep -q '"state": "complete"' held.json || fail "the sweep was over before: $(cat held.json)"
-    curl --silent --fail "http://127.0.0.1:$monitor/metrics" >metrics
-    grep -q '^bistable_workers_lost_total 0$' metrics || fail "what a worker held was not handed back: $(cat metrics)"
+    local log
+    for log in worker-0.log worker-1.log; do
+        grep -q 'time for this worker is up' "$log" || fail "$log does not say why the worker left: $(cat "$log")"
+    done
+    ! grep -q 'left before everything was acknowledged' worker-*.log || fail "something was not handed back: $(cat worker-*.log)"
     "$binary" cancel "$urgent" >cancel.log
 }
 
